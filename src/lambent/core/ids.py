@@ -1,0 +1,90 @@
+"""Ids and randomness, injected. The only module that may ask for randomness.
+
+`SystemIds` uses the operating system's generator. `SeededIds` repeats exactly, so a
+seed replays a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import uuid
+from typing import Protocol
+
+
+class Ids(Protocol):
+    """What Lambent asks of randomness."""
+
+    def uuid(self) -> str:
+        """A random UUID in its 36-character form."""
+        ...
+
+    def hex(self, length: int) -> str:
+        """`length` random lower-case hexadecimal digits."""
+        ...
+
+    def token(self, length: int, alphabet: str) -> str:
+        """`length` characters drawn from `alphabet`."""
+        ...
+
+    def random(self) -> float:
+        """A number in [0, 1)."""
+        ...
+
+
+class _FromBytes:
+    """The shapes of ids, over a source of random bytes."""
+
+    def _bytes(self, count: int) -> bytes:
+        raise NotImplementedError
+
+    def uuid(self) -> str:
+        """A random (version 4) UUID in its 36-character form."""
+        return str(uuid.UUID(bytes=self._bytes(16), version=4))
+
+    def hex(self, length: int) -> str:
+        """`length` random lower-case hexadecimal digits."""
+        return self._bytes((length + 1) // 2).hex()[:length]
+
+    def token(self, length: int, alphabet: str) -> str:
+        """`length` characters drawn evenly from `alphabet` (at most 256 characters)."""
+        limit = 256 - 256 % len(alphabet)
+        out: list[str] = []
+        while len(out) < length:
+            out.extend(
+                alphabet[byte % len(alphabet)] for byte in self._bytes(length) if byte < limit
+            )
+        return "".join(out[:length])
+
+    def random(self) -> float:
+        """A number in [0, 1)."""
+        return (int.from_bytes(self._bytes(7), "big") >> 3) / (1 << 53)
+
+
+class SystemIds(_FromBytes):
+    """Randomness of the operating system, drawn in blocks to keep the hot path short."""
+
+    def __init__(self) -> None:
+        self._pool = b""
+        self._offset = 0
+        self._pid = os.getpid()
+
+    def _bytes(self, count: int) -> bytes:
+        if self._offset + count > len(self._pool) or self._pid != os.getpid():
+            # A forked child must not repeat its parent's pool.
+            self._pool = os.urandom(max(4096, count))
+            self._offset = 0
+            self._pid = os.getpid()
+        chunk = self._pool[self._offset : self._offset + count]
+        self._offset += count
+        return chunk
+
+
+class SeededIds(_FromBytes):
+    """Randomness that repeats for the same seed."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)  # noqa: S311 - repeatability is the point
+
+    def _bytes(self, count: int) -> bytes:
+        return self._random.randbytes(count)

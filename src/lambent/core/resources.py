@@ -1,0 +1,79 @@
+"""The contract of a CloudFormation resource type, declared by each service.
+
+The deployment engine in `services/cloudformation` knows no resource; a service knows no
+template. They meet here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from lambent.core.context import RequestContext
+
+Properties = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A resource that exists now: what `Ref` gives, and what `Fn::GetAtt` gives by name."""
+
+    physical_id: str
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceRequest:
+    """What a resource type is told besides its properties.
+
+    `context` carries account and region. `default_name` is a unique physical name in
+    CloudFormation's manner (stack-logical-SUFFIX) for resources that were given none; a
+    service with stricter rules (S3: lower case) adapts it. `metadata` is the resource's own
+    Metadata section. `tags` are those of the stack.
+    """
+
+    context: RequestContext
+    logical_id: str
+    default_name: str
+    stack_name: str
+    stack_id: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+class ResourceType(Protocol):
+    """One CloudFormation resource type. Properties arrive with all intrinsics resolved.
+
+    Errors are AwsErrors of the service's own operations; the engine makes them the
+    resource's status reason. `delete` of what is already gone succeeds.
+    """
+
+    @property
+    def properties(self) -> frozenset[str]:
+        """The top-level properties that it understands; others are refused by name."""
+        ...
+
+    @property
+    def required(self) -> frozenset[str]:
+        """The properties that must be there."""
+        ...
+
+    @property
+    def replaces(self) -> frozenset[str]:
+        """The properties whose change needs a new resource in the old one's place."""
+        ...
+
+    async def create(self, request: ResourceRequest, properties: Properties) -> Created: ...
+
+    async def update(
+        self,
+        request: ResourceRequest,
+        physical_id: str,
+        old: Properties,
+        new: Properties,
+    ) -> Created: ...
+
+    async def delete(
+        self, request: ResourceRequest, physical_id: str, properties: Properties
+    ) -> None: ...

@@ -1,0 +1,53 @@
+"""A node's settings: one frozen, validated object, passed in.
+
+The environment and the command line are read once, by the command line; nothing below it
+looks at them again.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+
+from lambent.core.errors import StartupError
+
+DEFAULT_ACCOUNT = "000000000000"
+DEFAULT_REGION = "us-east-1"
+DEFAULT_PORT = 4566
+MEMORY = ":memory:"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How one node runs.
+
+    `data_dir` None means nothing outlives the process (`--data-dir :memory:`). `auth` is
+    whether signatures are verified; it is on for every address that is not loopback.
+    """
+
+    data_dir: Path | None
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    auth: bool = False
+    region: str = DEFAULT_REGION
+    account: str = DEFAULT_ACCOUNT
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise StartupError(f"The port must lie between 0 and 65535, not {self.port}.")
+        if not self.auth and not is_loopback(self.host):
+            raise StartupError(
+                f"Listening on {self.host} without --auth would let anyone in: "
+                "add --auth, or listen on 127.0.0.1."
+            )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` (a name or an address) is reachable from this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

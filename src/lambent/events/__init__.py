@@ -1,0 +1,1 @@
+"""The delivery engine: every asynchronous thing in the system goes through it."""

@@ -1,0 +1,153 @@
+"""How services reach each other's resources by ARN, without importing each other.
+
+- a `Target` accepts an event durably, inside the producer's own transaction: an upload and
+  its notification are one commit (the transactional outbox is the transaction itself);
+- an `Invocable` runs something now and says how it went;
+- a `Source` gives batches to the delivery engine (`events.delivery`) and takes outcomes.
+
+`Targets` holds those of a node by the ARN's service part.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from lambent.core.arns import Arn
+from lambent.store.contract import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something for a target.
+
+    `body` is the payload as the target is to see it (an SQS message body, a Lambda event's
+    JSON). `source_arn` is the resource it comes from and `principal` the service principal
+    that sends it ("s3.amazonaws.com"), both for permission checks and attributes.
+    """
+
+    body: bytes
+    source_arn: str
+    principal: str
+    trace: str | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    """For SQS and SNS: message attributes in SQS's own shape; `MessageGroupId` and
+    `MessageDeduplicationId` may stand here under those names."""
+
+
+class Target(Protocol):
+    """A kind of resource that events can be sent to."""
+
+    async def check(
+        self, tx: Transaction, arn: Arn, event_source: str, principal: str
+    ) -> str | None:
+        """None when `principal` may send from the ARN `event_source` to the resource;
+        otherwise what is wrong, for people (it does not exist, permission is missing)."""
+        ...
+
+    async def accept(self, tx: Transaction, arn: Arn, event: Event) -> None:
+        """Take the event durably, in the caller's transaction.
+
+        Raises AwsError when the resource cannot take it (it is gone, the event is too
+        large); the caller decides what becomes of the event then.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an invocation went. `error` is None on success; `payload` is what came back.
+
+    `error`: "Handled" or "Unhandled" for a function error, "Throttled" when there was no
+    place, "Failed" when the platform could not run it. `retryable` is False for errors that
+    another attempt cannot mend.
+    """
+
+    payload: bytes
+    error: str | None = None
+    retryable: bool = True
+    version: str = "$LATEST"
+    request_id: str = ""
+    message: str = ""
+
+
+class Invocable(Protocol):
+    """A kind of resource that can be run with a payload: a function, later a workflow."""
+
+    async def invoke(self, arn: Arn, payload: bytes, *, trace: str | None = None) -> Outcome:
+        """Run it and wait. Never raises for what the function does."""
+        ...
+
+    async def timeout(self, tx: Transaction, arn: Arn) -> float:
+        """The longest that one invocation may take, in seconds. AwsError when it is gone."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Claimed items of a source. `tickets` are opaque to everyone but the source."""
+
+    records: Sequence[Mapping[str, Any]]
+    """One mapping per item, as the function sees it under "Records"."""
+    identifiers: Sequence[str]
+    """What `batchItemFailures` names an item by, one per record."""
+    tickets: Sequence[Any]
+
+
+class Source(Protocol):
+    """A kind of resource that event source mappings poll. One object serves all ARNs."""
+
+    async def claim(self, tx: Transaction, arn: Arn, limit: int, lease: float | None) -> Batch:
+        """Take up to `limit` items, leased for `lease` seconds (None: the source's own
+        setting). An empty batch when nothing is due."""
+        ...
+
+    async def settle(self, tx: Transaction, arn: Arn, tickets: Sequence[Any]) -> None:
+        """These are done. Tickets that were overtaken by a newer claim are passed over."""
+        ...
+
+    async def fail(
+        self, tx: Transaction, arn: Arn, tickets: Sequence[Any], delay: float | None
+    ) -> None:
+        """These failed: they come again after `delay` seconds (None: when their lease ends)."""
+        ...
+
+    async def extend(self, tx: Transaction, arn: Arn, tickets: Sequence[Any], lease: float) -> None:
+        """The work goes on: let the leases end `lease` seconds from now."""
+        ...
+
+    def arrived(self, arn: Arn) -> asyncio.Event:
+        """As `Store.work_arrived` (or `log_grew`)."""
+        ...
+
+    async def next_due(self, tx: Transaction, arn: Arn) -> float | None:
+        """When something can be claimed, in seconds since the epoch; None: nothing waits."""
+        ...
+
+    async def describe(self, tx: Transaction, arn: Arn) -> Mapping[str, Any]:
+        """What a mapping's validation needs: `visibility_timeout` in seconds, `fifo`, and
+        whatever else the source's kind has. AwsError when the resource is not there."""
+        ...
+
+
+class Targets:
+    """The targets, invocables and sources of a node, by the ARN's service ("sqs")."""
+
+    def __init__(self) -> None:
+        self.targets: dict[str, Target] = {}
+        self.invocables: dict[str, Invocable] = {}
+        self.sources: dict[str, Source] = {}
+
+    def target(self, arn: Arn) -> Target | None:
+        """What accepts events for the ARN; None when no service here does."""
+        return self.targets.get(arn.service)
+
+    def invocable(self, arn: Arn) -> Invocable | None:
+        """What runs the ARN; None when no service here does."""
+        return self.invocables.get(arn.service)
+
+    def source(self, arn: Arn) -> Source | None:
+        """What the ARN's events are claimed from; None when no service here has any."""
+        return self.sources.get(arn.service)

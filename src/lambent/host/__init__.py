@@ -1,0 +1,1 @@
+"""The function host: pools of environments, the Runtime API, zygotes and sandboxes."""

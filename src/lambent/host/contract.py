@@ -1,0 +1,92 @@
+"""What the function host promises to those who invoke functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionSpec:
+    """A function as the host runs it.
+
+    `revision` changes with every change of code or configuration: environments of another
+    revision finish what they run and are drained. `code` is the unpacked code's folder, read
+    only to the function. Timeout in seconds, memory and /tmp in MiB.
+    """
+
+    arn: str
+    name: str
+    account: str
+    region: str
+    version: str
+    revision: str
+    runtime: str
+    handler: str
+    code: Path
+    timeout: float
+    memory: int
+    ephemeral: int = 512
+    role: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    layers: Sequence[Path] = ()
+    log_group: str = ""
+    log_format: str = "Text"
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One call of a function. `request_id` is the AWS request id that handlers and logs see."""
+
+    request_id: str
+    payload: bytes
+    trace: str | None = None
+    client_context: bytes | None = None
+    tail: bool = False
+    """Whether the caller wants the last 4 KiB of the log back."""
+
+
+@dataclass(frozen=True, slots=True)
+class InvocationResult:
+    """How an invocation went.
+
+    `error` is None, or "Unhandled" for whatever the function or its environment did wrong;
+    `payload` is then the error's JSON as Lambda gives it
+    (`{"errorMessage", "errorType", "requestId"?, "stackTrace"?}`). Durations in seconds,
+    memory in MiB. `init` is None when an environment was already there (a warm start).
+    """
+
+    payload: bytes
+    error: str | None
+    log_tail: bytes
+    duration: float
+    billed: float
+    init: float | None
+    memory_peak: int
+
+
+class Throttled(Exception):
+    """There was no place for the invocation within the host's limits."""
+
+
+class FunctionHost(Protocol):
+    """Runs functions. One object per node."""
+
+    async def invoke(self, spec: FunctionSpec, invocation: Invocation) -> InvocationResult:
+        """Run the function once; waits for an environment. Throttled when there is no place."""
+        ...
+
+    async def retire(self, arn: str, keep_revision: str | None = None) -> None:
+        """Drain the function's environments of all revisions but one; nothing in flight is
+        cut off. For code updates and deletion."""
+        ...
+
+    def environments(self) -> Mapping[str, tuple[int, int]]:
+        """By function ARN: how many environments are busy, and how many are idle."""
+        ...
+
+    async def close(self) -> None:
+        """Drain: let what runs finish within its timeout, then end all environments."""
+        ...

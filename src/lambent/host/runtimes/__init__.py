@@ -1,0 +1,1 @@
+"""How a runtime is started: one file per family."""

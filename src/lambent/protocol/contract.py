@@ -1,0 +1,78 @@
+"""What the gateway and the codecs say to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from lambent.core.context import Params, Result
+from lambent.core.errors import AwsError
+from lambent.core.streams import Body, StreamingResult
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """A request as it came, made ready by the gateway.
+
+    `path` is still percent-encoded, without the query; S3's virtual-host form has been
+    turned into path style already. `query` is the raw query string. Header names are in
+    lower case. `body` is bytes, or a stream for operations with a streaming input.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes | Body
+
+
+@dataclass(frozen=True, slots=True)
+class WireResponse:
+    """A response, complete but for what the server adds (Date, Content-Length of bytes)."""
+
+    status: int
+    headers: Sequence[tuple[str, str]]
+    body: bytes | StreamingResult = b""
+
+
+class OperationCodec(Protocol):
+    """One operation's wire form."""
+
+    @property
+    def name(self) -> str:
+        """The operation's name in the model: "SendMessage"."""
+        ...
+
+    @property
+    def streaming_input(self) -> bool:
+        """Whether `parse` takes the body as a stream."""
+        ...
+
+    def parse(self, request: WireRequest) -> Params:
+        """The validated parameters. AwsError when the request is malformed or breaks the
+        model's constraints, with the code and message that the service gives."""
+        ...
+
+    def serialize(self, result: Result, request_id: str) -> WireResponse:
+        """The success response."""
+        ...
+
+
+class ServiceCodec(Protocol):
+    """One service's wire form."""
+
+    def operation(self, name: str) -> OperationCodec | None:
+        """The codec of the operation of that name, for target-header and query protocols."""
+        ...
+
+    def route(self, request: WireRequest) -> OperationCodec | None:
+        """The codec of the operation that method, path and query address (REST protocols)."""
+        ...
+
+    def serialize_error(
+        self, error: AwsError, request_id: str, operation: OperationCodec | None
+    ) -> WireResponse:
+        """An error in the service's wire form. The status is the error's own, else the
+        model's for its shape, else 400."""
+        ...

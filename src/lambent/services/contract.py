@@ -1,0 +1,60 @@
+"""What a service is given, and what it contributes.
+
+A service is a folder with a `service.py` that has `def create(platform: Platform) ->
+Service`. Services never import each other; see `events.contract` and `core.registry`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lambent.core.clock import Clock
+from lambent.core.ids import Ids
+from lambent.core.registry import Registry
+from lambent.core.resources import ResourceType
+from lambent.core.settings import Settings
+from lambent.events.contract import Invocable, Source, Target, Targets
+from lambent.host.contract import FunctionHost
+from lambent.store.contract import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Everything a service may use. `cache` is a folder for what can be made again (unpacked
+    code). `resources` are all services' resource types, complete once every service is made."""
+
+    settings: Settings
+    clock: Clock
+    ids: Ids
+    store: Store
+    host: FunctionHost
+    registry: Registry
+    targets: Targets
+    resources: Mapping[str, ResourceType]
+    cache: Path
+
+
+async def _nothing() -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What a folder contributes.
+
+    `name` is botocore's name of the service model; `operations` is an object with one
+    method per operation, named as boto3 names it:
+    `async def send_message(self, context: RequestContext, params: Params) -> Result`.
+    `start` runs once all services are made; `stop` drains and ends what `start` began.
+    """
+
+    name: str
+    operations: object
+    resources: Mapping[str, ResourceType] = field(default_factory=dict)
+    targets: Mapping[str, Target] = field(default_factory=dict)
+    invocables: Mapping[str, Invocable] = field(default_factory=dict)
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    start: Callable[[], Awaitable[None]] = _nothing
+    stop: Callable[[], Awaitable[None]] = _nothing

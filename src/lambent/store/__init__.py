@@ -1,0 +1,1 @@
+"""Where everything durable lies: records, work, log and blobs, behind one contract."""

@@ -1,0 +1,1 @@
+"""One file per store; each passes the conformance suite in `tests/store`."""
