@@ -1,0 +1,1 @@
+"""Amazon SQS: queues on the store's `work` primitive."""

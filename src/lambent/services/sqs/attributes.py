@@ -1,0 +1,129 @@
+"""Queue attributes: what may be set, within which limits, and what it is by default.
+
+Source: SQS API reference, CreateQueue and SetQueueAttributes. MaximumMessageSize is 1 MiB
+since 2025, and that is the default too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from lambent.services.sqs import errors
+from lambent.services.sqs.model import Queue
+
+_RANGES = {
+    "DelaySeconds": (0, 900),
+    "MaximumMessageSize": (1024, 1_048_576),
+    "MessageRetentionPeriod": (60, 1_209_600),
+    "ReceiveMessageWaitTimeSeconds": (0, 20),
+    "VisibilityTimeout": (0, 43_200),
+    "KmsDataKeyReusePeriodSeconds": (60, 86_400),
+}
+_DEFAULTS = {
+    "DelaySeconds": "0",
+    "MaximumMessageSize": "1048576",
+    "MessageRetentionPeriod": "345600",
+    "ReceiveMessageWaitTimeSeconds": "0",
+    "VisibilityTimeout": "30",
+    "SqsManagedSseEnabled": "true",
+}
+_FIFO_DEFAULTS = {
+    "FifoQueue": "true",
+    "ContentBasedDeduplication": "false",
+    "DeduplicationScope": "queue",
+    "FifoThroughputLimit": "perQueue",
+}
+_FIFO_CHOICES = {
+    "ContentBasedDeduplication": ("true", "false"),
+    "DeduplicationScope": ("queue", "messageGroup"),
+    "FifoThroughputLimit": ("perQueue", "perMessageGroupId"),
+}
+_DOCUMENTS = ("Policy", "RedrivePolicy", "RedriveAllowPolicy")
+COMPUTED = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesDelayed",
+    "ApproximateNumberOfMessagesNotVisible",
+    "CreatedTimestamp",
+    "LastModifiedTimestamp",
+    "QueueArn",
+)
+READABLE = frozenset(
+    (
+        *COMPUTED,
+        *_RANGES,
+        *_DOCUMENTS,
+        *_DEFAULTS,
+        *_FIFO_DEFAULTS,
+        "KmsMasterKeyId",
+    )
+)
+
+
+def validated(given: Mapping[str, str], fifo: bool, creating: bool) -> dict[str, str]:
+    """The attributes in SQS's own notation ("030" → "30"); AwsError for a bad one."""
+    return {name: _validated(name, value, fifo, creating) for name, value in given.items()}
+
+
+def _validated(name: str, value: str, fifo: bool, creating: bool) -> str:
+    if name in _RANGES:
+        low, high = _RANGES[name]
+        try:
+            number = int(value)
+        except ValueError:
+            raise errors.invalid_attribute(name) from None
+        if not low <= number <= high:
+            raise errors.invalid_attribute(name)
+        return str(number)
+    if name == "SqsManagedSseEnabled":
+        return _choice(name, value, ("true", "false"))
+    if name == "KmsMasterKeyId":
+        return value
+    if name in _DOCUMENTS:
+        return _document(name, value)
+    if name == "FifoQueue" and fifo and creating:
+        return _choice(name, value, ("true",))
+    if name == "FifoQueue" and fifo:
+        return _choice(name, value, ("true",))
+    if name in _FIFO_CHOICES and fifo:
+        return _choice(name, value, _FIFO_CHOICES[name])
+    raise errors.unknown_attribute(name)
+
+
+def _choice(name: str, value: str, choices: tuple[str, ...]) -> str:
+    if value.lower() in ("true", "false"):
+        value = value.lower()
+    if value not in choices:
+        raise errors.invalid_attribute(name)
+    return value
+
+
+def _document(name: str, value: str) -> str:
+    if value == "":
+        return value
+    try:
+        document = json.loads(value)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        if name == "Policy":
+            raise errors.invalid_attribute(name)
+        raise errors.invalid_value(
+            value, name, "Amazon SQS can't create the policy because it is not valid JSON."
+        )
+    return value
+
+
+def value(queue: Queue, name: str) -> int:
+    """A numeric attribute's present value."""
+    return int(queue.attributes.get(name) or _DEFAULTS[name])
+
+
+def stored(queue: Queue) -> dict[str, str]:
+    """All attributes that are set or have a default, without the computed ones."""
+    defaults = {**_DEFAULTS, **_FIFO_DEFAULTS} if queue.fifo else _DEFAULTS
+    merged = {**defaults, **queue.attributes}
+    if merged.get("KmsMasterKeyId"):
+        merged["SqsManagedSseEnabled"] = queue.attributes.get("SqsManagedSseEnabled", "false")
+        merged.setdefault("KmsDataKeyReusePeriodSeconds", "300")
+    return {name: text for name, text in merged.items() if text != ""}

@@ -1,0 +1,59 @@
+"""What all batch operations share: the entries' rules, and one entry's failure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from lambent.core.errors import AwsError
+
+MAX_ENTRIES = 10
+_ID = re.compile(r"[A-Za-z0-9_-]{1,80}\Z")
+_SHAPE_CODES = {
+    # Entries carry the older query codes, whatever the protocol.
+    "QueueDoesNotExist": "AWS.SimpleQueueService.NonExistentQueue",
+    "MessageNotInflight": "AWS.SimpleQueueService.MessageNotInflight",
+}
+
+
+def check(entries: Sequence[dict[str, Any]] | None, shape: str) -> Sequence[dict[str, Any]]:
+    """The entries; AwsError when the batch as a whole is wrong."""
+    if not entries:
+        raise AwsError("EmptyBatchRequest", f"There should be at least one {shape} in the request.")
+    if len(entries) > MAX_ENTRIES:
+        raise AwsError(
+            "TooManyEntriesInBatchRequest",
+            f"Maximum number of entries per request are {MAX_ENTRIES}. "
+            f"You have sent {len(entries)}.",
+        )
+    seen: set[str] = set()
+    for entry in entries:
+        id = entry.get("Id", "")
+        if not _ID.match(id):
+            raise AwsError(
+                "InvalidBatchEntryId",
+                "A batch entry id can only contain alphanumeric characters, hyphens and "
+                "underscores. It can be at most 80 letters long.",
+            )
+        if id in seen:
+            raise AwsError("BatchEntryIdsNotDistinct", f"Id {id} repeated.")
+        seen.add(id)
+    return entries
+
+
+def failure(id: str, error: AwsError) -> dict[str, Any]:
+    """One entry that failed by its sender's fault."""
+    return {
+        "Id": id,
+        "SenderFault": True,
+        "Code": _SHAPE_CODES.get(error.code, error.code),
+        "Message": error.message,
+    }
+
+
+def result(
+    successful: list[dict[str, Any]], failed: list[dict[str, Any]]
+) -> dict[str, list[dict[str, Any]] | None]:
+    """A batch operation's answer: lists that are empty are left out."""
+    return {"Successful": successful or None, "Failed": failed or None}

@@ -1,0 +1,43 @@
+"""The errors of SQS, with its own words.
+
+Source: SQS API reference, common errors, and botocore's model for the shapes' names.
+"""
+
+from __future__ import annotations
+
+from lambent.core.errors import AwsError
+
+
+def no_such_queue() -> AwsError:
+    """The queue is not there."""
+    return AwsError("QueueDoesNotExist", "The specified queue does not exist.")
+
+
+def missing(parameter: str) -> AwsError:
+    """A required parameter is absent or empty."""
+    return AwsError("MissingParameter", f"The request must contain the parameter {parameter}.", 400)
+
+
+def invalid(message: str) -> AwsError:
+    """A parameter is wrong in a way that needs its own sentence."""
+    return AwsError("InvalidParameterValue", message, 400)
+
+
+def invalid_value(value: object, parameter: str, reason: str) -> AwsError:
+    """A parameter's value is wrong, in SQS's usual form."""
+    return invalid(f"Value {value} for parameter {parameter} is invalid. Reason: {reason}")
+
+
+def unknown_attribute(name: str) -> AwsError:
+    """A queue attribute that SQS does not have, or that this kind of queue does not take."""
+    return AwsError("InvalidAttributeName", f"Unknown Attribute {name}.")
+
+
+def invalid_attribute(name: str) -> AwsError:
+    """A queue attribute whose value is wrong."""
+    return AwsError("InvalidAttributeValue", f"Invalid value for the parameter {name}.")
+
+
+def bad_receipt() -> AwsError:
+    """A receipt handle that this queue never gave."""
+    return AwsError("ReceiptHandleIsInvalid", "The input receipt handle is invalid.")

@@ -1,0 +1,83 @@
+"""What SQS stores: a queue's definition and a message's payload."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Queue(msgspec.Struct, frozen=True, array_like=True):
+    """A queue's definition. `attributes` holds those that were set, as SQS's own strings.
+
+    `uid` is unique per incarnation, so a queue that is deleted and made again starts empty.
+    Times in seconds since the epoch; `purged` is when PurgeQueue was last called.
+    """
+
+    name: str
+    account: str
+    region: str
+    uid: str
+    created: float
+    modified: float
+    attributes: dict[str, str]
+    tags: dict[str, str]
+    purged: float = 0.0
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:sqs:{self.region}:{self.account}:{self.name}"
+
+    @property
+    def fifo(self) -> bool:
+        return self.name.endswith(".fifo")
+
+    @property
+    def work(self) -> str:
+        """The name of the store's queue that holds the messages."""
+        return f"sqs/{self.account}/{self.region}/{self.name}/{self.uid}"
+
+    @property
+    def deduplication(self) -> str:
+        """The collection of the deduplication ids of a FIFO queue."""
+        return f"sqs.deduplication/{self.uid}"
+
+
+class Attribute(msgspec.Struct, frozen=True, array_like=True):
+    """One message attribute: its full type ("Number.int") and its one value."""
+
+    type: str
+    text: str | None = None
+    binary: bytes | None = None
+
+
+class Message(msgspec.Struct, frozen=True, array_like=True):
+    """A message as it lies in the store. `source` is the queue it was dead-lettered from."""
+
+    id: str
+    body: str
+    md5: str
+    sender: str
+    attributes: dict[str, Attribute] = {}
+    trace: str | None = None
+    group: str | None = None
+    deduplication: str | None = None
+    source: str | None = None
+
+
+_queue_encoder = msgspec.msgpack.Encoder()
+_queue_decoder = msgspec.msgpack.Decoder(Queue)
+_message_decoder = msgspec.msgpack.Decoder(Message)
+
+
+def encode(value: Queue | Message) -> bytes:
+    """The stored form."""
+    return _queue_encoder.encode(value)
+
+
+def decode_queue(data: bytes) -> Queue:
+    """A queue from its stored form."""
+    return _queue_decoder.decode(data)
+
+
+def decode_message(data: bytes) -> Message:
+    """A message from its stored form."""
+    return _message_decoder.decode(data)

@@ -1,0 +1,92 @@
+"""AddPermission and RemovePermission as changes of the queue's policy document. Pure.
+
+Source: SQS API reference, AddPermission and RemovePermission.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from lambent.core.errors import AwsError
+from lambent.services.sqs import errors
+from lambent.services.sqs.model import Queue
+
+Change = Callable[[Queue, dict[str, Any] | None], dict[str, Any]]
+
+_LABEL = re.compile(r"[A-Za-z0-9_-]{1,80}\Z")
+_ACTIONS = frozenset(
+    (
+        "*",
+        "SendMessage",
+        "ReceiveMessage",
+        "DeleteMessage",
+        "ChangeMessageVisibility",
+        "GetQueueAttributes",
+        "GetQueueUrl",
+        "ListDeadLetterSourceQueues",
+        "PurgeQueue",
+    )
+)
+MAX_ACTIONS = 7
+
+
+def add(
+    document: dict[str, Any] | None,
+    arn: str,
+    label: str,
+    accounts: Sequence[str],
+    actions: Sequence[str],
+) -> dict[str, Any]:
+    """The policy with one more statement, named by its label."""
+    if not _LABEL.match(label):
+        raise errors.invalid_value(
+            label,
+            "Label",
+            "Label can only include alphanumeric characters, hyphens, or underscores. "
+            "1 to 80 in length.",
+        )
+    if not accounts:
+        raise errors.missing("AWSAccountIds")
+    if not actions:
+        raise errors.missing("Actions")
+    if len(actions) > MAX_ACTIONS:
+        raise AwsError(
+            "OverLimit",
+            f"{len(actions)} Actions were found, maximum allowed is {MAX_ACTIONS}.",
+            403,
+        )
+    for action in actions:
+        if action not in _ACTIONS:
+            raise errors.invalid_value(
+                f"SQS:{action}",
+                "ActionName",
+                "Only the queue owner is allowed to invoke this action.",
+            )
+    present = document or {
+        "Version": "2008-10-17",
+        "Id": f"{arn}/SQSDefaultPolicy",
+        "Statement": [],
+    }
+    if any(statement.get("Sid") == label for statement in present["Statement"]):
+        raise errors.invalid_value(label, "Label", "Already exists.")
+    principals = [f"arn:aws:iam::{account}:root" for account in accounts]
+    names = [f"SQS:{action}" for action in actions]
+    statement = {
+        "Sid": label,
+        "Effect": "Allow",
+        "Principal": {"AWS": principals[0] if len(principals) == 1 else principals},
+        "Action": names[0] if len(names) == 1 else names,
+        "Resource": arn,
+    }
+    return {**present, "Statement": [*present["Statement"], statement]}
+
+
+def remove(document: dict[str, Any] | None, label: str) -> dict[str, Any]:
+    """The policy without the statement of that label."""
+    statements = (document or {}).get("Statement", [])
+    kept = [statement for statement in statements if statement.get("Sid") != label]
+    if len(kept) == len(statements):
+        raise errors.invalid_value(label, "Label", "can't find label.")
+    return {**(document or {}), "Statement": kept}

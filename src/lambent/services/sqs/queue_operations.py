@@ -1,0 +1,303 @@
+"""The operations on queues: definitions, attributes, tags, permissions, purge."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from lambent.core.context import Params, RequestContext, Result
+from lambent.core.errors import AwsError
+from lambent.core.ids import Ids
+from lambent.services.sqs import attributes, errors, policy, redrive
+from lambent.services.sqs.lookup import queue_of
+from lambent.services.sqs.model import Queue
+from lambent.services.sqs.names import check_name, queue_url
+from lambent.services.sqs.queues import Queues
+from lambent.store.contract import Store, Transaction
+
+PURGE_INTERVAL = 60.0
+MAX_RESULTS = 1000
+MAX_TAGS = 50
+
+
+class QueueOperations:
+    """Create, find, describe, change and delete queues."""
+
+    def __init__(self, store: Store, ids: Ids, queues: Queues) -> None:
+        self._store = store
+        self._ids = ids
+        self._queues = queues
+
+    async def create_queue(self, context: RequestContext, params: Params) -> Result:
+        name = params.get("QueueName") or ""
+        if not name:
+            raise errors.missing("QueueName")
+        given = dict(params.get("Attributes") or {})
+        fifo = str(given.get("FifoQueue", "")).lower() == "true"
+        check_name(name, fifo)
+        wanted = attributes.validated(given, fifo, creating=True)
+        tags = dict(params.get("tags") or {})
+        _check_tags(tags)
+
+        async def body(tx: Transaction) -> str:
+            existing = await self._queues.find(tx, context.account, context.region, name)
+            if existing is not None:
+                _check_same(existing, wanted)
+            else:
+                queue = Queue(
+                    name=name,
+                    account=context.account,
+                    region=context.region,
+                    uid=self._ids.hex(16),
+                    created=tx.now,
+                    modified=tx.now,
+                    attributes={key: text for key, text in wanted.items() if text != ""},
+                    tags=tags,
+                )
+                await self._check_redrive(tx, queue, wanted)
+                await self._queues.create(tx, queue)
+            return queue_url(context.endpoint, context.account, name)
+
+        return {"QueueUrl": await self._store.transact(body)}
+
+    async def get_queue_url(self, context: RequestContext, params: Params) -> Result:
+        name = params.get("QueueName") or ""
+        if not name:
+            raise errors.missing("QueueName")
+        owner = params.get("QueueOwnerAWSAccountId") or context.account
+
+        async def body(tx: Transaction) -> None:
+            await self._queues.get(tx, owner, context.region, name)
+
+        await self._store.transact(body)
+        return {"QueueUrl": queue_url(context.endpoint, owner, name)}
+
+    async def list_queues(self, context: RequestContext, params: Params) -> Result:
+        limit = params.get("MaxResults")
+        if limit is not None and not 1 <= limit <= MAX_RESULTS:
+            raise errors.invalid_value(
+                limit, "MaxResults", f"MaxResults must be an integer between 1 and {MAX_RESULTS}."
+            )
+        page = limit or MAX_RESULTS
+
+        async def body(tx: Transaction) -> list[Queue]:
+            return await self._queues.list(
+                tx,
+                context.account,
+                context.region,
+                prefix=params.get("QueueNamePrefix") or "",
+                after=params.get("NextToken") or "",
+                limit=page + 1,
+            )
+
+        found = await self._store.transact(body)
+        more = limit is not None and len(found) > page
+        urls = [queue_url(context.endpoint, queue.account, queue.name) for queue in found[:page]]
+        return {"QueueUrls": urls or None, "NextToken": found[page - 1].name if more else None}
+
+    async def delete_queue(self, context: RequestContext, params: Params) -> Result:
+        async def body(tx: Transaction) -> None:
+            await self._queues.delete(tx, await queue_of(tx, self._queues, context, params))
+
+        await self._store.transact(body)
+        return None
+
+    async def purge_queue(self, context: RequestContext, params: Params) -> Result:
+        async def body(tx: Transaction) -> None:
+            queue = await queue_of(tx, self._queues, context, params)
+            if tx.now - queue.purged < PURGE_INTERVAL:
+                raise AwsError(
+                    "PurgeQueueInProgress",
+                    f"Only one PurgeQueue operation on {queue.name} is allowed every 60 seconds.",
+                )
+            await tx.drop(queue.work)
+            await self._queues.save(tx, msgspec.structs.replace(queue, purged=tx.now))
+
+        await self._store.transact(body)
+        return None
+
+    async def get_queue_attributes(self, context: RequestContext, params: Params) -> Result:
+        names = set(params.get("AttributeNames") or ())
+        for name in names - attributes.READABLE - {"All"}:
+            raise errors.unknown_attribute(name)
+
+        async def body(tx: Transaction) -> dict[str, str]:
+            queue = await queue_of(tx, self._queues, context, params)
+            counts = await tx.work_counts(queue.work)
+            computed = (
+                counts.ready,
+                counts.delayed,
+                counts.leased,
+                int(queue.created),
+                int(queue.modified),
+                queue.arn,
+            )
+            return {
+                **dict(zip(attributes.COMPUTED, map(str, computed), strict=True)),
+                **attributes.stored(queue),
+            }
+
+        everything = await self._store.transact(body)
+        chosen = {
+            name: text for name, text in everything.items() if "All" in names or name in names
+        }
+        return {"Attributes": chosen or None}
+
+    async def set_queue_attributes(self, context: RequestContext, params: Params) -> Result:
+        given = params.get("Attributes")
+        if not given:
+            raise errors.missing("Attributes")
+
+        async def body(tx: Transaction) -> None:
+            queue = await queue_of(tx, self._queues, context, params)
+            await self.change_attributes(tx, queue, given)
+
+        await self._store.transact(body)
+        return None
+
+    async def change_attributes(
+        self, tx: Transaction, queue: Queue, given: Mapping[str, str]
+    ) -> None:
+        """Validate and store changed attributes; an empty document removes it."""
+        changed = attributes.validated(given, queue.fifo, creating=False)
+        merged = {**queue.attributes, **changed}
+        updated = msgspec.structs.replace(
+            queue,
+            modified=tx.now,
+            attributes={name: text for name, text in merged.items() if text != ""},
+        )
+        await self._check_redrive(tx, updated, changed)
+        await self._queues.save(tx, updated)
+
+    async def _check_redrive(
+        self, tx: Transaction, queue: Queue, changed: Mapping[str, str]
+    ) -> None:
+        if changed.get("RedriveAllowPolicy"):
+            redrive.check_allow_policy(changed["RedriveAllowPolicy"])
+        text = changed.get("RedrivePolicy")
+        if text:
+            target = await self._queues.by_arn(tx, redrive.parse_policy(text).target)
+            reason = redrive.refusal(queue, target)
+            if reason:
+                raise errors.invalid_value(text, "RedrivePolicy", reason)
+
+    async def list_dead_letter_source_queues(
+        self, context: RequestContext, params: Params
+    ) -> Result:
+        limit = params.get("MaxResults")
+        if limit is not None and not 1 <= limit <= MAX_RESULTS:
+            raise errors.invalid_value(
+                limit, "MaxResults", f"MaxResults must be an integer between 1 and {MAX_RESULTS}."
+            )
+        page = limit or MAX_RESULTS
+
+        async def body(tx: Transaction) -> list[str]:
+            queue = await queue_of(tx, self._queues, context, params)
+            candidates = await self._queues.list(
+                tx, queue.account, queue.region, after=params.get("NextToken") or ""
+            )
+            found: list[str] = []
+            for candidate in candidates:
+                rule = redrive.policy_of(candidate)
+                if rule is not None and str(rule.target) == queue.arn:
+                    found.append(candidate.name)
+            return found
+
+        names = await self._store.transact(body)
+        more = limit is not None and len(names) > page
+        return {
+            "queueUrls": [queue_url(context.endpoint, context.account, n) for n in names[:page]],
+            "NextToken": names[page - 1] if more else None,
+        }
+
+    async def list_queue_tags(self, context: RequestContext, params: Params) -> Result:
+        async def body(tx: Transaction) -> dict[str, str]:
+            return (await queue_of(tx, self._queues, context, params)).tags
+
+        return {"Tags": await self._store.transact(body) or None}
+
+    async def tag_queue(self, context: RequestContext, params: Params) -> Result:
+        added = dict(params.get("Tags") or {})
+        if not added:
+            raise errors.missing("Tags")
+
+        async def body(tx: Transaction) -> None:
+            queue = await queue_of(tx, self._queues, context, params)
+            tags = {**queue.tags, **added}
+            _check_tags(tags)
+            await self._queues.save(tx, msgspec.structs.replace(queue, tags=tags))
+
+        await self._store.transact(body)
+        return None
+
+    async def untag_queue(self, context: RequestContext, params: Params) -> Result:
+        removed = set(params.get("TagKeys") or ())
+        if not removed:
+            raise errors.invalid("Tag keys must be between 1 and 50.")
+
+        async def body(tx: Transaction) -> None:
+            queue = await queue_of(tx, self._queues, context, params)
+            tags = {key: text for key, text in queue.tags.items() if key not in removed}
+            await self._queues.save(tx, msgspec.structs.replace(queue, tags=tags))
+
+        await self._store.transact(body)
+        return None
+
+    async def add_permission(self, context: RequestContext, params: Params) -> Result:
+        return await self._change_policy(
+            context,
+            params,
+            lambda queue, document: policy.add(
+                document,
+                queue.arn,
+                params.get("Label") or "",
+                params.get("AWSAccountIds") or [],
+                params.get("Actions") or [],
+            ),
+        )
+
+    async def remove_permission(self, context: RequestContext, params: Params) -> Result:
+        return await self._change_policy(
+            context,
+            params,
+            lambda _, document: policy.remove(document, params.get("Label") or ""),
+        )
+
+    async def _change_policy(
+        self, context: RequestContext, params: Params, change: policy.Change
+    ) -> Result:
+        async def body(tx: Transaction) -> None:
+            queue = await queue_of(tx, self._queues, context, params)
+            text = queue.attributes.get("Policy")
+            document: dict[str, Any] | None = json.loads(text) if text else None
+            changed = change(queue, document)
+            await self.change_attributes(
+                tx, queue, {"Policy": json.dumps(changed) if changed["Statement"] else ""}
+            )
+
+        await self._store.transact(body)
+        return None
+
+
+def _check_same(existing: Queue, wanted: Mapping[str, str]) -> None:
+    present = attributes.stored(existing)
+    for name, text in wanted.items():
+        if present.get(name, "") != text:
+            raise AwsError(
+                "QueueNameExists",
+                "A queue already exists with the same name and a different value for attribute "
+                f"{name}",
+            )
+
+
+def _check_tags(tags: Mapping[str, str]) -> None:
+    if len(tags) > MAX_TAGS:
+        raise errors.invalid(f"Too many tags added for queue. Maximum is {MAX_TAGS}.")
+    for key, text in tags.items():
+        if not 1 <= len(key) <= 128 or key.lower().startswith("aws:"):
+            raise errors.invalid(f"Tag key is invalid: {key}")
+        if len(text) > 256:
+            raise errors.invalid(f"Tag value is invalid: {text}")

@@ -1,0 +1,187 @@
+"""Sending: from a request's parameters to a message in the store."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lambent.core.errors import AwsError
+from lambent.core.ids import Ids
+from lambent.services.sqs import attributes, errors, fifo, message_attributes
+from lambent.services.sqs.model import Attribute, Message, Queue, encode
+from lambent.store.contract import NewWork, Transaction
+
+MAX_DELAY = 900
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_FIFO_TOKEN = re.compile(r"""[A-Za-z0-9!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}\Z""")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message that was checked as far as it can be without its queue."""
+
+    body: str
+    size: int
+    attributes: dict[str, Attribute]
+    system: dict[str, Attribute]
+    delay: int | None
+    group: str | None
+    deduplication: str | None
+    trace: str | None
+    sender: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the sender is told."""
+
+    message_id: str
+    md5: str
+    md5_attributes: str | None
+    md5_system: str | None
+    sequence: str | None
+
+    def wire(self) -> dict[str, Any]:
+        return {
+            "MessageId": self.message_id,
+            "MD5OfMessageBody": self.md5,
+            "MD5OfMessageAttributes": self.md5_attributes,
+            "MD5OfMessageSystemAttributes": self.md5_system,
+            "SequenceNumber": self.sequence,
+        }
+
+
+def draft(params: Mapping[str, Any], trace: str | None, sender: str) -> Draft:
+    """Check a SendMessage's, or a batch entry's, parameters."""
+    body = params.get("MessageBody")
+    if not body:
+        raise errors.missing("MessageBody")
+    forbidden = _FORBIDDEN.search(body)
+    if forbidden:
+        raise _invalid_character(forbidden[0])
+    own = message_attributes.parse(params.get("MessageAttributes"))
+    for name, attribute in own.items():
+        found = _FORBIDDEN.search(attribute.text or "")
+        if found:
+            raise _invalid_character(found[0], f" attribute '{name}'")
+    system = message_attributes.parse(params.get("MessageSystemAttributes"))
+    for name in system:
+        if name != "AWSTraceHeader":
+            raise errors.invalid(f"Message system attribute name '{name}' is invalid.")
+    trace_attribute = system.get("AWSTraceHeader")
+    return Draft(
+        body=body,
+        size=len(body.encode()) + message_attributes.size(own),
+        attributes=own,
+        system=system,
+        delay=_delay(params.get("DelaySeconds")),
+        group=_token(params, "MessageGroupId"),
+        deduplication=_token(params, "MessageDeduplicationId"),
+        trace=trace_attribute.text if trace_attribute else trace,
+        sender=sender,
+    )
+
+
+def _invalid_character(character: str, where: str = " body") -> AwsError:
+    return AwsError(
+        "InvalidMessageContents",
+        f"Invalid binary character '#x{ord(character):X}' was found in the message{where}, the "
+        "set of allowed characters is #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | "
+        "#x10000 to #x10FFFF",
+    )
+
+
+def _delay(value: int | None) -> int | None:
+    if value is not None and not 0 <= value <= MAX_DELAY:
+        raise errors.invalid_value(
+            value, "DelaySeconds", f"DelaySeconds must be >= 0 and <= {MAX_DELAY}."
+        )
+    return value
+
+
+def _token(params: Mapping[str, Any], name: str) -> str | None:
+    value = params.get(name)
+    if value is not None and not _FIFO_TOKEN.match(value):
+        raise errors.invalid_value(
+            value,
+            name,
+            f"{name} can only include alphanumeric and punctuation characters. 1 to 128 in length.",
+        )
+    return None if value is None else str(value)
+
+
+def check_for_queue(queue: Queue, message: Draft) -> None:
+    """AwsError when this queue cannot take the message."""
+    limit = attributes.value(queue, "MaximumMessageSize")
+    if message.size > limit:
+        raise errors.invalid(
+            f"One or more parameters are invalid. Reason: Message must be shorter than {limit} "
+            "bytes."
+        )
+    if queue.fifo:
+        if message.group is None:
+            raise errors.missing("MessageGroupId")
+        if message.delay:
+            raise errors.invalid_value(
+                message.delay,
+                "DelaySeconds",
+                "The request include parameter that is not valid for this queue type.",
+            )
+    elif message.deduplication is not None:
+        raise errors.invalid_value(
+            message.deduplication,
+            "MessageDeduplicationId",
+            "The request includes a parameter that is not valid for this queue type.",
+        )
+
+
+async def send(tx: Transaction, ids: Ids, queue: Queue, message: Draft) -> Receipt:
+    """Put a checked message into its queue."""
+    check_for_queue(queue, message)
+    md5 = hashlib.md5(message.body.encode(), usedforsecurity=False).hexdigest()
+    deduplication: str | None = None
+    known: fifo.Sent | None = None
+    if queue.fifo:
+        group = message.group or ""
+        deduplication = fifo.deduplication_id(queue, message.deduplication, message.body)
+        known = await fifo.already_sent(tx, queue, group, deduplication)
+    if known is not None:
+        message_id, work_id = known.message_id, known.work_id
+    else:
+        message_id = ids.uuid()
+        payload = encode(
+            Message(
+                message_id,
+                message.body,
+                md5,
+                message.sender,
+                message.attributes,
+                message.trace,
+                message.group,
+                deduplication,
+            )
+        )
+        delay = message.delay
+        if delay is None or queue.fifo:
+            delay = attributes.value(queue, "DelaySeconds")
+        (work_id,) = await tx.enqueue(
+            queue.work, [NewWork(payload, float(delay), message.group if queue.fifo else None)]
+        )
+        if deduplication is not None:
+            await fifo.remember(
+                tx,
+                queue,
+                message.group or "",
+                deduplication,
+                fifo.Sent(message_id, work_id, tx.now),
+            )
+    return Receipt(
+        message_id,
+        md5,
+        message_attributes.md5(message.attributes),
+        message_attributes.md5(message.system),
+        fifo.sequence_number(work_id) if queue.fifo else None,
+    )

@@ -1,0 +1,35 @@
+"""What the folder contributes to a node."""
+
+from __future__ import annotations
+
+from lambent.services.contract import Platform, Service
+from lambent.services.sqs.message_operations import MessageOperations
+from lambent.services.sqs.queue_operations import QueueOperations
+from lambent.services.sqs.queues import Queues
+from lambent.services.sqs.resources import QueuePolicyResource, QueueResource
+from lambent.services.sqs.source import QueueSource
+from lambent.services.sqs.target import QueueTarget
+
+
+class Operations(QueueOperations, MessageOperations):
+    """Every operation of SQS."""
+
+    def __init__(self, platform: Platform, queues: Queues) -> None:
+        QueueOperations.__init__(self, platform.store, platform.ids, queues)
+        MessageOperations.__init__(self, platform.store, platform.clock, platform.ids, queues)
+
+
+def create(platform: Platform) -> Service:
+    """SQS for one node."""
+    queues = Queues()
+    operations = Operations(platform, queues)
+    return Service(
+        name="sqs",
+        operations=operations,
+        resources={
+            "AWS::SQS::Queue": QueueResource(operations),
+            "AWS::SQS::QueuePolicy": QueuePolicyResource(operations),
+        },
+        targets={"sqs": QueueTarget(platform.ids, queues)},
+        sources={"sqs": QueueSource(platform.store, queues)},
+    )

@@ -1,0 +1,81 @@
+"""SQS queues as sources of the delivery engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lambent.core.arns import Arn
+from lambent.events.contract import Batch
+from lambent.services.sqs import attributes, errors, receiving
+from lambent.services.sqs.model import Queue
+from lambent.services.sqs.queues import Queues
+from lambent.store.contract import Store, Transaction
+
+Ticket = tuple[str, int, int]
+"""The store's queue, the work's id and the claim's token."""
+
+
+class QueueSource:
+    """Claims messages as records; see `events.contract.Source`."""
+
+    def __init__(self, store: Store, queues: Queues) -> None:
+        self._store = store
+        self._queues = queues
+        self._work_names: dict[Arn, str] = {}
+
+    async def _queue(self, tx: Transaction, arn: Arn) -> Queue:
+        queue = await self._queues.by_arn(tx, arn)
+        if queue is None:
+            raise errors.no_such_queue()
+        self._work_names[arn] = queue.work
+        return queue
+
+    async def claim(self, tx: Transaction, arn: Arn, limit: int, lease: float | None) -> Batch:
+        queue = await self._queue(tx, arn)
+        if lease is None:
+            lease = float(attributes.value(queue, "VisibilityTimeout"))
+        received = await receiving.claim(tx, self._queues, queue, limit, lease)
+        return Batch(
+            records=[receiving.lambda_record(queue, item) for item in received],
+            identifiers=[item.message.id for item in received],
+            tickets=[(queue.work, item.work.id, item.work.token) for item in received],
+        )
+
+    async def settle(self, tx: Transaction, arn: Arn, tickets: Sequence[Ticket]) -> None:
+        for work, id, token in tickets:
+            await tx.settle(work, id, token)
+
+    async def fail(
+        self, tx: Transaction, arn: Arn, tickets: Sequence[Ticket], delay: float | None
+    ) -> None:
+        if delay is None:
+            return
+        for work, id, token in tickets:
+            await tx.release(work, id, token, delay)
+
+    async def extend(
+        self, tx: Transaction, arn: Arn, tickets: Sequence[Ticket], lease: float
+    ) -> None:
+        for work, id, token in tickets:
+            await tx.extend(work, id, token, lease)
+
+    def arrived(self, arn: Arn) -> asyncio.Event:
+        work = self._work_names.get(arn)
+        if work is None:
+            # Nothing was claimed yet, so which incarnation to listen to is not known: look.
+            event = asyncio.Event()
+            event.set()
+            return event
+        return self._store.work_arrived(work)
+
+    async def next_due(self, tx: Transaction, arn: Arn) -> float | None:
+        return await tx.next_due((await self._queue(tx, arn)).work)
+
+    async def describe(self, tx: Transaction, arn: Arn) -> Mapping[str, Any]:
+        queue = await self._queue(tx, arn)
+        return {
+            "visibility_timeout": float(attributes.value(queue, "VisibilityTimeout")),
+            "fifo": queue.fifo,
+        }

@@ -1,0 +1,39 @@
+"""SQS queues as targets of events."""
+
+from __future__ import annotations
+
+from lambent.core.arns import Arn
+from lambent.core.ids import Ids
+from lambent.events.contract import Event
+from lambent.services.sqs import errors, sending
+from lambent.services.sqs.queues import Queues
+from lambent.store.contract import Transaction
+
+
+class QueueTarget:
+    """Sends events as messages, in the producer's transaction; see `events.contract.Target`."""
+
+    def __init__(self, ids: Ids, queues: Queues) -> None:
+        self._ids = ids
+        self._queues = queues
+
+    async def check(
+        self, tx: Transaction, arn: Arn, event_source: str, principal: str
+    ) -> str | None:
+        if await self._queues.by_arn(tx, arn) is None:
+            return f"The queue {arn} does not exist."
+        return None
+
+    async def accept(self, tx: Transaction, arn: Arn, event: Event) -> None:
+        queue = await self._queues.by_arn(tx, arn)
+        if queue is None:
+            raise errors.no_such_queue()
+        own = dict(event.attributes)
+        params = {
+            "MessageBody": event.body.decode(),
+            "MessageGroupId": own.pop("MessageGroupId", None),
+            "MessageDeduplicationId": own.pop("MessageDeduplicationId", None),
+            "MessageAttributes": own,
+        }
+        message = sending.draft(params, event.trace, event.principal)
+        await sending.send(tx, self._ids, queue, message)
