@@ -1,0 +1,425 @@
+"""The delivery engine: from a source to a function, for everything asynchronous.
+
+One event, top to bottom, is `Lane._run` and `Lane._deliver`: ask the scaling decision for a
+place → claim a batch → filter → invoke → outcome → settle, retry later or dead-letter, in
+one transaction. A place is asked for before the claim, so that nothing waits under a lease.
+
+A lane owns no durable state: everything it does is in the store, so a lane that dies with
+its node is made again and goes on, and what it had in flight comes back when its lease
+ends. It wakes when a commit brings work, when something becomes due, when a call ends, or
+when it is told to; it never polls.
+
+The states of a lane:
+
+    running ⇄ paused     no more claims; what runs goes on
+       └──────┴──→ stopped   the same for good; `stop` waits until nothing runs
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lambent.core.arns import Arn
+from lambent.core.clock import Clock
+from lambent.core.errors import AwsError, StoreError
+from lambent.events import scaling
+from lambent.events.contract import Batch, Outcome, Source, Targets
+from lambent.events.policy import Attempt, Policy, Verdict
+from lambent.events.retry import after_system_error
+from lambent.store.contract import Store, Transaction
+
+log = logging.getLogger(__name__)
+
+CHUNK = 100
+"""The most items claimed at once, so that a large batch is bounded in bytes as it fills."""
+
+_TROUBLE_PAUSE = 60.0
+"""The longest wait, in seconds, after the source could not be read."""
+
+_BLOCKED_PAUSE = 1.0
+"""The longest wait, in seconds, when something is due but cannot be claimed."""
+
+
+@dataclass(slots=True)
+class _Load:
+    """What one call will carry, as it is gathered."""
+
+    claimed: float
+    lease: float
+    records: list[Mapping[str, Any]] = field(default_factory=list)
+    identifiers: list[str] = field(default_factory=list)
+    tickets: list[Any] = field(default_factory=list)
+    parts: list[bytes] = field(default_factory=list)
+    size: int = 0
+    finished: asyncio.Event = field(default_factory=asyncio.Event)
+    keeper: asyncio.Task[None] | None = None
+    extended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """One claim's result. `wait` is how long until something is due (None: nothing waits)."""
+
+    batch: Batch
+    claimed: int
+    lease: float
+    at: float
+    wait: float | None
+
+
+class Lane:
+    """Delivers what comes from one source by one policy. Made per mapping, or per function."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        store: Store,
+        targets: Targets,
+        source: Source,
+        arn: Arn,
+        policy: Policy,
+        name: str = "",
+    ) -> None:
+        self.problem: str | None = None
+        self.last_result: str | None = None
+        self._clock = clock
+        self._store = store
+        self._targets = targets
+        self._source = source
+        self._arn = arn
+        self._policy = policy
+        self._name = name or str(arn)
+        self._scale = scaling.begin(policy.rule)
+        self._changed = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._paused = False
+        self._running: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.Task[None] | None = None
+
+    # Control ---------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin, or go on after `pause`."""
+        self._paused = False
+        self._changed.set()
+        if self._loop is None:
+            self._loop = asyncio.create_task(self._run(), name=f"lane {self._name}")
+            self._loop.add_done_callback(self._report)
+
+    def pause(self) -> None:
+        """Claim no more; what runs goes on."""
+        self._paused = True
+        self._changed.set()
+
+    async def stop(self) -> None:
+        """Claim no more, and return once nothing runs."""
+        self._stopping.set()
+        self._changed.set()
+        if self._loop is not None:
+            await self._loop
+        await self.drained()
+
+    async def drained(self) -> None:
+        """Return once no call is in flight."""
+        while self._running:
+            await asyncio.wait(set(self._running))
+
+    @property
+    def in_flight(self) -> int:
+        """How many calls run now."""
+        return len(self._running)
+
+    @property
+    def places(self) -> int:
+        """How many calls may run at once now."""
+        return self._scale.places
+
+    # The loop --------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        troubles = 0
+        blocked = 0
+        while not self._stopping.is_set():
+            self._changed.clear()
+            if self._paused:
+                await self._clock.wait(self._changed, None)
+                continue
+            if not self._has_place():
+                await self._clock.wait(self._changed, self._next_place())
+                continue
+            arrived = self._source.arrived(self._arn)
+            limit = min(self._policy.batch_size, CHUNK)
+            try:
+                claim = await self._claim(limit)
+            except Exception as error:
+                troubles += 1
+                self._note_trouble(error)
+                await self._wait(arrived, after_system_error(troubles, _TROUBLE_PAUSE))
+                continue
+            troubles = 0
+            self.problem = None
+            if claim.batch.tickets:
+                await self._dispatch(claim)
+            if claim.claimed >= limit:
+                blocked = 0
+                continue
+            if claim.claimed == 0 and not self._running:
+                self._scale = scaling.idle(self._scale, self._policy.rule)
+            wait = claim.wait
+            if wait == 0.0:
+                # Due, but not to be had: moved to a dead-letter queue in the claim, or
+                # held back by an earlier one of its group.
+                wait = min(0.05 * blocked, _BLOCKED_PAUSE)
+                blocked += 1
+            if await self._wait(arrived, wait):
+                blocked = 0
+
+    def _has_place(self) -> bool:
+        if len(self._running) < self._scale.places:
+            self._scale = scaling.free(self._scale)
+            return True
+        self._scale = scaling.saturated(self._scale, self._policy.rule, self._clock.now())
+        return len(self._running) < self._scale.places
+
+    def _next_place(self) -> float | None:
+        return scaling.next_place(self._scale, self._policy.rule, self._clock.now())
+
+    async def _wait(self, arrived: asyncio.Event, timeout: float | None) -> bool:
+        """Wait until work arrives, the lane is told something, or time is up; whether it
+        was an arrival."""
+        if arrived.is_set() or self._changed.is_set() or (timeout is not None and timeout <= 0):
+            await self._clock.sleep(0)
+            return arrived.is_set()
+        waits = [
+            asyncio.create_task(self._clock.wait(arrived, timeout)),
+            asyncio.create_task(self._changed.wait()),
+        ]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waits:
+                task.cancel()
+        return arrived.is_set()
+
+    def _note_trouble(self, error: Exception) -> None:
+        self.problem = error.message if isinstance(error, AwsError) else str(error)
+        if isinstance(error, (AwsError, StoreError)):
+            log.warning("%s: cannot claim: %s", self._name, error)
+        else:
+            log.exception("%s: cannot claim", self._name, exc_info=error)
+
+    # Claim and gather ------------------------------------------------------------------
+
+    async def _claim(self, limit: int) -> _Claim:
+        source, arn, policy = self._source, self._arn, self._policy
+
+        async def body(tx: Transaction) -> _Claim:
+            lease = policy.lease(await source.describe(tx, arn))
+            batch = await source.claim(tx, arn, limit, lease)
+            claimed = len(batch.tickets)
+            wanted = [policy.wants(record) for record in batch.records]
+            if not all(wanted):
+                await source.settle(
+                    tx, arn, [t for t, w in zip(batch.tickets, wanted, strict=True) if not w]
+                )
+                batch = _pick(batch, [index for index, w in enumerate(wanted) if w])
+            wait: float | None = None
+            if claimed < limit:
+                due = await source.next_due(tx, arn)
+                wait = None if due is None else max(due - tx.now, 0.0)
+            return _Claim(batch, claimed, lease, tx.now, wait)
+
+        return await self._store.transact(body)
+
+    async def _dispatch(self, claim: _Claim) -> None:
+        load = _Load(claim.at, claim.lease)
+        self._add(load, claim.batch)
+        load.keeper = asyncio.create_task(self._keep(load))
+        if self._policy.window > 0:
+            await self._gather(load)
+        task = asyncio.create_task(self._deliver(load), name=f"delivery {self._name}")
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._changed.set()
+        self._report(task)
+
+    def _report(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("%s: broke off", self._name, exc_info=error)
+
+    def _add(self, load: _Load, batch: Batch) -> None:
+        for record in batch.records:
+            part = self._policy.encode(record)
+            load.parts.append(part)
+            load.size += len(part)
+        load.records.extend(batch.records)
+        load.identifiers.extend(batch.identifiers)
+        load.tickets.extend(batch.tickets)
+
+    async def _gather(self, load: _Load) -> None:
+        """Fill the batch until it is full or the window, begun by its first item, closes."""
+        policy = self._policy
+        closes = self._clock.monotonic() + policy.window
+        while (
+            len(load.tickets) < policy.batch_size
+            and load.size < policy.max_bytes
+            and not self._stopping.is_set()
+        ):
+            left = closes - self._clock.monotonic()
+            if left <= 0:
+                return
+            self._changed.clear()
+            arrived = self._source.arrived(self._arn)
+            limit = min(policy.batch_size - len(load.tickets), CHUNK)
+            try:
+                claim = await self._claim(limit)
+            except Exception as error:
+                self._note_trouble(error)
+                return
+            self._add(load, claim.batch)
+            if claim.claimed < limit:
+                if claim.wait == 0.0:
+                    left = min(left, _BLOCKED_PAUSE)
+                await self._wait(arrived, left if not claim.wait else min(left, claim.wait))
+
+    async def _keep(self, load: _Load) -> None:
+        """Extend the leases at half their life for as long as the work goes on."""
+        while not await self._clock.wait(load.finished, load.lease / 2):
+            try:
+                await self._store.transact(lambda tx: self._extend(tx, load))
+                load.extended = True
+            except (AwsError, StoreError) as error:
+                log.warning("%s: cannot extend the leases: %s", self._name, error)
+
+    async def _extend(self, tx: Transaction, load: _Load) -> None:
+        await self._source.extend(tx, self._arn, tuple(load.tickets), load.lease)
+
+    # Invoke and settle -----------------------------------------------------------------
+
+    async def _deliver(self, load: _Load) -> None:
+        try:
+            calls = _slices(load.parts, self._policy.max_bytes)
+            for index, (begin, end) in enumerate(calls):
+                if not await self._deliver_slice(load, begin, end):
+                    # Order within a group: what follows a failure waits with it.
+                    rest = [
+                        ticket
+                        for first, last in calls[index + 1 :]
+                        for ticket in load.tickets[first:last]
+                    ]
+                    await self._conclude(Verdict(again=[(ticket, None) for ticket in rest]))
+                    break
+        finally:
+            load.finished.set()
+            if load.keeper is not None:
+                await load.keeper
+
+    async def _deliver_slice(self, load: _Load, begin: int, end: int) -> bool:
+        """One call; whether it went well."""
+        batch = Batch(load.records[begin:end], load.identifiers[begin:end], load.tickets[begin:end])
+        tries = 0
+        while True:
+            tries += 1
+            outcome = await self._call(batch, load.parts[begin:end])
+            verdict = self._policy.judge(
+                Attempt(
+                    batch,
+                    outcome,
+                    tries,
+                    load.claimed,
+                    load.lease,
+                    self._clock.now(),
+                    load.extended,
+                )
+            )
+            self._learn(verdict, outcome)
+            if verdict.retry_after is None:
+                break
+            if await self._clock.wait(self._stopping, verdict.retry_after):
+                verdict = Verdict(again=[(ticket, 0.0) for ticket in batch.tickets])
+                break
+        await self._conclude(verdict)
+        return verdict.healthy
+
+    async def _call(self, batch: Batch, parts: Sequence[bytes]) -> Outcome:
+        try:
+            return await self._policy.call(batch, parts)
+        except AwsError as error:
+            return Outcome(b"", error="Failed", message=error.message)
+        except Exception as error:
+            log.exception("%s: the call could not be made", self._name)
+            return Outcome(b"", error="Failed", message=str(error))
+
+    def _learn(self, verdict: Verdict, outcome: Outcome) -> None:
+        if verdict.healthy:
+            self._scale = scaling.succeeded(self._scale, self._policy.rule)
+        else:
+            self._scale = scaling.failed(self._scale)
+        self.last_result = "OK" if outcome.error is None else "PROBLEM: Function call failed"
+
+    async def _conclude(self, verdict: Verdict) -> None:
+        """Settle, release and send, in one transaction; while the store is unavailable, try
+        again (the leases are being kept)."""
+        tries = 0
+        while True:
+            try:
+                await self._store.transact(lambda tx: self._apply(tx, verdict))
+                return
+            except StoreError as error:
+                tries += 1
+                log.warning("%s: cannot settle: %s", self._name, error)
+            except AwsError as error:
+                log.warning("%s: the source is gone: %s", self._name, error.message)
+                return
+            if await self._clock.wait(self._stopping, after_system_error(tries, _TROUBLE_PAUSE)):
+                return
+
+    async def _apply(self, tx: Transaction, verdict: Verdict) -> None:
+        source, arn = self._source, self._arn
+        if verdict.done:
+            await source.settle(tx, arn, verdict.done)
+        delays: dict[float | None, list[Any]] = {}
+        for ticket, delay in verdict.again:
+            delays.setdefault(delay, []).append(ticket)
+        for delay, tickets in delays.items():
+            await source.fail(tx, arn, tickets, delay)
+        for target_arn, event in verdict.sends:
+            target = self._targets.target(target_arn)
+            try:
+                if target is None:
+                    raise AwsError("ResourceNotFound", "no such kind of destination here")
+                await target.accept(tx, target_arn, event)
+            except AwsError as error:
+                # As AWS does: the event is lost to the destination, and that is reported.
+                log.error("%s: %s cannot take the event: %s", self._name, target_arn, error)
+
+
+def _pick(batch: Batch, indexes: Sequence[int]) -> Batch:
+    return Batch(
+        [batch.records[index] for index in indexes],
+        [batch.identifiers[index] for index in indexes],
+        [batch.tickets[index] for index in indexes],
+    )
+
+
+def _slices(parts: Sequence[bytes], limit: int) -> list[tuple[int, int]]:
+    """Cut into runs of at most `limit` bytes (but at least one item) each."""
+    slices: list[tuple[int, int]] = []
+    begin = 0
+    size = 0
+    for index, part in enumerate(parts):
+        if index > begin and size + len(part) > limit:
+            slices.append((begin, index))
+            begin, size = index, 0
+        size += len(part)
+    if begin < len(parts):
+        slices.append((begin, len(parts)))
+    return slices
