@@ -1,0 +1,1 @@
+"""Amazon CloudWatch Logs: groups and streams on the store's `log` primitive."""

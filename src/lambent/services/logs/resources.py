@@ -1,0 +1,112 @@
+"""The CloudFormation resource types of CloudWatch Logs.
+
+Source: CloudFormation template reference, AWS::Logs::LogGroup and AWS::Logs::LogStream.
+"""
+
+from __future__ import annotations
+
+from lambent.core.errors import AwsError
+from lambent.core.resources import Created, Properties, ResourceRequest
+from lambent.services.logs.operations import LogOperations
+
+
+class LogGroupResource:
+    """AWS::Logs::LogGroup. `Ref` is the group's name."""
+
+    properties = frozenset(
+        (
+            "DataProtectionPolicy",
+            "FieldIndexPolicies",
+            "KmsKeyId",
+            "LogGroupClass",
+            "LogGroupName",
+            "RetentionInDays",
+            "Tags",
+        )
+    )
+    required: frozenset[str] = frozenset()
+    replaces = frozenset(("LogGroupName",))
+
+    def __init__(self, operations: LogOperations) -> None:
+        self._operations = operations
+
+    async def create(self, request: ResourceRequest, properties: Properties) -> Created:
+        name = properties.get("LogGroupName") or request.default_name
+        tags = {tag["Key"]: str(tag["Value"]) for tag in properties.get("Tags") or ()}
+        await self._operations.create_log_group(
+            request.context,
+            {
+                "logGroupName": name,
+                "tags": {**request.tags, **tags},
+                "logGroupClass": properties.get("LogGroupClass"),
+                "kmsKeyId": properties.get("KmsKeyId"),
+            },
+        )
+        await self._set_retention(request, name, properties)
+        return self._created(request, name)
+
+    async def update(
+        self, request: ResourceRequest, physical_id: str, old: Properties, new: Properties
+    ) -> Created:
+        await self._set_retention(request, physical_id, new)
+        return self._created(request, physical_id)
+
+    async def _set_retention(
+        self, request: ResourceRequest, name: str, properties: Properties
+    ) -> None:
+        days = properties.get("RetentionInDays")
+        if days is None:
+            await self._operations.delete_retention_policy(request.context, {"logGroupName": name})
+        else:
+            await self._operations.put_retention_policy(
+                request.context, {"logGroupName": name, "retentionInDays": int(days)}
+            )
+
+    async def delete(
+        self, request: ResourceRequest, physical_id: str, properties: Properties
+    ) -> None:
+        try:
+            await self._operations.delete_log_group(request.context, {"logGroupName": physical_id})
+        except AwsError as error:
+            if error.code != "ResourceNotFoundException":
+                raise
+
+    @staticmethod
+    def _created(request: ResourceRequest, name: str) -> Created:
+        return Created(name, {"Arn": request.context.arn("logs", f"log-group:{name}:*")})
+
+
+class LogStreamResource:
+    """AWS::Logs::LogStream. `Ref` is the stream's name."""
+
+    properties = frozenset(("LogGroupName", "LogStreamName"))
+    required = frozenset(("LogGroupName",))
+    replaces = frozenset(("LogGroupName", "LogStreamName"))
+
+    def __init__(self, operations: LogOperations) -> None:
+        self._operations = operations
+
+    async def create(self, request: ResourceRequest, properties: Properties) -> Created:
+        name = properties.get("LogStreamName") or request.default_name
+        await self._operations.create_log_stream(
+            request.context,
+            {"logGroupName": properties["LogGroupName"], "logStreamName": name},
+        )
+        return Created(name)
+
+    async def update(
+        self, request: ResourceRequest, physical_id: str, old: Properties, new: Properties
+    ) -> Created:
+        return Created(physical_id)
+
+    async def delete(
+        self, request: ResourceRequest, physical_id: str, properties: Properties
+    ) -> None:
+        try:
+            await self._operations.delete_log_stream(
+                request.context,
+                {"logGroupName": properties["LogGroupName"], "logStreamName": physical_id},
+            )
+        except AwsError as error:
+            if error.code != "ResourceNotFoundException":
+                raise

@@ -1,0 +1,24 @@
+"""What the folder contributes to a node."""
+
+from __future__ import annotations
+
+from lambent.services.contract import Platform, Service
+from lambent.services.logs.operations import LogOperations
+from lambent.services.logs.resources import LogGroupResource, LogStreamResource
+from lambent.services.logs.retention import Retention
+
+
+def create(platform: Platform) -> Service:
+    """CloudWatch Logs for one node."""
+    operations = LogOperations(platform.store, platform.ids)
+    retention = Retention(platform.store, platform.clock)
+    return Service(
+        name="logs",
+        operations=operations,
+        resources={
+            "AWS::Logs::LogGroup": LogGroupResource(operations),
+            "AWS::Logs::LogStream": LogStreamResource(operations),
+        },
+        start=retention.start,
+        stop=retention.stop,
+    )
