@@ -88,7 +88,7 @@ class WorkCounts:
     leased: int
     delayed: int
     oldest: float | None
-    """When the oldest item that is not leased was created; None when there is none."""
+    """When the oldest item was created, leased or not; None when the queue is empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,9 +208,10 @@ class Transaction(Protocol):
         then id. An item whose lease ran out is due again. `created_after` passes over items
         that were created at or before that time (they stay until dropped).
 
-        With `ordered`, items come in id order, an item of a group is passed over while an
-        *earlier* item of its group is leased or not yet due, and the claim fills from one
-        group before it goes to the next.
+        With `ordered`, an item of a group is passed over while an *earlier* item of its
+        group is leased or not yet due. Groups come in order of their first items, items in
+        id order, and the claim fills from one group before it goes to the next. An item
+        without a group is a group of its own.
 
         A lease of 0 claims (attempt, token) and leaves the item due at once.
         """
@@ -251,8 +252,11 @@ class Transaction(Protocol):
         """Depths of a queue; must stay cheap with a million waiting items."""
         ...
 
-    async def next_due(self, queue: str) -> float | None:
-        """The earliest time at which any item is or becomes due (a lease's end counts)."""
+    async def next_due(self, queue: str, *, ordered: bool = False) -> float | None:
+        """The earliest time at which any item is or becomes due (a lease's end counts);
+        None in an empty queue. With `ordered`, blocked items do not count. At or before
+        `now` means that something can be claimed now.
+        """
         ...
 
     async def drop(self, queue: str, *, created_before: float | None = None) -> int:
@@ -339,11 +343,12 @@ class Store(Protocol):
 
     def work_arrived(self, queue: str) -> asyncio.Event:
         """An event that is set by the next commit that makes work of `queue` claimable
-        sooner (an enqueue, a release, an extend, a settle in an ordered group).
+        sooner (an enqueue, delayed or not, a release, an extend, a settle in a group).
 
-        Ask for it *before* looking at the queue, so that nothing is missed in between. Each
-        call gives a new event; one that is dropped costs nothing. It may be set without
-        need; and it says nothing of delayed items, for which `next_due` is there.
+        Ask for it *before* looking at the queue, so that nothing is missed in between. It is
+        set once and never cleared: ask again for the next. One that is dropped costs
+        nothing. It may be set without need. It is not set when time makes an item due: wait
+        on it until `next_due`.
         """
         ...
 

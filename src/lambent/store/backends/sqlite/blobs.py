@@ -1,0 +1,225 @@
+"""Blobs: small ones in a table, others one file each in `blobs/`, both linked by a row.
+
+A file is written under a temporary name, synced, renamed, and its folder synced, all in a
+worker thread. It is live exactly when a committed row links it. Files without a row are
+orphans: those of an earlier run are removed after the store is opened, and those that were
+staged and never linked an hour later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, TypeVar
+
+from lambent.core.clock import Clock
+from lambent.core.errors import StoreUnavailable
+from lambent.core.ids import Ids
+from lambent.store.backends.sqlite.engine import Engine
+from lambent.store.backends.sqlite.part import Part
+from lambent.store.contract import StagedBlob
+
+T = TypeVar("T")
+
+INLINE_BYTES: Final = 32 * 1024
+PIECE_BYTES: Final = 256 * 1024
+BLOCK_BYTES: Final = 1024 * 1024
+"""What one visit to a worker thread reads or writes."""
+ORPHAN_SECONDS: Final = 3600.0
+SWEEP_AT_ONCE: Final = 500
+THREADS: Final = 4
+
+
+class BlobLinks(Part):
+    """The blobs of a transaction."""
+
+    __slots__ = ()
+
+    async def link_blob(self, blob: StagedBlob) -> None:
+        engine = self._engine
+        engine.writing()
+        engine.execute(
+            "INSERT INTO blob (id, size, bytes) VALUES (?, ?, ?)",
+            (blob.id, blob.size, blob.inline),
+        )
+        engine.effects.blobs[blob.id] = True
+
+    async def unlink_blob(self, id: str) -> None:
+        engine = self._engine
+        engine.writing()
+        engine.execute("DELETE FROM blob WHERE id = ?", (id,))
+        engine.effects.blobs[id] = False
+
+
+class BlobFiles:
+    """The staged and linked bytes of one store, in `folder`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        engine: Engine,
+        clock: Clock,
+        ids: Ids,
+        durable: Callable[[], asyncio.Future[None]],
+        sync: bool,
+    ) -> None:
+        self._folder = folder
+        self._engine = engine
+        self._clock = clock
+        self._ids = ids
+        self._durable = durable
+        self._sync = sync
+        self._staged: dict[str, float] = {}
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="lambent-blobs")
+
+    async def stage(self, chunks: AsyncIterator[bytes]) -> StagedBlob:
+        await self._forget_stale()
+        id = self._ids.hex(32)
+        buffer = bytearray()
+        writer: _Writer | None = None
+        size = 0
+        try:
+            async for chunk in chunks:
+                buffer += chunk
+                size += len(chunk)
+                if len(buffer) >= BLOCK_BYTES:
+                    if writer is None:
+                        writer = await self._thread(_Writer, self._folder, id, self._sync)
+                    await self._thread(writer.write, buffer)
+                    buffer = bytearray()
+            if size <= INLINE_BYTES:
+                return StagedBlob(id, size, bytes(buffer))
+            if writer is None:
+                writer = await self._thread(_Writer, self._folder, id, self._sync)
+            await self._thread(writer.finish, buffer)
+        except OSError as error:
+            if writer is not None:
+                await self._thread(writer.abandon)
+            raise StoreUnavailable(f"The blob cannot be stored: {error.strerror}.") from error
+        except BaseException:
+            if writer is not None:
+                await asyncio.shield(self._thread(writer.abandon))
+            raise
+        self._staged[id] = self._clock.monotonic()
+        return StagedBlob(id, size)
+
+    async def read(
+        self, id: str, start: int = 0, length: int | None = None
+    ) -> AsyncIterator[bytes]:
+        rows = self._engine.execute("SELECT size, bytes FROM blob WHERE id = ?", (id,)).fetchall()
+        if self._engine.open:
+            await self._durable()
+        if not rows:
+            raise KeyError(id)
+        size, inline = rows[0]
+        end = size if length is None else min(size, start + length)
+        if inline is not None:
+            for at in range(start, end, PIECE_BYTES):
+                yield inline[at : min(at + PIECE_BYTES, end)]
+            return
+        try:
+            fd = await self._thread(os.open, self._folder / id, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise KeyError(id) from None
+        try:
+            at = start
+            while at < end:
+                block = await self._thread(os.pread, fd, min(BLOCK_BYTES, end - at), at)
+                if not block:
+                    raise StoreUnavailable(f"The blob {id} is shorter than it was.")
+                at += len(block)
+                for piece in range(0, len(block), PIECE_BYTES):
+                    yield block[piece : piece + PIECE_BYTES]
+        finally:
+            os.close(fd)
+
+    def committed(self, links: dict[str, bool]) -> None:
+        """Links came (True) and went (False) in a commit."""
+        gone = []
+        for id, linked in links.items():
+            self._staged.pop(id, None)
+            if not linked:
+                gone.append(id)
+        if gone:
+            self._threads.submit(_remove, self._folder, gone)
+
+    async def sweep(self) -> None:
+        """Remove the orphans of earlier runs."""
+        names = await self._thread(os.listdir, self._folder)
+        for first in range(0, len(names), SWEEP_AT_ONCE):
+            orphans = [
+                name
+                for name in names[first : first + SWEEP_AT_ONCE]
+                if name not in self._staged and not self._linked(name)
+            ]
+            if orphans:
+                await self._thread(_remove, self._folder, orphans)
+
+    def close(self) -> None:
+        """Finish what the threads do."""
+        self._threads.shutdown()
+
+    async def _forget_stale(self) -> None:
+        """Remove what was staged an hour ago and never linked."""
+        limit = self._clock.monotonic() - ORPHAN_SECONDS
+        stale = []
+        for id, staged in self._staged.items():
+            if staged > limit:
+                break
+            stale.append(id)
+        if stale:
+            for id in stale:
+                del self._staged[id]
+            await self._thread(_remove, self._folder, stale)
+
+    def _linked(self, id: str) -> bool:
+        rows = self._engine.execute("SELECT 1 FROM blob WHERE id = ?", (id,)).fetchall()
+        return bool(rows)
+
+    def _thread(self, work: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
+        loop = asyncio.get_running_loop()
+        return loop.run_in_executor(self._threads, work, *arguments)
+
+
+class _Writer:
+    """One file on its way to disk. Runs in worker threads."""
+
+    def __init__(self, folder: Path, id: str, sync: bool) -> None:
+        self._folder = folder
+        self._part = folder / f"{id}.part"
+        self._final = folder / id
+        self._sync = sync
+        self._fd = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+    def write(self, data: bytearray) -> None:
+        """Append to the file."""
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._fd, view) :]
+
+    def finish(self, data: bytearray) -> None:
+        """Write the rest, and let the file be there for good."""
+        self.write(data)
+        if self._sync:
+            os.fsync(self._fd)
+        os.rename(self._part, self._final)
+        if self._sync:
+            folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        os.close(self._fd)
+
+    def abandon(self) -> None:
+        """Leave nothing behind."""
+        os.close(self._fd)
+        _remove(self._folder, (self._part.name, self._final.name))
+
+
+def _remove(folder: Path, names: Iterable[str]) -> None:
+    for name in names:
+        (folder / name).unlink(missing_ok=True)

@@ -1,0 +1,70 @@
+"""Group commit: one durable commit for all requests that wait at that moment.
+
+The first write opens the shared transaction and asks the loop to call `commit` once the
+callbacks that are ready now have run; they join it. Everyone who wrote in it, or read while
+it was open, waits for that one commit (one sync of the disk).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from lambent.core.errors import StoreUnavailable
+from lambent.store.backends.sqlite.engine import Effects, Engine
+
+
+class GroupCommit:
+    """Ends an engine's shared transactions and tells those who wait for them."""
+
+    __slots__ = ("_engine", "_handle", "_loop", "_published", "_waiters")
+
+    def __init__(
+        self,
+        engine: Engine,
+        loop: asyncio.AbstractEventLoop,
+        published: Callable[[Effects], None],
+    ) -> None:
+        self._engine = engine
+        self._loop = loop
+        self._published = published
+        self._waiters: list[asyncio.Future[None]] = []
+        self._handle: asyncio.Handle | None = None
+        engine.opened = self._schedule
+        engine.lost = self._fail
+
+    def durable(self) -> asyncio.Future[None]:
+        """Done once what is open now is on disk; StoreUnavailable when it was undone."""
+        waiter = self._loop.create_future()
+        self._waiters.append(waiter)
+        return waiter
+
+    def commit(self) -> None:
+        """Commit what is open, if anything is."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+        if not self._engine.open:
+            return
+        try:
+            self._engine.commit()
+        except StoreUnavailable as error:
+            self._fail(error)
+            return
+        effects = self._engine.committed
+        if effects:
+            self._published(effects)
+            effects.clear()
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _schedule(self) -> None:
+        self._handle = self._loop.call_soon(self.commit)
+
+    def _fail(self, error: StoreUnavailable) -> None:
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_exception(StoreUnavailable(*error.args))

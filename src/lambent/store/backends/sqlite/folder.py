@@ -1,0 +1,95 @@
+"""The data folder: made, locked to one process, and its database opened.
+
+Layout: `lock` (held with flock while the store is open), `lambent.db` with its write-ahead
+log, `blobs/`. The folder is its owner's alone: it holds secrets.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+
+import apsw
+
+from lambent.core.errors import StartupError
+from lambent.store.backends.sqlite.schema import migrate
+
+CACHE_KIB = 32 * 1024
+CHECKPOINT_PAGES = 4000
+"""How large the write-ahead log grows before it is folded back: a checkpoint costs two
+syncs, so rarer is faster; 4,000 pages are 16 MiB to read at the next start."""
+WAL_LIMIT_BYTES = 64 * 1024 * 1024
+
+
+class FolderLock:
+    """A data folder that no other process may open until `release`."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._fd = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StartupError(
+                f"The data folder {folder} cannot be written to: {error.strerror}."
+            ) from error
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.pread(self._fd, 20, 0).decode("ascii", "replace").strip()
+            os.close(self._fd)
+            raise StartupError(
+                f"The data folder {folder} is in use by another Lambent node"
+                f"{f' (process {holder})' if holder else ''}."
+            ) from error
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, str(os.getpid()).encode(), 0)
+
+    def release(self) -> None:
+        """Let others open the folder."""
+        os.close(self._fd)
+
+    def __enter__(self) -> FolderLock:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self.release()
+
+
+def open_database(folder: Path | None) -> apsw.Connection:
+    """Open and migrate the database of a locked folder; None: one in memory.
+
+    StartupError in one sentence when it cannot be used.
+    """
+    try:
+        db = apsw.Connection(
+            str(folder / "lambent.db") if folder else ":memory:", statementcachesize=200
+        )
+    except apsw.Error as error:
+        raise StartupError(f"The data folder {folder} cannot be opened: {error}.") from error
+    try:
+        db.pragma("locking_mode", "EXCLUSIVE")
+        db.pragma("journal_mode", "WAL")
+        db.pragma("synchronous", "FULL")
+        db.pragma("cache_size", -CACHE_KIB)
+        db.pragma("temp_store", "MEMORY")
+        db.pragma("journal_size_limit", WAL_LIMIT_BYTES)
+        db.wal_autocheckpoint(CHECKPOINT_PAGES)
+        migrate(db, folder)
+    except apsw.NotADBError as error:
+        db.close()
+        raise StartupError(f"The data folder {folder} holds a damaged database.") from error
+    except apsw.Error as error:
+        db.close()
+        raise StartupError(f"The data folder {folder} cannot be used: {error}.") from error
+    except BaseException:
+        db.close()
+        raise
+    return db

@@ -1,0 +1,104 @@
+"""Logs: append-only, clustered by log and position.
+
+Positions come from the store's sequence, so they go on after a trim. Entries' times never
+go back within a log, which lets a time be found by bisecting positions, without an index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lambent.store.backends.sqlite.part import Part
+from lambent.store.contract import LogEntry
+
+MAX_POSITION = (1 << 63) - 1
+
+
+class Logs(Part):
+    """The logs of a transaction."""
+
+    __slots__ = ()
+
+    async def append(self, log: str, values: Sequence[bytes]) -> list[int]:
+        if not values:
+            return []
+        engine = self._engine
+        engine.writing()
+        number = engine.names.number(log)
+        last = engine.execute(
+            "SELECT time FROM log WHERE log = ? ORDER BY position DESC LIMIT 1", (number,)
+        ).fetchall()
+        # A clock set back between two starts must not make times go back.
+        time = max(self.now, last[0][0]) if last else self.now
+        first = engine.sequence.take(len(values))
+        positions = list(range(first, first + len(values)))
+        engine.executemany(
+            "INSERT INTO log (log, position, time, value) VALUES (?, ?, ?, ?)",
+            [(number, at, time, value) for at, value in zip(positions, values, strict=True)],
+        )
+        engine.effects.grew.add(log)
+        return positions
+
+    async def read(
+        self, log: str, *, after: int = 0, limit: int = 1000, max_bytes: int | None = None
+    ) -> list[LogEntry]:
+        # A cursor of its own, because reading may end before the rows do.
+        rows = self._engine.db.execute(
+            "SELECT position, time, value FROM log"
+            " WHERE log = ? AND position > ? ORDER BY position LIMIT ?",
+            (self._engine.names.find(log), after, limit),
+        )
+        entries: list[LogEntry] = []
+        total = 0
+        for position, time, value in rows:
+            total += len(value)
+            if max_bytes is not None and total > max_bytes and entries:
+                break
+            entries.append(LogEntry(position, time, value))
+        rows.close()
+        return entries
+
+    async def tail(
+        self, log: str, *, before: int | None = None, limit: int = 1000
+    ) -> list[LogEntry]:
+        rows = self._engine.execute(
+            "SELECT position, time, value FROM log"
+            " WHERE log = ? AND position < ? ORDER BY position DESC LIMIT ?",
+            (self._engine.names.find(log), MAX_POSITION if before is None else before, limit),
+        ).fetchall()
+        return [LogEntry(*row) for row in rows]
+
+    async def position_at(self, log: str, time: float) -> int:
+        number = self._engine.names.find(log)
+        first: int | None
+        last: int
+        first, last = self._engine.execute(
+            "SELECT (SELECT min(position) FROM log WHERE log = ?),"
+            " (SELECT max(position) FROM log WHERE log = ?)",
+            (number, number),
+        ).fetchall()[0]
+        if first is None:
+            return 0
+        # Invariant: entries up to `low` are older than `time`, those from `high` on are not.
+        low, high = first - 1, last + 1
+        while high - low > 1:
+            middle = (low + high) // 2
+            position, stamped = self._engine.execute(
+                "SELECT position, time FROM log WHERE log = ? AND position <= ?"
+                " ORDER BY position DESC LIMIT 1",
+                (number, middle),
+            ).fetchall()[0]
+            if stamped < time:
+                low = middle
+            else:
+                high = position
+        return low
+
+    async def trim(self, log: str, *, before: float | None = None) -> int:
+        engine = self._engine
+        engine.writing()
+        last = MAX_POSITION if before is None else await self.position_at(log, before)
+        engine.execute(
+            "DELETE FROM log WHERE log = ? AND position <= ?", (engine.names.find(log), last)
+        )
+        return engine.db.changes()

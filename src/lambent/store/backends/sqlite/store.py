@@ -1,0 +1,144 @@
+"""The embedded store: puts the engine, the group commit and the blob files together."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+import weakref
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import TypeVar
+
+import apsw
+
+from lambent.core.clock import Clock
+from lambent.core.errors import StartupError, StoreUnavailable
+from lambent.core.ids import Ids
+from lambent.store.backends.sqlite.blobs import BlobFiles, BlobLinks
+from lambent.store.backends.sqlite.commit import GroupCommit
+from lambent.store.backends.sqlite.engine import Effects, Engine
+from lambent.store.backends.sqlite.folder import FolderLock, open_database
+from lambent.store.backends.sqlite.log import Logs
+from lambent.store.backends.sqlite.records import Records
+from lambent.store.backends.sqlite.work import WorkQueues
+from lambent.store.contract import Store, Transaction
+
+T = TypeVar("T")
+
+
+class SqliteTransaction(Records, WorkQueues, Logs, BlobLinks):
+    """A transaction: its four parts side by side."""
+
+    __slots__ = ()
+
+
+class SqliteStore:
+    """A store in one SQLite file; see `open_sqlite`."""
+
+    def __init__(
+        self,
+        db: apsw.Connection,
+        blob_folder: Path,
+        clock: Clock,
+        ids: Ids,
+        data_dir: Path | None,
+        lock: FolderLock | None,
+    ) -> None:
+        self.description = f"sqlite {data_dir or ':memory:'}"
+        self._db = db
+        self._engine = Engine(db, clock)
+        loop = asyncio.get_running_loop()
+        self._commits = GroupCommit(self._engine, loop, self._published)
+        self._arrivals: weakref.WeakValueDictionary[str, asyncio.Event] = (
+            weakref.WeakValueDictionary()
+        )
+        self._growth: weakref.WeakValueDictionary[str, asyncio.Event] = (
+            weakref.WeakValueDictionary()
+        )
+        self.blobs = BlobFiles(
+            blob_folder, self._engine, clock, ids, self._commits.durable, sync=lock is not None
+        )
+        self._temporary = blob_folder if lock is None else None
+        self._lock = lock
+        self._sweep = loop.create_task(self.blobs.sweep())
+        self._closed = False
+
+    async def transact(self, body: Callable[[Transaction], Awaitable[T]]) -> T:
+        engine = self._engine
+        if self._closed:
+            raise StoreUnavailable("The store is closed.")
+        tx = SqliteTransaction(engine, engine.now())
+        try:
+            result = engine.run(body, tx)
+        except BaseException:
+            # What the body saw before it failed must be durable too before it is told.
+            if engine.open:
+                await self._commits.durable()
+            raise
+        finally:
+            del tx._engine
+        if engine.open:
+            await self._commits.durable()
+        return result
+
+    def work_arrived(self, queue: str) -> asyncio.Event:
+        return _event(self._arrivals, queue)
+
+    def log_grew(self, log: str) -> asyncio.Event:
+        return _event(self._growth, log)
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._sweep.cancel()
+        await asyncio.gather(self._sweep, return_exceptions=True)
+        self._commits.commit()
+        await asyncio.get_running_loop().run_in_executor(None, self.blobs.close)
+        self._db.close()
+        if self._temporary is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+        if self._lock is not None:
+            self._lock.release()
+
+    def _published(self, effects: Effects) -> None:
+        _set(self._arrivals, effects.arrived)
+        _set(self._growth, effects.grew)
+        if effects.blobs:
+            self.blobs.committed(effects.blobs)
+
+
+async def open_sqlite(data_dir: Path | None, clock: Clock, ids: Ids) -> Store:
+    """Open the store of a data folder, making it if need be; None: nothing is kept.
+
+    StartupError when the folder is in use, cannot be written to, or is too new.
+    """
+    if data_dir is None:
+        folder = Path(tempfile.mkdtemp(prefix="lambent-blobs-"))
+        return SqliteStore(open_database(None), folder, clock, ids, None, None)
+    with FolderLock(data_dir) as lock:
+        try:
+            blob_folder = data_dir / "blobs"
+            blob_folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise StartupError(
+                f"The data folder {data_dir} cannot be written to: {error.strerror}."
+            ) from error
+        return SqliteStore(open_database(data_dir), blob_folder, clock, ids, data_dir, lock)
+
+
+def _event(events: weakref.WeakValueDictionary[str, asyncio.Event], name: str) -> asyncio.Event:
+    event = events.get(name)
+    if event is None:
+        event = events[name] = asyncio.Event()
+    return event
+
+
+def _set(events: weakref.WeakValueDictionary[str, asyncio.Event], names: Iterable[str]) -> None:
+    if not events:
+        return
+    for name in names:
+        event = events.pop(name, None)
+        if event is not None:
+            event.set()

@@ -1,0 +1,249 @@
+"""Work: items in order of due time, with leases and fencing tokens.
+
+An item is one small row, which claims and leases rewrite, and one payload row, which they
+do not touch. `leased` and `due` together say what it is: leased until `due`, not yet due,
+or due. Group order is kept by `groups.py`, depths by `depths.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lambent.store.backends.sqlite import groups
+from lambent.store.backends.sqlite.part import Part
+from lambent.store.contract import NewWork, Work, WorkCounts
+
+COLUMNS = "id, payload, grp, created, due, attempts, first_claimed, token, leased"
+
+
+class WorkQueues(Part):
+    """The work of a transaction."""
+
+    __slots__ = ()
+
+    async def enqueue(self, queue: str, items: Sequence[NewWork]) -> list[int]:
+        if not items:
+            return []
+        engine = self._engine
+        engine.writing()
+        number = engine.names.number(queue)
+        depth = engine.depths.changing(number, self.now)
+        first = engine.sequence.take(len(items))
+        now = self.now
+        rows = []
+        payloads = []
+        for id, item in enumerate(items, first):
+            due = now + item.delay if item.delay > 0 else now
+            created = now if item.created is None else item.created
+            rows.append((number, id, due, created, item.group))
+            payloads.append((id, item.payload))
+            depth.entered(due, False)
+            if item.group is None:
+                depth.loose += 1
+            else:
+                groups.joined(engine, number, item.group, id, due, now)
+        depth.total += len(rows)
+        engine.executemany(
+            "INSERT INTO work (queue, id, due, leased, created, token, attempts, grp)"
+            " VALUES (?, ?, ?, 0, ?, 0, 0, ?)",
+            rows,
+        )
+        engine.executemany("INSERT INTO work_payload (id, payload) VALUES (?, ?)", payloads)
+        engine.effects.arrived.add(queue)
+        return list(range(first, first + len(rows)))
+
+    async def claim(
+        self,
+        queue: str,
+        limit: int,
+        lease: float,
+        *,
+        ordered: bool = False,
+        created_after: float | None = None,
+    ) -> list[Work]:
+        engine = self._engine
+        number = engine.names.find(queue)
+        if ordered:
+            loose = engine.depths.of(number, self.now).loose > 0
+            ids = groups.eligible(engine, number, limit, self.now, created_after, loose)
+        else:
+            ids = self._due(number, limit, created_after)
+        if not ids:
+            return []
+        engine.writing()
+        depth = engine.depths.changing(number, self.now)
+        token = engine.sequence.take(len(ids))
+        leased = lease > 0
+        due = self.now + lease if leased else self.now
+        claimed = []
+        changes = []
+        for row in (self._row(number, id) for id in ids):
+            id, payload, group, created, was_due, attempts, first, _, was_leased = row
+            depth.left(was_due, was_leased)
+            depth.entered(due, leased)
+            first = self.now if first is None else first
+            attempts += 1
+            changes.append((due, leased, token, attempts, first, number, id))
+            claimed.append(Work(id, payload, group, created, due, attempts, first, token, leased))
+            if group is not None:
+                groups.head_moved(engine, number, group, id, due, self.now)
+            token += 1
+        engine.executemany(
+            "UPDATE work SET due = ?, leased = ?, token = ?, attempts = ?, first_claimed = ?"
+            " WHERE queue = ? AND id = ?",
+            changes,
+        )
+        return claimed
+
+    async def extend(self, queue: str, id: int, token: int, lease: float) -> bool:
+        return self._end_lease(queue, id, token, lease, lease > 0)
+
+    async def release(self, queue: str, id: int, token: int, delay: float) -> bool:
+        return self._end_lease(queue, id, token, delay, False)
+
+    async def settle(self, queue: str, id: int, token: int | None) -> bool:
+        engine = self._engine
+        number = engine.names.find(queue)
+        engine.writing()
+        fence = "" if token is None else " AND token = ?"
+        rows = engine.execute(
+            f"DELETE FROM work WHERE queue = ? AND id = ?{fence} RETURNING due, leased, grp",
+            (number, id) if token is None else (number, id, token),
+        ).fetchall()
+        if not rows:
+            return False
+        engine.execute("DELETE FROM work_payload WHERE id = ?", (id,))
+        due, leased, group = rows[0]
+        depth = engine.depths.changing(number, self.now)
+        depth.left(due, leased)
+        depth.total -= 1
+        if group is None:
+            depth.loose -= 1
+        else:
+            groups.head_left(engine, number, group, id, self.now)
+            engine.effects.arrived.add(queue)
+        return True
+
+    async def rewrite(self, queue: str, id: int, token: int, payload: bytes) -> bool:
+        engine = self._engine
+        leased = engine.execute(
+            "SELECT 1 FROM work WHERE queue = ? AND id = ? AND token = ? AND leased AND due > ?",
+            (engine.names.find(queue), id, token, self.now),
+        ).fetchall()
+        if not leased:
+            return False
+        engine.writing()
+        engine.execute("UPDATE work_payload SET payload = ? WHERE id = ?", (payload, id))
+        return True
+
+    async def item(self, queue: str, id: int) -> Work | None:
+        rows = self._engine.execute(
+            f"SELECT {COLUMNS} FROM work JOIN work_payload USING (id) WHERE queue = ? AND id = ?",
+            (self._engine.names.find(queue), id),
+        ).fetchall()
+        return self._seen(rows[0]) if rows else None
+
+    async def browse(self, queue: str, *, after: int = 0, limit: int = 100) -> list[Work]:
+        rows = self._engine.execute(
+            f"SELECT {COLUMNS} FROM work CROSS JOIN work_payload USING (id)"
+            " WHERE queue = ? AND id > ? ORDER BY id LIMIT ?",
+            (self._engine.names.find(queue), after, limit),
+        ).fetchall()
+        return [self._seen(row) for row in rows]
+
+    async def work_counts(self, queue: str) -> WorkCounts:
+        engine = self._engine
+        number = engine.names.find(queue)
+        depth = engine.depths.of(number, self.now)
+        engine.depths.bring_up(number, depth, self.now)
+        oldest = engine.execute(
+            "SELECT min(created) FROM work WHERE queue = ?", (number,)
+        ).fetchall()[0][0]
+        ready = depth.total - depth.leased - depth.waiting
+        return WorkCounts(ready, depth.leased, depth.waiting, oldest)
+
+    async def next_due(self, queue: str, *, ordered: bool = False) -> float | None:
+        engine = self._engine
+        number = engine.names.find(queue)
+        if ordered and engine.depths.of(number, self.now).loose == 0:
+            return groups.next_due(engine, number, self.now)
+        earliest: float | None = engine.execute(
+            "SELECT min(due) FROM work WHERE queue = ?", (number,)
+        ).fetchall()[0][0]
+        return earliest
+
+    async def drop(self, queue: str, *, created_before: float | None = None) -> int:
+        engine = self._engine
+        number = engine.names.find(queue)
+        bound = float("inf") if created_before is None else created_before
+        rows = engine.execute(
+            "SELECT id, due, leased, grp FROM work WHERE queue = ? AND created < ?",
+            (number, bound),
+        ).fetchall()
+        if not rows:
+            return 0
+        engine.writing()
+        depth = engine.depths.changing(number, self.now)
+        engine.executemany(
+            "DELETE FROM work WHERE queue = ? AND id = ?", [(number, row[0]) for row in rows]
+        )
+        engine.executemany("DELETE FROM work_payload WHERE id = ?", [row[:1] for row in rows])
+        for id, due, leased, group in rows:
+            depth.left(due, leased)
+            if group is None:
+                depth.loose -= 1
+            else:
+                groups.head_left(engine, number, group, id, self.now)
+        depth.total -= len(rows)
+        engine.effects.arrived.add(queue)
+        return len(rows)
+
+    def _due(self, number: int, limit: int, created_after: float | None) -> list[int]:
+        bindings: list[object] = [number, self.now]
+        passing = ""
+        if created_after is not None:
+            passing = " AND created > ?"
+            bindings.append(created_after)
+        bindings.append(limit)
+        rows = self._engine.execute(
+            "SELECT id FROM work INDEXED BY work_due"
+            f" WHERE queue = ? AND due <= ?{passing} ORDER BY due, id LIMIT ?",
+            bindings,
+        ).fetchall()
+        return [row[0] for row in rows]
+
+    def _row(self, number: int, id: int) -> Any:
+        return self._engine.execute(
+            f"SELECT {COLUMNS} FROM work JOIN work_payload USING (id) WHERE queue = ? AND id = ?",
+            (number, id),
+        ).fetchall()[0]
+
+    def _end_lease(self, queue: str, id: int, token: int, seconds: float, leased: bool) -> bool:
+        """Let a running lease end (or the item be due) `seconds` from now."""
+        engine = self._engine
+        number = engine.names.find(queue)
+        engine.writing()
+        due = self.now + seconds if seconds > 0 else self.now
+        rows = engine.execute(
+            "UPDATE work SET due = ?, leased = ?"
+            " WHERE queue = ? AND id = ? AND token = ? AND leased AND due > ?"
+            " RETURNING grp",
+            (due, leased, number, id, token, self.now),
+        ).fetchall()
+        if not rows:
+            return False
+        depth = engine.depths.changing(number, self.now)
+        # It was leased beyond now, and so beyond the mark.
+        depth.leased -= 1
+        depth.entered(due, leased)
+        group = rows[0][0]
+        if group is not None:
+            groups.head_moved(engine, number, group, id, due, self.now)
+        engine.effects.arrived.add(queue)
+        return True
+
+    def _seen(self, row: Any) -> Work:
+        id, payload, group, created, due, attempts, first, token, leased = row
+        running = bool(leased) and due > self.now
+        return Work(id, payload, group, created, due, attempts, first, token, running)
