@@ -36,6 +36,26 @@ class WireResponse:
     body: bytes | StreamingResult = b""
 
 
+@dataclass(frozen=True, slots=True)
+class ServiceTraits:
+    """What identifies a service's requests.
+
+    `name` is botocore's name of the service. `protocols` are those it speaks, the preferred
+    one first: "json", "query", "rest-json", "rest-xml", "smithy-rpc-v2-cbor".
+    `target_prefix` stands before the dot in X-Amz-Target. `signing_name` is the service in
+    a signature's credential scope. `service_id` is the path segment of RPC v2 CBOR.
+    """
+
+    name: str
+    signing_name: str
+    endpoint_prefix: str
+    api_version: str
+    protocols: tuple[str, ...]
+    target_prefix: str | None
+    json_version: str | None
+    service_id: str
+
+
 class OperationCodec(Protocol):
     """One operation's wire form."""
 
@@ -60,7 +80,17 @@ class OperationCodec(Protocol):
 
 
 class ServiceCodec(Protocol):
-    """One service's wire form."""
+    """One service's wire form in one protocol."""
+
+    @property
+    def traits(self) -> ServiceTraits:
+        """What identifies the service's requests."""
+        ...
+
+    @property
+    def protocol(self) -> str:
+        """The protocol that this codec speaks, named as in `ServiceTraits.protocols`."""
+        ...
 
     def operation(self, name: str) -> OperationCodec | None:
         """The codec of the operation of that name, for target-header and query protocols."""
