@@ -1,1 +1,201 @@
 """Composition root: the only file that names concrete classes."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+import pkgutil
+import shutil
+import tempfile
+from collections.abc import Coroutine, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, TypeVar
+
+import lambent
+import lambent.services
+from lambent.core.clock import Clock, SystemClock
+from lambent.core.credentials import AccessKey
+from lambent.core.errors import StartupError
+from lambent.core.ids import Ids, SystemIds
+from lambent.core.registry import Registry
+from lambent.core.resources import ResourceType
+from lambent.core.settings import Settings
+from lambent.events.contract import Targets
+from lambent.gateway.authenticate import Authenticator, Identity, Trusting
+from lambent.gateway.dispatch import Dispatcher
+from lambent.gateway.internal import Asked, InternalRoutes
+from lambent.gateway.keys import StoredKeys
+from lambent.gateway.server import HttpServer
+from lambent.host.contract import FunctionSpec
+from lambent.host.local import open_host
+from lambent.host.logs import CloudWatchLogs
+from lambent.protocol.catalog import Catalog
+from lambent.services.contract import Platform, Service
+from lambent.store.backends.sqlite import open_sqlite
+from lambent.store.contract import Store
+
+T = TypeVar("T")
+
+_log = logging.getLogger("lambent.app")
+
+DRAIN_SECONDS = 30.0
+"""How long requests in work may go on once the node was told to stop."""
+_ROLE_SECONDS = 12 * 3600.0
+"""How long a function environment's credentials are good."""
+
+
+class Node:
+    """One node: everything that `settings` asks for, from `start` to `stop`.
+
+    `administrator` is the administrator's access key if this start made it (server mode, a
+    new data folder): the only time that its secret can be told.
+    """
+
+    def __init__(
+        self, settings: Settings, clock: Clock | None = None, ids: Ids | None = None
+    ) -> None:
+        self.settings = settings
+        self.administrator: AccessKey | None = None
+        self.port = 0
+        self._clock = clock or SystemClock()
+        self._ids = ids or SystemIds()
+        self._ends = AsyncExitStack()
+        self._services: list[Service] = []
+        self._store: Store | None = None
+        self._started = 0.0
+
+    @property
+    def endpoint(self) -> str:
+        """The node's base URL."""
+        host = self.settings.host
+        if host in ("0.0.0.0", "::", "localhost"):  # noqa: S104 - where it can be reached
+            host = "127.0.0.1"
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    async def start(self) -> None:
+        """Open the store, make the services, take requests. StartupError when it cannot."""
+        try:
+            await self._start()
+        except BaseException:
+            await self._ends.aclose()
+            raise
+
+    async def stop(self) -> None:
+        """Take no more requests, let what runs finish, close everything."""
+        await self._ends.aclose()
+
+    async def _start(self) -> None:
+        settings, clock, ids = self.settings, self._clock, self._ids
+        self._started = clock.monotonic()
+        server = HttpServer(clock)
+        self.port = server.bind(settings.host, settings.port)
+        self._ends.callback(server.unbind)
+        store = await open_sqlite(settings.data_dir, clock, ids)
+        self._store = store
+        self._ends.push_async_callback(store.close)
+        cache = self._cache()
+        registry = Registry()
+        keys = StoredKeys(store, clock, ids)
+        host = await open_host(
+            clock=clock,
+            ids=ids,
+            cache=cache,
+            endpoint=lambda: self.endpoint,
+            credentials=lambda spec: self._environment_credentials(keys, spec),
+            logs=CloudWatchLogs(registry, clock, ids, lambda: self.endpoint),
+        )
+        self._ends.push_async_callback(host.close)
+        resources: dict[str, ResourceType] = {}
+        targets = Targets()
+        platform = Platform(settings, clock, ids, store, host, registry, targets, resources, cache)
+        for service in discover(platform):
+            registry.add(service.name, service.operations)
+            resources.update(service.resources)
+            targets.targets.update(service.targets)
+            targets.invocables.update(service.invocables)
+            targets.sources.update(service.sources)
+            self._services.append(service)
+        if settings.auth:
+            self.administrator = await keys.administrator(settings.account)
+        for service in self._services:
+            await service.start()
+            self._ends.push_async_callback(service.stop)
+        authenticator = self._authenticator(keys)
+        internal = InternalRoutes(authenticator, ids, administrators_only=settings.auth)
+        internal.add("health", self._health, open_to_all=True)
+        dispatcher = Dispatcher(
+            registry, Catalog(), authenticator, _allow_all, internal, clock, ids
+        )
+        await server.start(dispatcher)
+        self._ends.push_async_callback(server.stop, DRAIN_SECONDS)
+
+    def _authenticator(self, keys: StoredKeys) -> Authenticator:
+        return Trusting(self.settings, keys)
+
+    def _cache(self) -> Path:
+        """The folder for what can be made again."""
+        if self.settings.data_dir is None:
+            folder = Path(tempfile.mkdtemp(prefix="lambent-cache-"))
+            self._ends.callback(shutil.rmtree, folder, ignore_errors=True)
+            return folder
+        folder = self.settings.data_dir / "cache"
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StartupError(
+                f"The data folder {self.settings.data_dir} cannot be written to: {error.strerror}."
+            ) from error
+        return folder
+
+    async def _environment_credentials(
+        self, keys: StoredKeys, spec: FunctionSpec
+    ) -> Mapping[str, str]:
+        """What a function's SDKs sign with: its role in server mode, its account in local."""
+        if not self.settings.auth:
+            return {
+                "AWS_ACCESS_KEY_ID": spec.account,
+                "AWS_SECRET_ACCESS_KEY": "local",
+                "AWS_SESSION_TOKEN": "local",
+            }
+        key = await keys.for_role(spec.account, spec.role, spec.name, _ROLE_SECONDS)
+        return {
+            "AWS_ACCESS_KEY_ID": key.id,
+            "AWS_SECRET_ACCESS_KEY": key.secret,
+            "AWS_SESSION_TOKEN": key.session_token,
+        }
+
+    async def _health(self, _: Asked) -> tuple[int, Any]:
+        return 200, {
+            "status": "ok",
+            "version": lambent.__version__,
+            "uptime_seconds": round(self._clock.monotonic() - self._started, 3),
+            "store": self._store.description if self._store else "",
+            "services": sorted(service.name for service in self._services),
+        }
+
+
+def discover(platform: Platform) -> list[Service]:
+    """Every service folder's contribution, in the order of their names."""
+    found: list[Service] = []
+    for module in pkgutil.iter_modules(lambent.services.__path__):
+        folder = Path(lambent.services.__path__[0]) / module.name
+        if module.ispkg and (folder / "service.py").exists():
+            made = importlib.import_module(f"lambent.services.{module.name}.service")
+            found.append(made.create(platform))
+    return found
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on the fastest event loop there is."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(main)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main)
+
+
+def _allow_all(identity: Identity, service: str, operation: str) -> None:
+    """Where policies will be evaluated."""

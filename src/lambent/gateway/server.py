@@ -10,12 +10,16 @@ import asyncio
 import errno
 import socket
 from dataclasses import dataclass
+from typing import Final
 
 from lambent.core.clock import Clock
 from lambent.core.errors import StartupError
 from lambent.gateway.connection import Connection
-from lambent.gateway.request import Handler
+from lambent.gateway.request import Handler, Request
 from lambent.gateway.response import DateHeader
+from lambent.protocol.contract import WireResponse
+
+_BACKLOG: Final = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,28 +43,42 @@ class Limits:
 class HttpServer:
     """Serves one address until it is stopped."""
 
-    def __init__(self, handler: Handler, clock: Clock, limits: Limits | None = None) -> None:
-        self.handler = handler
+    def __init__(self, clock: Clock, limits: Limits | None = None) -> None:
+        self.handler: Handler = _not_ready
         self.clock = clock
         self.limits = limits or Limits()
         self.date = DateHeader()
         self.connections: set[Connection] = set()
         self.draining = False
         self.loop: asyncio.AbstractEventLoop = None  # type: ignore[assignment]
+        self._listener: socket.socket | None = None
         self._server: asyncio.Server | None = None
         self._timekeeper: asyncio.Task[None] | None = None
         self._empty = asyncio.Event()
         self._occupied = asyncio.Event()
 
-    async def start(self, host: str, port: int) -> int:
-        """Listen; the port (port 0 takes a free one). StartupError when it cannot."""
+    def bind(self, host: str, port: int) -> int:
+        """Take the address; the port (port 0 takes a free one). StartupError when it cannot.
+
+        Clients may connect from now on; they are answered once the server has started.
+        """
+        self._listener = _listener(host, port)
+        return int(self._listener.getsockname()[1])
+
+    def unbind(self) -> None:
+        """Give the address back."""
+        if self._listener is not None:
+            self._listener.close()
+
+    async def start(self, handler: Handler) -> None:
+        """Answer requests with `handler`."""
+        assert self._listener is not None
+        self.handler = handler
         self.loop = asyncio.get_running_loop()
-        listener = _listener(host, port)
         self._server = await self.loop.create_server(
-            lambda: Connection(self), sock=listener, backlog=2048
+            lambda: Connection(self), sock=self._listener, backlog=_BACKLOG
         )
         self._timekeeper = self.loop.create_task(self._keep_time())
-        return int(listener.getsockname()[1])
 
     async def stop(self, grace: float) -> None:
         """Take no more; let what is in work finish within `grace` seconds."""
@@ -105,6 +123,10 @@ class HttpServer:
                 connection.expire()
 
 
+async def _not_ready(_: Request) -> WireResponse:
+    return WireResponse(503, (), b"")
+
+
 def _listener(host: str, port: int) -> socket.socket:
     address = "127.0.0.1" if host == "localhost" else host
     try:
@@ -117,7 +139,7 @@ def _listener(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(place)
-        listener.listen(2048)
+        listener.listen(_BACKLOG)
         listener.setblocking(False)
     except OSError as error:
         listener.close()

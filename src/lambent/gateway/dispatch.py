@@ -1,0 +1,237 @@
+"""One request, top to bottom: identify, authenticate, authorise, parse, call, serialise.
+
+Every error leaves through one place, in the wire form of the service that was asked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from lambent.core.clock import Clock
+from lambent.core.context import RequestContext
+from lambent.core.errors import AwsError, StoreUnavailable
+from lambent.core.ids import Ids
+from lambent.core.registry import Registry
+from lambent.core.streams import Body
+from lambent.gateway import claim as claims
+from lambent.gateway import failures, identify
+from lambent.gateway.authenticate import Authenticator, Identity
+from lambent.gateway.body import BytesBody
+from lambent.gateway.internal import PREFIX, InternalRoutes
+from lambent.gateway.payload import HashedBody, check_hash, is_chunked, plain_headers, unchunked
+from lambent.gateway.request import Request
+from lambent.protocol.contract import (
+    OperationCodec,
+    ServiceCodec,
+    WireRequest,
+    WireResponse,
+)
+
+_log = logging.getLogger("lambent.gateway")
+_access = logging.getLogger("lambent.access")
+
+MAX_BODY: Final = 128 * 1024 * 1024
+"""Bytes of a body that is not streamed; every operation's own limit lies below."""
+
+
+_ALSO_QUERY: Final = frozenset({"sqs", "cloudwatch"})
+"""Services whose older query protocol is still spoken beside the one with a target header."""
+
+
+class Codecs(Protocol):
+    """The wire forms of the services that AWS has."""
+
+    def service(self, name: str, protocol: str | None = None) -> ServiceCodec:
+        """The codec of the service of that botocore name, in one of its protocols (None: the
+        preferred one). KeyError when there is none."""
+        ...
+
+
+Authorize = Callable[[Identity, str, str], None]
+"""Identity, service, operation: raises AwsError when it may not."""
+
+
+class Dispatcher:
+    """Answers requests with the operations of a node."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        codecs: Codecs,
+        authenticator: Authenticator,
+        authorize: Authorize,
+        internal: InternalRoutes,
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        self._registry = registry
+        self._codecs = codecs
+        self._authenticator = authenticator
+        self._authorize = authorize
+        self._internal = internal
+        self._clock = clock
+        self._ids = ids
+        self._endpoints: dict[str, str] = {}
+
+    async def __call__(self, request: Request) -> WireResponse:
+        """The response, whatever happens."""
+        now = self._clock.now()
+        if request.path.startswith(PREFIX):
+            response = await self._internal.answer(request, now)
+            service = operation = "-"
+        else:
+            response, service, operation = await self._answer(request, now)
+        if _access.isEnabledFor(logging.DEBUG):
+            _access.debug(
+                "%s %s %d %s %s %.1fms",
+                request.method,
+                request.path,
+                response.status,
+                service,
+                operation,
+                (self._clock.now() - now) * 1000,
+            )
+        return response
+
+    async def _answer(self, request: Request, now: float) -> tuple[WireResponse, str, str]:
+        headers = request.headers
+        claim = claims.read(headers, request.query)
+        service = identify.service(headers, request.path, request.query, claim)
+        if service is None:
+            service = identify.from_form(request.path, await _complete(request)) or "s3"
+        request_id = self._ids.hex(16).upper() if service == "s3" else self._ids.uuid()
+        operation: OperationCodec | None = None
+        codec = self._codec(service, request)
+        if codec is None:
+            codec = self._codecs.service("s3")
+            error = failures.no_service(service)
+        else:
+            try:
+                wire = self._addressed(request, service)
+                operation = await self._operation(request, wire, service, codec)
+                implementation = self._registry.operation(service, operation.name)
+                if implementation is None:
+                    raise failures.not_implemented(service, operation.name)
+                identity = await self._authenticator.authenticate(request, claim, service, now)
+                self._authorize(identity, service, operation.name)
+                wire = await self._payload(wire, request, operation, identity)
+                context = RequestContext(
+                    identity.account,
+                    identity.region,
+                    request_id,
+                    now,
+                    self._endpoint(headers.get("host", ""), service),
+                    identity.principal,
+                    identity.access_key,
+                    headers.get("x-amzn-trace-id"),
+                    wire.headers,
+                )
+                params = operation.parse(wire)
+                request.abandonable = getattr(implementation, "abandonable", False)
+                result = await implementation(context, params)
+                return operation.serialize(result, request_id), service, operation.name
+            except AwsError as raised:
+                error = raised
+            except StoreUnavailable as raised:
+                _log.warning("%s %s: the store is not available: %s", service, request_id, raised)
+                error = failures.unavailable(service)
+            except Exception:
+                _log.exception(
+                    "%s %s failed (request %s)",
+                    service,
+                    operation.name if operation else request.method,
+                    request_id,
+                )
+                error = failures.internal(service)
+        response = codec.serialize_error(error, request_id, operation)
+        return response, service, operation.name if operation else "-"
+
+    def _codec(self, service: str, request: Request) -> ServiceCodec | None:
+        """The wire form that the request speaks; None for a service that AWS does not have."""
+        try:
+            if service in _ALSO_QUERY and "x-amz-target" not in request.headers:
+                return self._codecs.service(service, "query")
+            return self._codecs.service(service)
+        except KeyError:
+            return None
+
+    def _addressed(self, request: Request, service: str) -> WireRequest:
+        """The request with S3's virtual-host form turned into path style."""
+        path = request.path
+        if service == "s3":
+            bucket = identify.bucket_of(request.headers.get("host", ""))
+            if bucket is not None:
+                path = f"/{bucket}{path}"
+        body = request.body
+        return WireRequest(
+            request.method,
+            path,
+            request.query,
+            request.headers,
+            body if isinstance(body, bytes) else b"",
+        )
+
+    async def _operation(
+        self, request: Request, wire: WireRequest, service: str, codec: ServiceCodec
+    ) -> OperationCodec:
+        """The operation that the request names; AwsError when there is none."""
+        target = request.headers.get("x-amz-target")
+        action: str | None = None
+        if target is not None:
+            found = codec.operation(target.rpartition(".")[2])
+        else:
+            found = codec.route(wire)
+            if found is None:
+                action = identify.parameter("Action", wire.query.encode("latin-1"))
+                if action is None and service != "s3":
+                    action = identify.parameter("Action", await _complete(request))
+                if action is not None:
+                    found = codec.operation(action)
+        if found is None:
+            raise failures.unknown_operation(service, request.method, target, action)
+        return found
+
+    async def _payload(
+        self, wire: WireRequest, request: Request, operation: OperationCodec, identity: Identity
+    ) -> WireRequest:
+        """The request with the body as the operation takes it, decoded."""
+        headers = request.headers
+        body: bytes | Body = request.body
+        if is_chunked(headers):
+            body = unchunked(headers, body, identity.chunks)
+            headers = plain_headers(headers)
+        elif identity.content_sha256 is not None:
+            if isinstance(body, bytes):
+                check_hash(identity.content_sha256, hashlib.sha256(body).hexdigest())
+            else:
+                body = HashedBody(body, identity.content_sha256)
+        if operation.streaming_input:
+            if isinstance(body, bytes):
+                body = BytesBody(body)
+        elif isinstance(body, bytes):
+            if headers is request.headers:
+                return WireRequest(wire.method, wire.path, wire.query, headers, body)
+        else:
+            body = await body.read(MAX_BODY)
+        return WireRequest(wire.method, wire.path, wire.query, headers, body)
+
+    def _endpoint(self, host: str, service: str) -> str:
+        """The node's base URL as the client reached it."""
+        known = self._endpoints.get(host)
+        if known is None:
+            bucket = identify.bucket_of(host) if service == "s3" else None
+            known = "http://" + (host[len(bucket) + 1 :] if bucket else host)
+            if len(self._endpoints) >= 1024:
+                self._endpoints.clear()
+            self._endpoints[host] = known
+        return known
+
+
+async def _complete(request: Request) -> bytes:
+    """The whole body, which the request keeps."""
+    if not isinstance(request.body, bytes):
+        request.body = await request.body.read(MAX_BODY)
+    return request.body

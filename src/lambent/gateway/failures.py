@@ -1,0 +1,67 @@
+"""The errors that the gateway itself answers with, in each service's own words."""
+
+from __future__ import annotations
+
+from lambent.core.errors import AwsError
+
+_INTERNAL = {
+    "s3": ("InternalError", "We encountered an internal error. Please try again."),
+    "dynamodb": ("InternalServerError", "Internal server error"),
+    "dynamodbstreams": ("InternalServerError", "Internal server error"),
+    "lambda": ("ServiceException", "An error occurred and the request cannot be processed."),
+    "secretsmanager": ("InternalServiceError", "An error occurred on the server side."),
+    "ssm": ("InternalServerError", "An error occurred on the server side."),
+}
+
+
+def internal(service: str) -> AwsError:
+    """A defect of ours, told without its inside."""
+    code, message = _INTERNAL.get(
+        service,
+        (
+            "InternalFailure",
+            "The request processing has failed because of an unknown error, exception or failure.",
+        ),
+    )
+    return AwsError(code, message, 500)
+
+
+def unavailable(service: str) -> AwsError:
+    """The store is away: nothing was done, and a retry may succeed."""
+    if service == "s3":
+        return AwsError("SlowDown", "Please reduce your request rate.", 503)
+    return AwsError(
+        "ServiceUnavailable",
+        "The request has failed due to a temporary failure of the server.",
+        503,
+    )
+
+
+def not_implemented(service: str, operation: str) -> AwsError:
+    """AWS has it; this node does not."""
+    return AwsError(
+        "NotImplemented", f"The operation {operation} of {service} is not implemented here.", 501
+    )
+
+
+def no_service(service: str) -> AwsError:
+    """No model of that name is known."""
+    return AwsError("NotImplemented", f"The service {service} is not implemented here.", 501)
+
+
+def unknown_operation(
+    service: str, method: str, target: str | None, action: str | None
+) -> AwsError:
+    """The request names no operation of the service, or one that AWS does not have."""
+    if target is not None:
+        return AwsError("UnknownOperationException", "", 400)
+    if action is not None:
+        return AwsError("InvalidAction", f"Could not find operation {action}.", 400)
+    if service == "s3":
+        return AwsError(
+            "MethodNotAllowed",
+            "The specified method is not allowed against this resource.",
+            405,
+            {"Method": method},
+        )
+    return AwsError("UnknownOperationException", "", 404)

@@ -1,0 +1,134 @@
+"""Fixtures that every test may use.
+
+- `node`: one live node for all tests of a worker, in a thread;
+- `account`: a fresh 12-digit account for the test, so that nothing needs cleaning up;
+- `client("sqs")`: a boto3 client in that account, without retries;
+- `raw("POST", "/", body, headers, sign="sqs")`: raw HTTP in that account;
+- `fresh_node(auth=True, ...)`: a node of the test's own, which may be stopped and restarted;
+- `node_process(...)`: the same in a process, which may be killed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.config import Config
+
+from lambent.core.clock import Clock
+from lambent.core.ids import SystemIds
+from lambent.core.settings import Settings
+from tests.support.http import Raw
+from tests.support.nodes import ProcessNode, ThreadNode
+
+ClientFactory = Callable[..., Any]
+_ids = SystemIds()
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThreadNode]:
+    running = ThreadNode(Settings(tmp_path_factory.mktemp("node"), port=0)).start()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def account() -> str:
+    return "9" + _ids.token(11, "0123456789")
+
+
+@pytest.fixture(scope="session")
+def sdk() -> Any:
+    """One botocore session for all clients: its models are loaded once."""
+    return botocore.session.Session()
+
+
+@pytest.fixture
+def connect(sdk: Any, account: str) -> Iterator[ClientFactory]:
+    """`connect(endpoint, "sqs", access_key=…, secret=…, token=…, region=…, **config)`."""
+    made: list[Any] = []
+
+    def make(
+        endpoint: str,
+        service: str,
+        *,
+        access_key: str | None = None,
+        secret: str = "secret",
+        token: str | None = None,
+        region: str = "us-east-1",
+        **config: Any,
+    ) -> Any:
+        settings: dict[str, Any] = {
+            "retries": {"total_max_attempts": 1},
+            "connect_timeout": 5,
+            "read_timeout": 60,
+        }
+        if service == "s3":
+            settings["s3"] = {"addressing_style": "path"}
+        settings.update(config)
+        client = sdk.create_client(
+            service,
+            endpoint_url=endpoint,
+            region_name=region,
+            aws_access_key_id=access_key or account,
+            aws_secret_access_key=secret,
+            aws_session_token=token,
+            config=Config(**settings),
+        )
+        made.append(client)
+        return client
+
+    yield make
+    for client in made:
+        client.close()
+
+
+@pytest.fixture
+def client(node: ThreadNode, connect: ClientFactory) -> ClientFactory:
+    """`client("sqs")`; further arguments as `connect`'s."""
+
+    def make(service: str, **arguments: Any) -> Any:
+        return connect(node.endpoint, service, **arguments)
+
+    return make
+
+
+@pytest.fixture
+def raw(node: ThreadNode, account: str) -> Raw:
+    return Raw(node.endpoint, account)
+
+
+@pytest.fixture
+def fresh_node(tmp_path: Path) -> Iterator[Callable[..., ThreadNode]]:
+    """`fresh_node(clock=…, data_dir=…, auth=…, …)`: further arguments are Settings'."""
+    made: list[ThreadNode] = []
+
+    def make(*, clock: Clock | None = None, **settings: Any) -> ThreadNode:
+        settings.setdefault("data_dir", tmp_path / f"node-{len(made)}")
+        settings.setdefault("port", 0)
+        running = ThreadNode(Settings(**settings), clock)
+        made.append(running)
+        return running.start()
+
+    yield make
+    for running in made:
+        running.close()
+
+
+@pytest.fixture
+def node_process(tmp_path: Path) -> Iterator[Callable[..., ProcessNode]]:
+    """`node_process(data_dir=…, auth=…)`: a node in a process of its own, started."""
+    made: list[ProcessNode] = []
+
+    def make(**arguments: Any) -> ProcessNode:
+        arguments.setdefault("data_dir", tmp_path / f"process-{len(made)}")
+        running = ProcessNode(**arguments)
+        made.append(running)
+        return running.start()
+
+    yield make
+    for running in made:
+        running.kill()

@@ -1,0 +1,1 @@
+"""What tests share: nodes, clients, raw HTTP."""
