@@ -1,0 +1,89 @@
+"""The CloudFormation resource type of Secrets Manager.
+
+Source: CloudFormation template reference, AWS::SecretsManager::Secret.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from lambent.core.errors import AwsError
+from lambent.core.ids import Ids
+from lambent.core.resources import Created, Properties, ResourceRequest
+from lambent.services.secretsmanager import passwords
+from lambent.services.secretsmanager.operations import SecretOperations
+
+
+class SecretResource:
+    """AWS::SecretsManager::Secret. `Ref` is the secret's ARN."""
+
+    properties = frozenset(
+        (
+            "Description",
+            "GenerateSecretString",
+            "KmsKeyId",
+            "Name",
+            "ReplicaRegions",
+            "SecretString",
+            "Tags",
+        )
+    )
+    required: frozenset[str] = frozenset()
+    replaces = frozenset(("Name",))
+
+    def __init__(self, operations: SecretOperations, ids: Ids) -> None:
+        self._operations = operations
+        self._ids = ids
+
+    def _text(self, properties: Properties) -> str | None:
+        rules = properties.get("GenerateSecretString")
+        if rules is None:
+            text = properties.get("SecretString")
+            return None if text is None else str(text)
+        password = passwords.generate(self._ids, rules)
+        if "GenerateStringKey" not in rules:
+            return password
+        template: dict[str, Any] = json.loads(rules.get("SecretStringTemplate") or "{}")
+        return json.dumps({**template, rules["GenerateStringKey"]: password})
+
+    async def create(self, request: ResourceRequest, properties: Properties) -> Created:
+        tags = {tag["Key"]: str(tag["Value"]) for tag in properties.get("Tags") or ()}
+        text = self._text(properties)
+        result = await self._operations.create_secret(
+            request.context,
+            {
+                "Name": properties.get("Name") or request.default_name,
+                "Description": properties.get("Description"),
+                "KmsKeyId": properties.get("KmsKeyId"),
+                "Tags": [
+                    {"Key": key, "Value": value} for key, value in {**request.tags, **tags}.items()
+                ],
+                **({} if text is None else {"SecretString": text}),
+            },
+        )
+        arn = (result or {})["ARN"]
+        return Created(arn, {"Id": arn})
+
+    async def update(
+        self, request: ResourceRequest, physical_id: str, old: Properties, new: Properties
+    ) -> Created:
+        params: dict[str, Any] = {"SecretId": physical_id}
+        params |= {name: new[name] for name in ("Description", "KmsKeyId") if name in new}
+        value = ("SecretString", "GenerateSecretString")
+        text = self._text(new)
+        if text is not None and any(old.get(name) != new.get(name) for name in value):
+            params["SecretString"] = text
+        await self._operations.update_secret(request.context, params)
+        return Created(physical_id, {"Id": physical_id})
+
+    async def delete(
+        self, request: ResourceRequest, physical_id: str, properties: Properties
+    ) -> None:
+        try:
+            await self._operations.delete_secret(
+                request.context, {"SecretId": physical_id, "ForceDeleteWithoutRecovery": True}
+            )
+        except AwsError as error:
+            if error.code != "ResourceNotFoundException":
+                raise

@@ -1,0 +1,72 @@
+"""The CloudFormation resource type of the Parameter Store.
+
+Source: CloudFormation template reference, AWS::SSM::Parameter.
+"""
+
+from __future__ import annotations
+
+from lambent.core.errors import AwsError
+from lambent.core.resources import Created, Properties, ResourceRequest
+from lambent.services.ssm.operations import ParameterOperations
+
+
+class ParameterResource:
+    """AWS::SSM::Parameter. `Ref` is the parameter's name."""
+
+    properties = frozenset(
+        (
+            "AllowedPattern",
+            "DataType",
+            "Description",
+            "Name",
+            "Policies",
+            "Tags",
+            "Tier",
+            "Type",
+            "Value",
+        )
+    )
+    required = frozenset(("Type", "Value"))
+    replaces = frozenset(("Name",))
+
+    def __init__(self, operations: ParameterOperations) -> None:
+        self._operations = operations
+
+    async def create(self, request: ResourceRequest, properties: Properties) -> Created:
+        name = properties.get("Name") or request.default_name
+        tags = {**request.tags, **(properties.get("Tags") or {})}
+        await self._put(
+            request,
+            name,
+            properties,
+            {"Tags": [{"Key": key, "Value": str(text)} for key, text in tags.items()]},
+        )
+        return self._created(name, properties)
+
+    async def update(
+        self, request: ResourceRequest, physical_id: str, old: Properties, new: Properties
+    ) -> Created:
+        await self._put(request, physical_id, new, {"Overwrite": True})
+        return self._created(physical_id, new)
+
+    async def _put(
+        self, request: ResourceRequest, name: str, properties: Properties, more: Properties
+    ) -> None:
+        fields = ("AllowedPattern", "DataType", "Description", "Policies", "Tier", "Type")
+        given = {field: properties[field] for field in fields if field in properties}
+        await self._operations.put_parameter(
+            request.context, {"Name": name, "Value": str(properties["Value"]), **given, **more}
+        )
+
+    async def delete(
+        self, request: ResourceRequest, physical_id: str, properties: Properties
+    ) -> None:
+        try:
+            await self._operations.delete_parameter(request.context, {"Name": physical_id})
+        except AwsError as error:
+            if error.code != "ParameterNotFound":
+                raise
+
+    @staticmethod
+    def _created(name: str, properties: Properties) -> Created:
+        return Created(name, {"Type": properties["Type"], "Value": str(properties["Value"])})
