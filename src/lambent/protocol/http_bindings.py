@@ -17,7 +17,8 @@ from lambent.protocol.routes import Template, query_pairs
 from lambent.protocol.shapes import Shape
 from lambent.protocol.texts import from_text, to_text
 
-_OUTSIDE = frozenset({"uri", "querystring", "header", "headers", "statusCode"})
+_IN_REQUESTS = frozenset({"uri", "querystring", "header", "headers"})
+_IN_RESPONSES = frozenset({"header", "headers", "statusCode"})
 _QUOTED = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^,]*?))\s*(?:,|$)', re.DOTALL)
 _BREAKS = re.compile(r"[\r\n\x00]+")
 
@@ -25,9 +26,14 @@ Bind = Callable[[dict[str, Any], WireRequest], None]
 BindHeaders = Callable[[Mapping[str, Any]], list[tuple[str, str]]]
 
 
-def is_outside(shape: Shape) -> bool:
-    """Whether a member travels outside the body."""
-    return shape.location in _OUTSIDE
+def request_body(shape: Shape) -> dict[str, Shape]:
+    """An input's members that lie in the body."""
+    return {n: m for n, m in shape.members.items() if m.location not in _IN_REQUESTS}
+
+
+def response_body(shape: Shape) -> dict[str, Shape]:
+    """An output's or error's members that lie in the body."""
+    return {n: m for n, m in shape.members.items() if m.location not in _IN_RESPONSES}
 
 
 # Requests ------------------------------------------------------------------------------
@@ -40,7 +46,7 @@ def compile_inputs(shape: Shape, template: Template, code: str) -> list[Bind]:
     """
     by_location: dict[str, dict[str, Shape]] = {}
     for name, member in shape.members.items():
-        if member.location in _OUTSIDE:
+        if member.location in _IN_REQUESTS:
             by_location.setdefault(member.location, {})[name] = member
     binds = []
     if template.labels:
@@ -173,6 +179,8 @@ def header_reader(shape: Shape) -> Callable[[str], Any]:
 
 def _split(text: str) -> list[str]:
     """A header's comma-separated values; those in quotes may hold commas."""
+    if not text:
+        return []
     if '"' not in text:
         return [each.strip() for each in text.split(",")]
     values, place = [], 0

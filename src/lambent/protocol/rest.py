@@ -13,7 +13,8 @@ from lambent.protocol.conventions import Conventions
 from lambent.protocol.http_bindings import (
     compile_headers,
     compile_inputs,
-    is_outside,
+    request_body,
+    response_body,
     status_member,
 )
 from lambent.protocol.model import OperationModel
@@ -100,7 +101,7 @@ def _body_reader(
 ) -> Callable[[Params, Any], None] | None:
     member, name = _payload_member(shape), shape.model.payload
     if member is None or name is None:
-        inside = {n: m for n, m in shape.members.items() if not is_outside(m)}
+        inside = request_body(shape)
         if not inside:
             return None
         read_members = body.members_reader(operation, inside, shape)
@@ -176,7 +177,7 @@ def _body_writer(
 ) -> Callable[[Mapping[str, Any]], tuple[str, bytes | StreamingResult]]:
     member, name = _payload_member(shape), shape.model.payload
     if member is None or name is None:
-        inside = {n: m for n, m in shape.members.items() if not is_outside(m)}
+        inside = response_body(shape)
         if not inside or operation.http.response_code == 204:
             return lambda result: ("", b"")
         write_members = body.members_writer(operation, inside, shape)

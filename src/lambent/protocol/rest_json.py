@@ -12,7 +12,7 @@ from lambent.core.errors import AwsError
 from lambent.protocol.contract import WireResponse
 from lambent.protocol.conventions import Conventions
 from lambent.protocol.errors import ErrorShapes, message_member
-from lambent.protocol.http_bindings import compile_headers, is_outside
+from lambent.protocol.http_bindings import compile_headers, response_body
 from lambent.protocol.json_values import (
     decode_object,
     decode_value,
@@ -98,8 +98,7 @@ class RestJsonProtocol:
         members = self._errors.members(error, form)
         document: dict[str, Any] = {}
         if form.shape is not None:
-            inside = {n: m for n, m in form.shape.members.items() if not is_outside(m)}
-            document = self._body.error_writer(inside)(members)
+            document = self._body.error_writer(response_body(form.shape))(members)
             headers += compile_headers(form.shape)(members)
         if error.message:
             document[message_member(form) or "message"] = error.message

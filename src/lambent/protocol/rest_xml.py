@@ -14,7 +14,7 @@ from lambent.core.errors import AwsError
 from lambent.protocol.contract import WireResponse
 from lambent.protocol.conventions import Conventions
 from lambent.protocol.errors import ErrorShapes, message_member
-from lambent.protocol.http_bindings import compile_headers, is_outside
+from lambent.protocol.http_bindings import compile_headers, response_body
 from lambent.protocol.model import OperationModel, ServiceModel, XmlNamespace, namespace
 from lambent.protocol.operation import CompiledOperation
 from lambent.protocol.rest import compile_rest
@@ -149,11 +149,8 @@ class RestXmlProtocol:
         modelled: dict[str, Shape] = {}
         if form.shape is not None:
             skip = message_member(form)
-            modelled = {
-                name: member
-                for name, member in form.shape.members.items()
-                if name != skip and not is_outside(member)
-            }
+            inside = response_body(form.shape)
+            modelled = {name: member for name, member in inside.items() if name != skip}
             headers += compile_headers(form.shape)(error.members)
         headers.extend(error.headers.items())
         content = self._body.error_members(modelled, error.members)

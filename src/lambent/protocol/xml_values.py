@@ -62,11 +62,7 @@ def structure_reader(
         if member.xml_attribute:
             attributes[tag] = name, from_text(member)
         elif member.flattened and member.type == "list":
-            flat[member.member.wire_name or tag if not member.wire_name else tag] = (
-                name,
-                compiler(member.member),
-                False,
-            )
+            flat[tag] = name, compiler(member.member), False
         elif member.flattened and member.type == "map":
             flat[tag] = name, _entry_reader(member, compiler), True
         else:
