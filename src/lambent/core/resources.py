@@ -30,7 +30,8 @@ class ResourceRequest:
     `context` carries account and region. `default_name` is a unique physical name in
     CloudFormation's manner (stack-logical-SUFFIX) for resources that were given none; a
     service with stricter rules (S3: lower case) adapts it. `metadata` is the resource's own
-    Metadata section. `tags` are those of the stack.
+    Metadata section. `tags` are those of the stack. `resumed` says that an earlier attempt
+    at this very creation was cut off: what is already there under this name is its own.
     """
 
     context: RequestContext
@@ -40,6 +41,7 @@ class ResourceRequest:
     stack_id: str
     metadata: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    resumed: bool = False
 
 
 class ResourceType(Protocol):

@@ -1,0 +1,368 @@
+"""One operation on one stack, from its recorded phase to its end.
+
+    create   forward ─ ok ─→ CREATE_COMPLETE
+                     └ failed ─→ rollback → ROLLBACK_COMPLETE
+                               (DO_NOTHING: CREATE_FAILED; DELETE: delete → DELETE_COMPLETE)
+    update   forward ─ ok ─→ cleanup → UPDATE_COMPLETE
+                     └ failed ─→ rollback → rollback-cleanup → UPDATE_ROLLBACK_COMPLETE
+    delete   delete → DELETE_COMPLETE | DELETE_FAILED
+
+Every phase can be entered again after a crash: it looks at the records and does what is
+left. Order: a resource after those it depends on; deletions the other way round.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from lambent.core.errors import AwsError
+from lambent.services.cloudformation import dynamic, graph, outputs, plan, records, steps
+from lambent.services.cloudformation.conditions import active
+from lambent.services.cloudformation.failures import failed_to
+from lambent.services.cloudformation.intrinsics import Known, Scope, resolve
+from lambent.services.cloudformation.model import Leftover, Pending, Phase, Resource
+from lambent.services.cloudformation.scope import scope_of
+from lambent.services.cloudformation.session import Session
+from lambent.store.contract import Transaction
+
+
+async def run(session: Session) -> None:
+    """Carry the operation to its end."""
+    phases = {
+        "forward": _forward,
+        "cleanup": _cleanup,
+        "rollback": _rollback,
+        "rollback-cleanup": _rollback_cleanup,
+        "delete": _delete,
+    }
+    while session.stack.operation is not None:
+        await phases[session.operation.phase](session)
+        if session.stack.status.endswith("_FAILED"):
+            return
+
+
+async def _enter(session: Session, phase: Phase, status: str, reason: str | None = None) -> None:
+    session.operation.phase = phase
+    await session.set_stack(status, reason)
+
+
+# Forward ------------------------------------------------------------------------------
+
+
+async def _forward(session: Session) -> None:
+    async def read(tx: Transaction) -> dict[str, str]:
+        found = await records.get_exports(tx, session.stack.account, session.stack.region)
+        return {name: one.value for name, one in found.items() if one.stack_id != session.stack.id}
+
+    scope = _scope(session, await session.platform.store.transact(read))
+    resources = active(session.stack.definition.processed, scope.conditions)
+    needs = graph.dependencies(resources, scope.conditions)
+    for name in graph.order(needs):
+        if _timed_out(session):
+            await _turn_back(session, "Stack creation time exceeded the specified timeout. ")
+            return
+        own = plan.section(resources[name], scope.parameters)
+        if not await _deploy(session, name, own, sorted(needs[name]), scope):
+            failed = session.resources[name]
+            verb = "create" if failed.status == "CREATE_FAILED" else "update"
+            await _turn_back(session, failed_to(verb, [name]))
+            return
+    await _complete(session, dataclasses.replace(scope, resources=_known(session)))
+
+
+def _scope(session: Session, exports: dict[str, str]) -> Scope:
+    stack = session.stack
+    return scope_of(stack.account, stack.region, stack.id, stack.name, stack.definition, exports)
+
+
+def _timed_out(session: Session) -> bool:
+    minutes = session.stack.timeout_minutes
+    return (
+        session.operation.kind == "create"
+        and minutes is not None
+        and session.platform.clock.now() > session.stack.created + minutes * 60
+    )
+
+
+def _known(session: Session) -> dict[str, Known]:
+    return {
+        name: Known(resource.physical_id, resource.attributes)
+        for name, resource in session.resources.items()
+        if resource.physical_id
+    }
+
+
+async def _deploy(
+    session: Session, name: str, own: plan.Section, needs: list[str], scope: Scope
+) -> bool:
+    """Bring one resource to its new form; whether that went well."""
+    kind = session.platform.resources[own.type]
+    existing = session.resources.get(name)
+    if existing is not None and existing.touched == session.operation.id:
+        if existing.status.endswith("_FAILED"):
+            return False
+        if existing.pending is None:
+            return True
+        return await steps.carry_out(session, existing, kind, resumed=True) is None
+    within = dataclasses.replace(scope, resources=_known(session))
+    try:
+        properties = resolve(dict(own.properties), within)
+        properties = await dynamic.fetch(properties, session.platform.registry, session.context())
+    except AwsError as error:
+        action = "create" if existing is None else "update"
+        resource = await steps.begin(session, name, own, action, {}, needs)  # type: ignore[arg-type]
+        await steps.fail(session, resource, action.upper(), error.message)
+        return False
+    todo = plan.step(existing, own.type, properties, own.metadata, kind.replaces)
+    if todo == "keep":
+        assert existing is not None
+        existing.before = existing.snapshot()
+        existing.touched = session.operation.id
+        existing.depends_on = needs
+        existing.deletion_policy = own.deletion_policy
+        existing.replace_policy = own.replace_policy
+        await session.put(existing)
+        return True
+    resource = await steps.begin(session, name, own, todo, properties, needs)
+    return await steps.carry_out(session, resource, kind, resumed=False) is None
+
+
+async def _complete(session: Session, scope: Scope) -> None:
+    """All resources are there: outputs, exports and imports, in one commit."""
+    stack = session.stack
+    try:
+        resolved = outputs.resolve_outputs(stack.definition.processed, scope)
+    except AwsError as error:
+        await _turn_back(session, error.message)
+        return
+    exports = {one.export: one.value for one in resolved if one.export is not None}
+
+    async def check(tx: Transaction) -> str | None:
+        return await outputs.export_problem(tx, stack, exports)
+
+    if problem := await session.platform.store.transact(check):
+        await _turn_back(session, problem)
+        return
+    stack.outputs = resolved
+
+    async def publish(tx: Transaction) -> None:
+        await records.set_exports(tx, stack, exports)
+        await records.set_imports(tx, stack, scope.imported)
+
+    if session.operation.kind == "create":
+        await session.finish("CREATE_COMPLETE", also=publish)
+        return
+    await session.write(publish)
+    await _enter(session, "cleanup", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+
+
+# Back ---------------------------------------------------------------------------------
+
+
+async def _turn_back(session: Session, reason: str) -> None:
+    """Something failed on the way forward."""
+    if session.operation.kind == "update":
+        if session.operation.on_failure == "DO_NOTHING":
+            await session.finish("UPDATE_FAILED", reason)
+        else:
+            await _enter(session, "rollback", "UPDATE_ROLLBACK_IN_PROGRESS", reason)
+    elif session.operation.on_failure == "DO_NOTHING":
+        await session.finish("CREATE_FAILED", reason)
+    elif session.operation.on_failure == "DELETE":
+        await _enter(session, "delete", "DELETE_IN_PROGRESS", f"{reason}Delete requested by user.")
+    else:
+        await _enter(
+            session, "rollback", "ROLLBACK_IN_PROGRESS", f"{reason}Rollback requested by user."
+        )
+
+
+async def _rollback(session: Session) -> None:
+    if session.operation.kind == "create":
+        failed = await _remove(session, list(session.resources.values()), created=True)
+        if failed:
+            await session.finish("ROLLBACK_FAILED", failed_to("delete", failed))
+        else:
+            await session.finish("ROLLBACK_COMPLETE")
+        return
+    in_order = graph.order(_needs(list(session.resources.values())))
+    for name in in_order:
+        resource = session.resources[name]
+        if resource.touched == session.operation.id and resource.before is not None:
+            reason = await _restore(session, resource)
+            if reason is not None:
+                await session.finish(
+                    "UPDATE_ROLLBACK_FAILED", failed_to("update", [name]), keep_operation=True
+                )
+                return
+    previous = session.operation.previous
+    assert previous is not None
+    session.stack.definition = previous
+    await _enter(session, "rollback-cleanup", "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
+
+
+async def _restore(session: Session, resource: Resource) -> str | None:
+    """Bring a resource back to what it was before the update; the reason if that failed."""
+    before = resource.before
+    assert before is not None
+    restored = f"{session.operation.id}/restored"
+    if resource.physical_id != before.physical_id:
+        new = steps.leftover_of(resource, resource.physical_id, "Delete")
+        old = steps.leftover_of(resource, before.physical_id, "Delete")
+        resource.physical_id, resource.attributes = before.physical_id, before.attributes
+        resource.properties, resource.metadata = before.properties, before.metadata
+        _restore_rest(resource, restored)
+        await session.put(resource, events=(("UPDATE_COMPLETE", None),), leftover=new, reused=old)
+        return None
+    attempted = resource.pending is not None and resource.pending.action == "update"
+    if (
+        not attempted
+        and resource.properties == before.properties
+        and (resource.metadata == before.metadata)
+    ):
+        _restore_rest(resource, restored)
+        await session.put(resource)
+        return None
+    if attempted and resource.pending is not None:
+        # The update may have been done in part: what it was going to is the old side now.
+        resource.properties = resource.pending.properties or resource.properties
+    resource.pending = Pending("update", before.properties, before.metadata)
+    resource.status, resource.reason = "UPDATE_IN_PROGRESS", None
+    await session.put(resource, events=(("UPDATE_IN_PROGRESS", None),))
+    kind = session.platform.resources[resource.type]
+    reason = await steps.carry_out(session, resource, kind, resumed=True)
+    if reason is None:
+        _restore_rest(resource, restored)
+        await session.put(resource)
+    return reason
+
+
+def _restore_rest(resource: Resource, touched: str) -> None:
+    before = resource.before
+    assert before is not None
+    resource.depends_on = before.depends_on
+    resource.deletion_policy = before.deletion_policy
+    resource.replace_policy = before.replace_policy
+    resource.pending, resource.touched = None, touched
+    resource.before = None
+    resource.status, resource.reason = "UPDATE_COMPLETE", None
+
+
+# Clean-up and deletion ----------------------------------------------------------------
+
+
+async def _cleanup(session: Session) -> None:
+    scope = _scope(session, {})
+    wanted = active(session.stack.definition.processed, scope.conditions)
+    removed = [one for name, one in session.resources.items() if name not in wanted]
+    await _remove(session, [*removed, *session.leftovers])
+    await _forget_failed(session, [one.logical_id for one in removed])
+    await session.finish("UPDATE_COMPLETE")
+
+
+async def _rollback_cleanup(session: Session) -> None:
+    made = [
+        resource
+        for resource in session.resources.values()
+        if resource.touched == session.operation.id and resource.before is None
+    ]
+    await _remove(session, [*made, *session.leftovers], created=True)
+    await _forget_failed(session, [one.logical_id for one in made])
+    await session.finish("UPDATE_ROLLBACK_COMPLETE")
+
+
+async def _forget_failed(session: Session, names: list[str]) -> None:
+    """What could not be deleted at clean-up is no longer the stack's (as AWS does)."""
+    for name in names:
+        if name in session.resources:
+            await steps.forget(session, session.resources[name], None, None)
+
+
+async def _delete(session: Session) -> None:
+    stack, operation = session.stack, session.operation
+    if operation.kind == "delete":
+
+        async def check(tx: Transaction) -> str | None:
+            return await outputs.export_problem(tx, stack, {})
+
+        if problem := await session.platform.store.transact(check):
+            await session.finish(operation.before, f"Delete canceled. {problem}")
+            return
+    failed = await _remove(
+        session,
+        [*session.resources.values(), *session.leftovers],
+        created=operation.kind == "create",
+        retain=operation.retain,
+        force=operation.force,
+    )
+    if failed:
+        await session.finish("DELETE_FAILED", failed_to("delete", failed))
+        return
+
+    async def withdraw(tx: Transaction) -> None:
+        await records.set_exports(tx, stack, {})
+        await records.set_imports(tx, stack, set())
+        for change_set in await records.get_change_sets(tx, stack.id):
+            await records.delete_change_set(tx, change_set)
+
+    await session.finish("DELETE_COMPLETE", also=withdraw)
+
+
+def _needs(items: Sequence[Resource | Leftover]) -> dict[str, list[str]]:
+    names = {item.logical_id for item in items}
+    return {item.logical_id: [need for need in item.depends_on if need in names] for item in items}
+
+
+async def _remove(
+    session: Session,
+    items: Sequence[Resource | Leftover],
+    *,
+    created: bool = False,
+    retain: Sequence[str] = (),
+    force: bool = False,
+) -> list[str]:
+    """Delete resources, dependents first; the logical ids that could not be deleted.
+
+    What a failed one depends on is left alone. `created`: they are of a failed creation,
+    where RetainExceptOnCreate deletes.
+    """
+    needs = _needs(items)
+    by_name: dict[str, list[Resource | Leftover]] = {}
+    for item in items:
+        by_name.setdefault(item.logical_id, []).append(item)
+    failed: list[str] = []
+    blocked: set[str] = set()
+    for name in reversed(graph.order(needs)):
+        for item in by_name[name]:
+            await _learn(session, item)
+            if not item.physical_id:
+                await steps.forget(session, item, None, None)
+            elif _retained(item, created) or (name in retain):
+                await steps.forget(session, item, "DELETE_SKIPPED", None)
+            elif name in blocked:
+                blocked.update(needs[name])
+            elif await steps.delete(session, item, session.platform.resources.get(item.type)):
+                if force and isinstance(item, Resource):
+                    await steps.forget(session, item, "DELETE_SKIPPED", None)
+                else:
+                    failed.append(name)
+                    blocked.update(needs[name])
+    return failed
+
+
+async def _learn(session: Session, item: Resource | Leftover) -> None:
+    """Finish a creation that was cut off half-way, so that it can be deleted by its id."""
+    kind = session.platform.resources.get(item.type)
+    if (
+        kind is not None
+        and isinstance(item, Resource)
+        and not item.physical_id
+        and item.pending is not None
+        and item.status == "CREATE_IN_PROGRESS"
+    ):
+        await steps.carry_out(session, item, kind, resumed=True)
+
+
+def _retained(item: Resource | Leftover, created: bool) -> bool:
+    policy = item.deletion_policy if isinstance(item, Resource) else item.policy
+    return policy == "Retain" or (policy == "RetainExceptOnCreate" and not created)

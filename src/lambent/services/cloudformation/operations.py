@@ -1,0 +1,194 @@
+"""CloudFormation's operations that set stacks in motion, and its settings on stacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lambent.core.context import Params, RequestContext, Result
+from lambent.core.errors import AwsError
+from lambent.services.cloudformation import intake, plan, records, sam, source
+from lambent.services.cloudformation.changesets import ChangeSetOperations
+from lambent.services.cloudformation.model import Definition, Operation, Stack
+from lambent.services.cloudformation.queries import QueryOperations
+from lambent.services.cloudformation.stack_rules import check_name, check_types, check_updatable
+from lambent.services.cloudformation.template import invalid
+from lambent.store.contract import Transaction
+
+
+class Operations(ChangeSetOperations, QueryOperations):
+    """CloudFormation's API; one method per operation."""
+
+    async def create_stack(self, context: RequestContext, params: Params) -> Result:
+        name = params["StackName"]
+        check_name(name)
+        if existing := await self._stack(context, name):
+            token = params.get("ClientRequestToken")
+            running = existing.operation
+            if token and running and running.kind == "create" and running.client_token == token:
+                return {"StackId": existing.id}
+            raise AwsError("AlreadyExistsException", f"Stack [{name}] already exists")
+        stack_id = context.arn("cloudformation", f"stack/{name}/{self.platform.ids.uuid()}")
+        try:
+            definition = await intake.define(self.platform, context, params, stack_id, name)
+        except sam.TransformFailed as error:
+            raise invalid(str(error)) from None
+        operation = self.operation(context, params, "create")
+        if params.get("DisableRollback") and params.get("OnFailure"):
+            raise invalid("You cannot specify both DisableRollback and OnFailure.")
+        operation.on_failure = params.get("OnFailure") or (
+            "DO_NOTHING" if params.get("DisableRollback") else "ROLLBACK"
+        )
+        policy = await source.body_of(self.platform.registry, context, params, "StackPolicy")
+        stack = Stack(
+            id=stack_id,
+            name=name,
+            account=context.account,
+            region=context.region,
+            status="",
+            definition=definition,
+            created=context.now,
+            disable_rollback=operation.on_failure == "DO_NOTHING",
+            termination_protection=bool(params.get("EnableTerminationProtection")),
+            timeout_minutes=params.get("TimeoutInMinutes"),
+            policy=policy,
+            parent=params.get("_ParentId"),
+            root=params.get("_RootId"),
+        )
+
+        async def body(tx: Transaction) -> Stack:
+            if await records.get_stack(tx, context.account, context.region, name):
+                raise AwsError("AlreadyExistsException", f"Stack [{name}] already exists")
+            stack.created = tx.now
+            await self.begin(tx, stack, operation, "CREATE_IN_PROGRESS", "User Initiated")
+            return stack
+
+        return {"StackId": await self.launch(body)}
+
+    async def update_stack(self, context: RequestContext, params: Params) -> Result:
+        name = params["StackName"]
+        found = await self._stack(context, name)
+        if found is None or found.status == "DELETE_COMPLETE":
+            raise invalid(f"Stack [{name}] does not exist")
+        check_updatable(found)
+        try:
+            definition = await intake.define(
+                self.platform, context, params, found.id, found.name, found.definition
+            )
+        except sam.TransformFailed as error:
+            raise invalid(str(error)) from None
+        if plan.same(found.definition, definition):
+            raise invalid("No updates are to be performed.")
+        check_types(found.definition, definition)
+        operation = self.operation(context, params, "update")
+        if params.get("DisableRollback"):
+            operation.on_failure = "DO_NOTHING"
+        policy = await source.body_of(self.platform.registry, context, params, "StackPolicy")
+
+        async def body(tx: Transaction) -> Stack:
+            stack = await records.get_stack(tx, context.account, context.region, found.id)
+            if stack is None:
+                raise invalid(f"Stack [{name}] does not exist")
+            if policy is not None:
+                stack.policy = policy
+            await self.begin_update(tx, stack, definition, operation)
+            return stack
+
+        return {"StackId": await self.launch(body)}
+
+    async def begin_update(
+        self, tx: Transaction, stack: Stack, definition: Definition, operation: Operation
+    ) -> None:
+        """Set an update in motion, if the stack still allows it."""
+        check_updatable(stack)
+        operation.previous = stack.definition
+        stack.definition = definition
+        stack.updated = tx.now
+        stack.disable_rollback = operation.on_failure == "DO_NOTHING"
+        await self.begin(tx, stack, operation, "UPDATE_IN_PROGRESS", "User Initiated")
+
+    async def delete_stack(self, context: RequestContext, params: Params) -> Result:
+        name = params["StackName"]
+        operation = self.operation(context, params, "delete")
+        operation.retain = list(params.get("RetainResources") or [])
+        operation.force = params.get("DeletionMode") == "FORCE_DELETE_STACK"
+
+        async def body(tx: Transaction) -> Stack | None:
+            stack = await records.get_stack(tx, context.account, context.region, name)
+            if stack is None or stack.status in ("DELETE_COMPLETE", "DELETE_IN_PROGRESS"):
+                return None
+            if stack.termination_protection:
+                raise invalid(
+                    f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled"
+                )
+            if stack.status.startswith("UPDATE_") and stack.status.endswith("_IN_PROGRESS"):
+                raise invalid(
+                    f"Stack [{stack.name}] cannot be deleted while in status {stack.status}"
+                )
+            if operation.retain and stack.status != "DELETE_FAILED":
+                raise invalid(
+                    "Invalid operation on stack [" + stack.id + "]. The specified resources to "
+                    "retain can only be given for stacks in the DELETE_FAILED state."
+                )
+            await self.begin(tx, stack, operation, "DELETE_IN_PROGRESS", "User Initiated")
+            return stack
+
+        await self.launch(body)
+        return None
+
+    async def continue_update_rollback(self, context: RequestContext, params: Params) -> Result:
+        name = params["StackName"]
+        skip = set(params.get("ResourcesToSkip") or [])
+
+        async def body(tx: Transaction) -> Stack:
+            stack = await records.get_stack(tx, context.account, context.region, name)
+            if stack is None:
+                raise invalid(f"Stack [{name}] does not exist")
+            operation = stack.operation
+            if stack.status != "UPDATE_ROLLBACK_FAILED" or operation is None:
+                raise invalid(
+                    f"Stack:{stack.id} is in {stack.status} state and can not be rolled back."
+                )
+            for resource in (await records.get_resources(tx, stack.id)).values():
+                if resource.logical_id in skip:
+                    resource.touched, resource.pending = "", None
+                    await records.put_resource(tx, stack.id, resource)
+            operation.client_token = params.get("ClientRequestToken")
+            await self.begin(tx, stack, operation, "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated")
+            return stack
+
+        await self.launch(body)
+        return {}
+
+    async def update_termination_protection(
+        self, context: RequestContext, params: Params
+    ) -> Result:
+        def change(stack: Stack) -> None:
+            stack.termination_protection = params["EnableTerminationProtection"]
+
+        return {"StackId": (await self._change(context, params["StackName"], change)).id}
+
+    async def set_stack_policy(self, context: RequestContext, params: Params) -> Result:
+        policy = await source.body_of(self.platform.registry, context, params, "StackPolicy")
+
+        def change(stack: Stack) -> None:
+            stack.policy = policy
+
+        await self._change(context, params["StackName"], change)
+        return None
+
+    async def get_stack_policy(self, context: RequestContext, params: Params) -> Result:
+        stack = await self.existing(context, params["StackName"])
+        return {"StackPolicyBody": stack.policy}
+
+    async def _change(
+        self, context: RequestContext, name: str, change: Callable[[Stack], None]
+    ) -> Stack:
+        async def body(tx: Transaction) -> Stack:
+            stack = await records.get_stack(tx, context.account, context.region, name)
+            if stack is None:
+                raise invalid(f"Stack [{name}] does not exist")
+            change(stack)
+            await records.put_stack(tx, stack)
+            return stack
+
+        return await self.platform.store.transact(body)

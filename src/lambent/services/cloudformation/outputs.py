@@ -1,0 +1,58 @@
+"""A stack's outputs and exports: resolving them, and the rules between stacks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lambent.services.cloudformation import records
+from lambent.services.cloudformation.intrinsics import Scope, resolve, text
+from lambent.services.cloudformation.model import Output, Stack
+from lambent.services.cloudformation.template import invalid
+from lambent.store.contract import Transaction
+
+
+def resolve_outputs(template: Mapping[str, Any], scope: Scope) -> list[Output]:
+    """The outputs whose condition holds, with their values."""
+    found: list[Output] = []
+    for key, declared in (template.get("Outputs") or {}).items():
+        if not scope.conditions.get(declared.get("Condition", ""), True):
+            continue
+        value = resolve(declared["Value"], scope)
+        if value is None or isinstance(value, dict | list):
+            raise invalid(
+                "Template format error: The Value field of every Outputs member must evaluate "
+                f"to a String. ({key})"
+            )
+        export = (declared.get("Export") or {}).get("Name")
+        name = None if export is None else text(resolve(export, scope))
+        description = declared.get("Description")
+        found.append(
+            Output(key, text(value), None if description is None else text(description), name)
+        )
+    return found
+
+
+async def export_problem(tx: Transaction, stack: Stack, exports: Mapping[str, str]) -> str | None:
+    """Why these cannot be the stack's exports; None when they can.
+
+    A name may be exported once; what others import may neither change nor go.
+    """
+    present = await records.get_exports(tx, stack.account, stack.region)
+    for name in exports:
+        other = present.get(name)
+        if other is not None and other.stack_id != stack.id:
+            owner = other.stack_id.split("/")[1]
+            return f"Export with name {name} is already exported by stack {owner}"
+    for name, export in present.items():
+        if export.stack_id != stack.id or exports.get(name) == export.value:
+            continue
+        users = await records.get_importers(tx, stack.account, stack.region, name)
+        if users:
+            verb = "update" if name in exports else "delete"
+            return f"Cannot {verb} export {name} as it is in use by {_sentence(users)}."
+    return None
+
+
+def _sentence(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

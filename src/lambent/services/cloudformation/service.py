@@ -1,0 +1,23 @@
+"""CloudFormation's contribution to a node."""
+
+from __future__ import annotations
+
+from lambent.services.cloudformation.engine import Engine
+from lambent.services.cloudformation.operations import Operations
+from lambent.services.cloudformation.resources import NestedStack, WaitConditionHandle
+from lambent.services.contract import Platform, Service
+
+
+def create(platform: Platform) -> Service:
+    """The service on this platform; `start` begins to carry out stack operations."""
+    engine = Engine(platform)
+    return Service(
+        name="cloudformation",
+        operations=Operations(platform, engine),
+        resources={
+            "AWS::CloudFormation::Stack": NestedStack(platform, engine),
+            "AWS::CloudFormation::WaitConditionHandle": WaitConditionHandle(),
+        },
+        start=engine.start,
+        stop=engine.stop,
+    )

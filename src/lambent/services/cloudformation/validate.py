@@ -1,0 +1,189 @@
+"""Everything that is wrong with a template, found at once, before anything is made. Pure.
+
+One problem is told in CloudFormation's own words; several are told together, one per line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lambent.core.errors import AwsError
+from lambent.core.resources import ResourceType
+from lambent.services.cloudformation import graph
+from lambent.services.cloudformation.conditions import active
+from lambent.services.cloudformation.intrinsics import PSEUDO_NAMES
+from lambent.services.cloudformation.parameters import declaration_problems
+from lambent.services.cloudformation.template import invalid, structure_problems
+
+
+def refuse(problems: list[str]) -> AwsError:
+    """The one error that names all problems."""
+    unique = list(dict.fromkeys(problems))
+    if len(unique) == 1:
+        return invalid(unique[0])
+    listed = "\n".join(f"- {problem}" for problem in unique)
+    return invalid(f"Template validation error: {len(unique)} problems were found:\n{listed}")
+
+
+def check_shape(template: dict[str, Any], *, sam: bool = False) -> None:
+    """Refuse a template whose sections are malformed."""
+    problems = structure_problems(template, sam=sam)
+    declared = template.get("Parameters")
+    if isinstance(declared, dict):
+        problems += declaration_problems(declared)
+    if problems:
+        raise refuse(problems)
+
+
+def reference_problems(template: Mapping[str, Any]) -> list[str]:
+    """References to what the template does not declare, in all of its sections."""
+    resources = template["Resources"]
+    parameters = set(template.get("Parameters") or {}) | PSEUDO_NAMES
+    declared_conditions = set(template.get("Conditions") or {})
+    mappings = set(template.get("Mappings") or {})
+    problems: list[str] = []
+
+    found = graph.References()
+    unresolved: set[str] = set()
+    for resource in resources.values():
+        graph.references([resource.get("Properties"), resource.get("UpdatePolicy")], found)
+        unresolved |= {need for need in graph.depends_on(resource) if need not in resources}
+    unresolved |= {ref for ref in found.refs if ref not in parameters and ref not in resources}
+    if unresolved:
+        problems.append(
+            f"Template format error: Unresolved resource dependencies "
+            f"[{', '.join(sorted(unresolved))}] in the Resources block of the template"
+        )
+
+    outputs = template.get("Outputs") or {}
+    in_outputs = graph.references(
+        [
+            {key: value for key, value in output.items() if key != "Condition"}
+            for output in outputs.values()
+        ]
+    )
+    missing = {ref for ref in in_outputs.refs if ref not in parameters and ref not in resources}
+    if missing:
+        problems.append(
+            f"Template format error: Unresolved resource dependencies "
+            f"[{', '.join(sorted(missing))}] in the Outputs block of the template"
+        )
+    problems += [
+        f"Template error: instance of Fn::GetAtt references undefined resource {name}"
+        for name in sorted(
+            {name for name, _ in found.attributes | in_outputs.attributes if name not in resources}
+        )
+    ]
+
+    in_conditions = graph.references(template.get("Conditions") or {})
+    beyond = {ref for ref in in_conditions.refs if ref not in parameters}
+    beyond |= in_conditions.conditions - declared_conditions
+    if beyond or in_conditions.attributes:
+        names = sorted(beyond | {name for name, _ in in_conditions.attributes})
+        problems.append(
+            f"Template format error: Unresolved dependencies [{', '.join(names)}]. Cannot "
+            "reference resources in the Conditions block of the template"
+        )
+    for section, members, used in (
+        ("Resources", resources, found.conditions),
+        ("Outputs", outputs, in_outputs.conditions),
+    ):
+        named = {m["Condition"] for m in members.values() if isinstance(m.get("Condition"), str)}
+        absent = (named | used) - declared_conditions
+        problems += [
+            f"Template format error: Unresolved condition dependency {name} in the {section} "
+            "block of the template"
+            for name in sorted(absent)
+        ]
+    for name in sorted((found.mappings | in_outputs.mappings | in_conditions.mappings) - mappings):
+        problems.append(
+            f"Template error: Mapping named '{name}' is not present in the 'Mappings' section "
+            "of template."
+        )
+    return problems
+
+
+def type_problems(resources: Mapping[str, Any], types: Mapping[str, ResourceType]) -> list[str]:
+    """Resource types that this node lacks, unknown properties, missing ones."""
+    problems: list[str] = []
+    lacking: dict[str, list[str]] = {}
+    for name, resource in resources.items():
+        kind = types.get(resource["Type"])
+        if kind is None:
+            lacking.setdefault(resource["Type"], []).append(name)
+            continue
+        properties = resource.get("Properties") or {}
+        faults = [
+            f"#: extraneous key [{key}] is not permitted"
+            for key in properties
+            if key not in kind.properties and not key.startswith("Fn::")
+        ]
+        faults += [
+            f"#: required key [{key}] not found"
+            for key in sorted(kind.required)
+            if key not in properties
+        ]
+        if faults:
+            listed = "\n".join(faults)
+            problems.append(
+                f"Properties validation failed for resource {name} with message:\n{listed}"
+            )
+    if lacking:
+        users = "; ".join(f"{', '.join(names)} ({kind})" for kind, names in lacking.items())
+        problems.insert(
+            0,
+            f"Template format error: Unrecognized resource types: [{', '.join(lacking)}]"
+            f" used by {users}",
+        )
+    return problems
+
+
+def dangling_problems(
+    template: Mapping[str, Any], resources: Mapping[str, Any], conditions: Mapping[str, bool]
+) -> list[str]:
+    """References to resources whose condition does not hold, and circles."""
+    problems: list[str] = []
+    idle = set(template["Resources"]) - set(resources)
+    used = {
+        "Resources": [resource.get("Properties") for resource in resources.values()],
+        "Outputs": [
+            output["Value"]
+            for output in (template.get("Outputs") or {}).values()
+            if conditions.get(output.get("Condition", ""), True)
+        ],
+    }
+    for block, section in used.items():
+        named = graph.references(graph.prune(section, conditions)).targets()
+        if dangling := sorted(named & idle):
+            problems.append(
+                f"Template format error: Unresolved resource dependencies "
+                f"[{', '.join(dangling)}] in the {block} block of the template"
+            )
+    if circle := graph.cycle(graph.dependencies(resources, conditions)):
+        problems.append(f"Circular dependency between resources: [{', '.join(circle)}]")
+    return problems
+
+
+def check_deployable(
+    template: Mapping[str, Any],
+    types: Mapping[str, ResourceType],
+    conditions: Callable[[], Mapping[str, bool]],
+) -> None:
+    """Refuse a template that cannot be deployed: references, types, properties, circles.
+
+    `conditions` evaluates the template's conditions; it may raise an AwsError.
+    """
+    problems = reference_problems(template)
+    try:
+        holding = conditions()
+    except AwsError as error:
+        if not problems:
+            problems.append(error.message)
+        problems += type_problems(template["Resources"], types)
+        raise refuse(problems) from None
+    resources = active(template, holding)
+    problems += type_problems(resources, types)
+    problems += dangling_problems(template, resources, holding)
+    if problems:
+        raise refuse(problems)
