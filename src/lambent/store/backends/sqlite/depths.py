@@ -64,7 +64,10 @@ class Depths:
         self.body = 0
 
     def of(self, queue: int, now: float) -> Depth:
-        """The depth of a queue, brought up to `now` or nearly so."""
+        """The depth of a queue, brought up to `now` or nearly so.
+
+        To be asked for before items change: what it counts must be what it already knows.
+        """
         depth = self._depths.get(queue)
         if depth is None:
             rows = self._execute(

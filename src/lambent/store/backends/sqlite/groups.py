@@ -9,8 +9,6 @@ many they are.
 
 from __future__ import annotations
 
-from typing import Any
-
 from lambent.store.backends.sqlite.engine import Engine
 
 READY = 0.0
@@ -91,12 +89,19 @@ def eligible(
     return taken[:limit]
 
 
-def next_due(engine: Engine, queue: int, now: float) -> float | None:
+def next_due(engine: Engine, queue: int, now: float, loose: bool) -> float | None:
     """When the first group can give something: `now` when one can already."""
-    earliest: Any = engine.execute(
-        "SELECT min(until) FROM work_head WHERE queue = ?", (queue,)
-    ).fetchall()[0][0]
-    return None if earliest is None else max(float(earliest), now)
+    times: list[float] = []
+    heads = engine.execute("SELECT min(until) FROM work_head WHERE queue = ?", (queue,))
+    times += [row[0] for row in heads.fetchall() if row[0] is not None]
+    if loose:
+        alone = engine.execute(
+            "SELECT due FROM work INDEXED BY work_due WHERE queue = ? AND grp IS NULL"
+            " ORDER BY due LIMIT 1",
+            (queue,),
+        )
+        times += [row[0] for row in alone.fetchall()]
+    return max(min(times), now) if times else None
 
 
 def _leading(

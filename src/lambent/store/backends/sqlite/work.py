@@ -106,6 +106,7 @@ class WorkQueues(Part):
         engine = self._engine
         number = engine.names.find(queue)
         engine.writing()
+        depth = engine.depths.changing(number, self.now)
         fence = "" if token is None else " AND token = ?"
         rows = engine.execute(
             f"DELETE FROM work WHERE queue = ? AND id = ?{fence} RETURNING due, leased, grp",
@@ -115,7 +116,6 @@ class WorkQueues(Part):
             return False
         engine.execute("DELETE FROM work_payload WHERE id = ?", (id,))
         due, leased, group = rows[0]
-        depth = engine.depths.changing(number, self.now)
         depth.left(due, leased)
         depth.total -= 1
         if group is None:
@@ -166,8 +166,9 @@ class WorkQueues(Part):
     async def next_due(self, queue: str, *, ordered: bool = False) -> float | None:
         engine = self._engine
         number = engine.names.find(queue)
-        if ordered and engine.depths.of(number, self.now).loose == 0:
-            return groups.next_due(engine, number, self.now)
+        if ordered:
+            loose = engine.depths.of(number, self.now).loose > 0
+            return groups.next_due(engine, number, self.now, loose)
         earliest: float | None = engine.execute(
             "SELECT min(due) FROM work WHERE queue = ?", (number,)
         ).fetchall()[0][0]
@@ -224,6 +225,7 @@ class WorkQueues(Part):
         engine = self._engine
         number = engine.names.find(queue)
         engine.writing()
+        depth = engine.depths.changing(number, self.now)
         due = self.now + seconds if seconds > 0 else self.now
         rows = engine.execute(
             "UPDATE work SET due = ?, leased = ?"
@@ -233,7 +235,6 @@ class WorkQueues(Part):
         ).fetchall()
         if not rows:
             return False
-        depth = engine.depths.changing(number, self.now)
         # It was leased beyond now, and so beyond the mark.
         depth.leased -= 1
         depth.entered(due, leased)

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from lambent.core.clock import VirtualClock
+from lambent.core.ids import SeededIds
+from lambent.store.contract import Store
+
+from .backends import BACKENDS, Backend
+
+
+@pytest.fixture(params=BACKENDS, ids=lambda backend: backend.name)
+def backend(request: pytest.FixtureRequest) -> Backend:
+    return request.param
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock()
+
+
+@pytest.fixture
+async def store(backend: Backend, clock: VirtualClock, tmp_path: Path) -> AsyncIterator[Store]:
+    store = await backend.open(tmp_path / "data", clock, SeededIds(1))
+    yield store
+    await store.close()

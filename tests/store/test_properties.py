@@ -1,0 +1,357 @@
+"""Random programs of transactions, run against a store and against the models."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lambent.core.clock import VirtualClock
+from lambent.core.errors import Conflict
+from lambent.core.ids import SeededIds
+from lambent.store.contract import NewWork, Store, Transaction, Work
+
+from .backends import BACKENDS, Backend
+from .models import Item, RecordModel, WorkModel
+
+timed = pytest.mark.parametrize(
+    "backend", [b for b in BACKENDS if b.virtual_time], ids=lambda backend: backend.name
+)
+EXAMPLES = settings(max_examples=60, deadline=None)
+
+
+class Undo(Exception):
+    """Makes a transaction fail on purpose."""
+
+
+def run(backend: Backend, program: Callable[[Store, VirtualClock], Awaitable[None]]) -> None:
+    async def main() -> None:
+        clock = VirtualClock()
+        with tempfile.TemporaryDirectory() as folder:
+            store = await backend.open(Path(folder) / "data", clock, SeededIds(1))
+            try:
+                await program(store, clock)
+            finally:
+                await store.close()
+
+    asyncio.run(main())
+
+
+async def transact(
+    store: Store, body: Callable[[Transaction], Awaitable[None]], undone: bool
+) -> None:
+    async def maybe(tx: Transaction) -> None:
+        await body(tx)
+        if undone:
+            raise Undo
+
+    if undone:
+        with pytest.raises(Undo):
+            await store.transact(maybe)
+    else:
+        await store.transact(maybe)
+
+
+# Records -------------------------------------------------------------------------------
+
+key_part = st.sampled_from([b"", b"\x00", b"a", b"a\x00", b"ab", b"b", b"\xff"])
+bound = st.none() | key_part
+limit = st.none() | st.integers(0, 5)
+record_op = st.one_of(
+    st.tuples(st.just("put"), key_part, key_part, st.sampled_from(["any", "absent", "same"])),
+    st.tuples(st.just("delete"), key_part, key_part, st.sampled_from(["any", "absent", "same"])),
+    st.tuples(st.just("scan"), key_part, key_part, bound, st.booleans(), limit),
+    st.tuples(st.just("scan_all"), st.none() | st.tuples(key_part, key_part), bound, limit),
+    st.tuples(st.just("clear"), bound),
+    st.tuples(st.just("count"), bound),
+)
+
+
+async def record_step(tx: Transaction, model: RecordModel, op: Any, value: bytes) -> None:
+    match op:
+        case ("put" | "delete" as method, partition, sort, mode):
+            key = (partition, sort)
+            present = model.version(key)
+            expect = {"any": None, "absent": 0, "same": present or 999_999}[mode]
+            refused = expect is not None and expect != present
+            try:
+                if method == "put":
+                    version = await tx.put("c", partition, sort, value, expect=expect)
+                    assert version > present
+                    model.rows[key] = (value, version)
+                else:
+                    found = await tx.delete("c", partition, sort, expect=expect)
+                    assert found == (key in model.rows)
+                    model.rows.pop(key, None)
+                assert not refused
+            except Conflict:
+                assert refused
+            record = await tx.get("c", partition, sort)
+            assert (record and (record.value, record.version)) == model.rows.get(key)
+        case ("scan", partition, start, end, reverse, count):
+            found = await tx.scan(
+                "c", partition, start=start, end=end, reverse=reverse, limit=count
+            )
+            rows = [(r.partition, r.sort, r.value, r.version) for r in found]
+            assert rows == model.scan(partition, start, end, reverse, count)
+        case ("scan_all", after, until, count):
+            found = await tx.scan_all("c", after=after, until=until, limit=count)
+            rows = [(r.partition, r.sort, r.value, r.version) for r in found]
+            assert rows == model.scan_all(after, until, count)
+        case ("clear" | "count" as method, partition):
+            keys = [key for key in model.rows if partition is None or key[0] == partition]
+            if method == "count":
+                assert await tx.count("c", partition) == len(keys)
+            else:
+                assert await tx.clear("c", partition) == len(keys)
+                for key in keys:
+                    del model.rows[key]
+
+
+@timed
+@EXAMPLES
+@given(
+    program=st.lists(
+        st.tuples(st.lists(record_op, min_size=1, max_size=5), st.booleans()), max_size=15
+    )
+)
+def test_records_follow_the_model(backend: Backend, program: Any) -> None:
+    async def play(store: Store, clock: VirtualClock) -> None:
+        model = RecordModel()
+        values = (b"%d" % n for n in itertools.count())
+        for ops, undone in program:
+            before = dict(model.rows)
+
+            async def body(tx: Transaction, ops: Any = ops) -> None:
+                for op in ops:
+                    await record_step(tx, model, op, next(values))
+
+            await transact(store, body, undone)
+            if undone:
+                model.rows = before
+
+    run(backend, play)
+
+
+# Work ----------------------------------------------------------------------------------
+
+seconds = st.sampled_from([0.0, 0.25, 1.0, 2.5, 10.0])
+which = st.integers(0, 7)
+"""Chooses one of the items that were ever claimed."""
+work_op = st.one_of(
+    st.tuples(
+        st.just("enqueue"),
+        st.lists(
+            st.tuples(seconds, st.sampled_from([None, "a", "b", "c"]), st.booleans()), max_size=4
+        ),
+    ),
+    st.tuples(st.just("claim"), st.integers(1, 4), seconds, st.booleans(), st.booleans()),
+    st.tuples(st.just("extend"), which, seconds),
+    st.tuples(st.just("release"), which, seconds),
+    st.tuples(st.just("settle"), which, st.booleans()),
+    st.tuples(st.just("rewrite"), which),
+    st.tuples(st.just("drop"), st.none() | seconds),
+)
+
+
+class WorkPlayer:
+    """Plays one queue's operations on the store and on the model, and compares."""
+
+    def __init__(self) -> None:
+        self.model = WorkModel()
+        self.claimed: list[tuple[int, int]] = []
+        self.last_id = 0
+        self.last_token = 0
+
+    async def step(self, tx: Transaction, op: Any) -> None:
+        now, items = tx.now, self.model.items
+        match op:
+            case ("enqueue", specs):
+                new = [
+                    NewWork(f"{n}".encode(), delay, group, now - 7.0 if moved else None)
+                    for n, (delay, group, moved) in enumerate(specs)
+                ]
+                ids = await tx.enqueue("q", new)
+                assert len(ids) == len(new)
+                for id, work in zip(ids, new, strict=True):
+                    assert id > self.last_id
+                    self.last_id = id
+                    created = now if work.created is None else work.created
+                    items[id] = Item(id, work.payload, work.group, created, now + work.delay)
+            case ("claim", count, lease, ordered, passing):
+                after = now - 5.0 if passing else None
+                order = self.model.ordered if ordered else self.model.due
+                expected = order(now, after)[:count]
+                works = await tx.claim("q", count, lease, ordered=ordered, created_after=after)
+                assert [work.id for work in works] == expected
+                tokens = [work.token for work in works]
+                assert len(set(tokens)) == len(tokens)
+                assert all(token > self.last_token for token in tokens)
+                self.last_token = max(tokens, default=self.last_token)
+                self.model.claimed(expected, tokens, lease, now)
+                for work in works:
+                    self.same(work, items[work.id], now)
+                    self.claimed.append((work.id, work.token))
+            case ("extend" | "release" as method, chosen, length) if self.claimed:
+                id, token = self.claimed[-1 - chosen % len(self.claimed)]
+                item = items.get(id)
+                held = item and item.token == token and self.model.active(item, now)
+                assert await getattr(tx, method)("q", id, token, length) == bool(held)
+                if item and held:
+                    item.leased = method == "extend" and length > 0
+                    item.due = now + length
+            case ("settle", chosen, fenced) if self.claimed:
+                id, token = self.claimed[-1 - chosen % len(self.claimed)]
+                item = items.get(id)
+                removed = item is not None and (not fenced or item.token == token)
+                assert await tx.settle("q", id, token if fenced else None) == removed
+                if removed:
+                    del items[id]
+            case ("rewrite", chosen) if self.claimed:
+                id, token = self.claimed[-1 - chosen % len(self.claimed)]
+                item = items.get(id)
+                held = item and item.token == token and self.model.active(item, now)
+                assert await tx.rewrite("q", id, token, b"rewritten") == bool(held)
+                if item and held:
+                    item.payload = b"rewritten"
+            case ("drop", age):
+                before = None if age is None else now - age
+                gone = [
+                    item.id for item in items.values() if before is None or item.created < before
+                ]
+                assert await tx.drop("q", created_before=before) == len(gone)
+                for id in gone:
+                    del items[id]
+
+    async def compare(self, tx: Transaction) -> None:
+        now, items = tx.now, self.model.items
+        seen = await tx.browse("q", limit=1000)
+        assert [work.id for work in seen] == sorted(items)
+        for work in seen:
+            self.same(work, items[work.id], now)
+        counts = await tx.work_counts("q")
+        assert (counts.ready, counts.leased, counts.delayed, counts.oldest) == self.model.counts(
+            now
+        )
+        due = min((item.due for item in items.values()), default=None)
+        assert await tx.next_due("q") == due
+        expected = self.model.ordered_next_due()
+        found = await tx.next_due("q", ordered=True)
+        if expected is None or expected > now:
+            assert found == expected
+        else:
+            assert found is not None and found <= now
+
+    def same(self, work: Work, item: Item, now: float) -> None:
+        assert work == Work(
+            item.id,
+            item.payload,
+            item.group,
+            item.created,
+            item.due,
+            item.attempts,
+            item.first_claimed,
+            item.token,
+            self.model.active(item, now),
+        )
+
+
+@timed
+@EXAMPLES
+@given(
+    program=st.lists(
+        st.tuples(st.lists(work_op, min_size=1, max_size=5), st.booleans(), seconds), max_size=20
+    )
+)
+def test_work_follows_the_model(backend: Backend, program: Any) -> None:
+    async def play(store: Store, clock: VirtualClock) -> None:
+        player = WorkPlayer()
+        for ops, undone, pause in program:
+            before, claimed = player.model.copy(), list(player.claimed)
+
+            async def body(tx: Transaction, ops: Any = ops) -> None:
+                for op in ops:
+                    await player.step(tx, op)
+                await player.compare(tx)
+
+            await transact(store, body, undone)
+            if undone:
+                player.model, player.claimed = before, claimed
+            await store.transact(player.compare)
+            await clock.advance(pause)
+
+    run(backend, play)
+
+
+# Log -----------------------------------------------------------------------------------
+
+log_op = st.one_of(
+    st.tuples(st.just("append"), st.lists(st.binary(max_size=20), max_size=4)),
+    st.tuples(st.just("read"), which, st.integers(1, 6), st.none() | st.integers(1, 60)),
+    st.tuples(st.just("tail"), st.none() | which, st.integers(1, 6)),
+    st.tuples(st.just("position_at"), seconds),
+    st.tuples(st.just("trim"), st.none() | seconds),
+)
+
+
+@timed
+@EXAMPLES
+@given(
+    program=st.lists(
+        st.tuples(st.lists(log_op, min_size=1, max_size=5), st.booleans(), seconds), max_size=15
+    )
+)
+def test_logs_follow_the_model(backend: Backend, program: Any) -> None:
+    async def step(tx: Transaction, model: list[tuple[int, float, bytes]], op: Any) -> None:
+        now = tx.now
+        positions = [entry[0] for entry in model]
+        match op:
+            case ("append", values):
+                made = await tx.append("l", values)
+                assert positions + made == sorted({*positions, *made})
+                model += [(at, now, value) for at, value in zip(made, values, strict=True)]
+            case ("read", chosen, count, max_bytes):
+                after = positions[chosen] if chosen < len(positions) else 0
+                rest = [entry for entry in model if entry[0] > after][:count]
+                sizes = list(itertools.accumulate(len(entry[2]) for entry in rest))
+                fitting = sum(max_bytes is None or size <= max_bytes for size in sizes)
+                found = await tx.read("l", after=after, limit=count, max_bytes=max_bytes)
+                expected = rest[: max(fitting, 1)]
+                assert [(e.position, e.time, e.value) for e in found] == expected
+            case ("tail", chosen, count):
+                before = positions[chosen] if chosen is not None and chosen < len(model) else None
+                found = await tx.tail("l", before=before, limit=count)
+                older = [entry for entry in model if before is None or entry[0] < before]
+                assert [(e.position, e.time, e.value) for e in found] == older[::-1][:count]
+            case ("position_at", age):
+                at = await tx.position_at("l", now - age)
+                newer = [entry for entry in model if entry[1] >= now - age]
+                assert [e.position for e in await tx.read("l", after=at)] == [e[0] for e in newer]
+            case ("trim", age):
+                bound = None if age is None else now - age
+                kept = [entry for entry in model if bound is not None and entry[1] >= bound]
+                assert await tx.trim("l", before=bound) == len(model) - len(kept)
+                model[:] = kept
+
+    async def play(store: Store, clock: VirtualClock) -> None:
+        model: list[tuple[int, float, bytes]] = []
+        for ops, undone, pause in program:
+            before = list(model)
+
+            async def body(tx: Transaction, ops: Any = ops) -> None:
+                for op in ops:
+                    await step(tx, model, op)
+
+            await transact(store, body, undone)
+            if undone:
+                model[:] = before
+            await clock.advance(pause)
+
+    run(backend, play)
