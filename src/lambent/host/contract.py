@@ -78,6 +78,13 @@ class FunctionHost(Protocol):
         """Run the function once; waits for an environment. Throttled when there is no place."""
         ...
 
+    async def prepare(self, runtime: str) -> None:
+        """Functions with this runtime identifier exist: get ready to start them quickly.
+
+        Cheap when called again; unknown identifiers are nothing to get ready for.
+        """
+        ...
+
     async def retire(self, arn: str, keep_revision: str | None = None) -> None:
         """Drain the function's environments of all revisions but one; nothing in flight is
         cut off. For code updates and deletion."""

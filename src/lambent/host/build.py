@@ -1,0 +1,182 @@
+"""A function's code made ready to run: unpacked zips and built source folders, cached.
+
+Everything lands under `cache/code` in a folder named by a hash of what it was made from, in
+one rename, so what is there is whole and never changes. `archive` owns how a zip is taken
+apart safely; this module owns the cache and the installation of requirements.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from lambent.core.errors import LambentError
+from lambent.host.archive import extract
+
+_COMPILE_FROM = 256 * 1024
+"""Bytes of Python source from which bytecode is worth making once instead of at each start."""
+_IGNORED = ("__pycache__", ".git", ".venv", ".aws-sam")
+_log = logging.getLogger(__name__)
+
+
+class BuildFailed(LambentError):
+    """A source folder's requirements could not be installed; the message is for the user."""
+
+
+async def unpack(code: bytes | Path, cache: Path) -> Path:
+    """The folder with a zip's contents. AwsError InvalidParameterValueException, with
+    Lambda's message, when it is not a zip, not safe, or too large."""
+    loop = asyncio.get_running_loop()
+    key = await loop.run_in_executor(None, _hash_file, code)
+    ready = _place(cache, key)
+    if not ready.is_dir():
+
+        def fill(folder: Path) -> None:
+            extract(code, folder)
+
+        making = await loop.run_in_executor(None, _make, ready, fill)
+        await _compile(making)
+        await loop.run_in_executor(None, _publish, making, ready)
+    return ready
+
+
+async def build(source: Path, runtime: str, cache: Path) -> Path:
+    """The folder with a source folder's code and, beside it, what its requirements.txt
+    names, as `sam build` makes it. `BuildFailed` when pip fails."""
+    loop = asyncio.get_running_loop()
+    key = await loop.run_in_executor(None, _hash_folder, source, runtime)
+    ready = _place(cache, key)
+    if ready.is_dir():
+        return ready
+    making = await loop.run_in_executor(None, _make, ready, lambda _: None)
+    try:
+        requirements = source / "requirements.txt"
+        if runtime.startswith("python") and _names_anything(requirements):
+            await _install(requirements, making)
+        await loop.run_in_executor(None, _copy, source, making)
+        await _compile(making)
+    except BaseException:
+        shutil.rmtree(making, ignore_errors=True)
+        raise
+    await loop.run_in_executor(None, _publish, making, ready)
+    return ready
+
+
+async def _install(requirements: Path, target: Path) -> None:
+    _log.info("Installing %s", requirements)
+    uv = shutil.which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.defpath]))
+    installer = (
+        [uv, "pip", "install", "--python", sys.executable]
+        if uv
+        else [sys.executable, "-m", "pip", "install", "--disable-pip-version-check"]
+    )
+    status, output = await _run(
+        [*installer, "--quiet", "--target", str(target), "-r", str(requirements)],
+        requirements.parent,
+    )
+    if status != 0:
+        raise BuildFailed(f"{requirements} could not be installed:\n{output.strip()}")
+
+
+async def _compile(folder: Path) -> None:
+    """Make bytecode where it pays; a file that does not compile fails when it is imported."""
+    loop = asyncio.get_running_loop()
+    if await loop.run_in_executor(None, _python_bytes, folder) >= _COMPILE_FROM:
+        options = ["-q", "-q", "--invalidation-mode", "unchecked-hash"]
+        await _run([sys.executable, "-I", "-S", "-m", "compileall", *options, str(folder)], folder)
+
+
+async def _run(command: list[str], cwd: Path) -> tuple[int, str]:
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=cwd,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        output, _ = await process.communicate()
+    except asyncio.CancelledError:
+        process.kill()
+        await process.wait()
+        raise
+    return process.returncode or 0, output.decode("utf-8", "replace")
+
+
+def _place(cache: Path, key: str) -> Path:
+    return cache.absolute() / "code" / key
+
+
+def _make(ready: Path, fill: Callable[[Path], None]) -> Path:
+    """A new folder beside `ready`, filled; an error leaves nothing behind."""
+    ready.parent.mkdir(parents=True, exist_ok=True)
+    making = Path(tempfile.mkdtemp(prefix="making-", dir=ready.parent))
+    making.chmod(0o755)
+    try:
+        fill(making)
+    except BaseException:
+        shutil.rmtree(making, ignore_errors=True)
+        raise
+    return making
+
+
+def _publish(making: Path, ready: Path) -> None:
+    try:
+        making.rename(ready)
+    except OSError:
+        # Someone else published the same contents meanwhile.
+        shutil.rmtree(making, ignore_errors=True)
+        if not ready.is_dir():
+            raise
+
+
+def _copy(source: Path, target: Path) -> None:
+    shutil.copytree(
+        source,
+        target,
+        symlinks=True,
+        dirs_exist_ok=True,
+        ignore=shutil.ignore_patterns(*_IGNORED),
+    )
+
+
+def _names_anything(requirements: Path) -> bool:
+    if not requirements.is_file():
+        return False
+    lines = requirements.read_text("utf-8", "replace").splitlines()
+    return any(line.partition("#")[0].strip() for line in lines)
+
+
+def _python_bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*.py") if file.is_file())
+
+
+def _hash_file(code: bytes | Path) -> str:
+    if isinstance(code, bytes):
+        return hashlib.sha256(code).hexdigest()
+    with code.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _hash_folder(source: Path, runtime: str) -> str:
+    key = hashlib.sha256(f"{runtime}\0{sys.version}\0".encode())
+    for folder, folders, files in os.walk(source):
+        folders[:] = sorted(name for name in folders if name not in _IGNORED)
+        links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
+        for name in sorted([*files, *links]):
+            path = Path(folder, name)
+            mode = path.lstat().st_mode
+            key.update(f"{path.relative_to(source)}\0{mode & 0o111}\0".encode())
+            if stat.S_ISLNK(mode):
+                key.update(os.fsencode(path.readlink()))
+            elif stat.S_ISREG(mode):
+                key.update(bytes.fromhex(_hash_file(path)))
+    return key.hexdigest()

@@ -1,0 +1,303 @@
+"""The function host of one machine: environments by function revision, a line, a reaper.
+
+Owns which environment runs which invocation; `scaling` decides, `environment` runs. A
+client that goes away does not stop its invocation: each runs in a task of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lambent.core.clock import Clock
+from lambent.core.ids import Ids
+from lambent.host import report, scaling
+from lambent.host.contract import FunctionSpec, Invocation, InvocationResult, Throttled
+from lambent.host.environment import Environment, EnvironmentGone, Tools
+from lambent.host.logs import LogSink
+from lambent.host.report import Fault
+from lambent.host.runtimes.contract import LaunchFailed, Runtime, discover
+from lambent.host.scaling import Load, Place
+
+MAX_IDLE = 64
+"""Idle environments that a node keeps at most."""
+_log = logging.getLogger(__name__)
+
+
+async def open_host(
+    *,
+    clock: Clock,
+    ids: Ids,
+    cache: Path,
+    endpoint: Callable[[], str],
+    credentials: Callable[[FunctionSpec], Awaitable[Mapping[str, str]]],
+    logs: LogSink,
+    keep_alive: float = scaling.KEEP_ALIVE,
+    most_idle: int = MAX_IDLE,
+    most: int | None = None,
+) -> LocalHost:
+    """A host that runs functions as processes of this machine.
+
+    `cache` is the node's own folder for what can be made again. `endpoint` gives the node's
+    URL, which functions find as AWS_ENDPOINT_URL; `credentials` gives a function's
+    AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. `logs` is closed with the
+    host. `keep_alive` in seconds; `most` limits the environments (None: by the machine's
+    memory).
+    """
+    scratch = _scratch_folder(cache)
+    if most is None:
+        most = scaling.machine_limit(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    tools = Tools(clock, ids, logs, endpoint, credentials, scratch)
+    return LocalHost(tools, discover(scratch.parent), keep_alive, most_idle, most)
+
+
+def _scratch_folder(cache: Path) -> Path:
+    scratch = cache.absolute() / "environments"
+    shutil.rmtree(scratch, ignore_errors=True)  # left by a node that was killed
+    scratch.mkdir(parents=True, mode=0o700)
+    return scratch
+
+
+_Key = tuple[str, str]
+_Scope = tuple[str, str]
+
+
+@dataclass(slots=True)
+class _Fleet:
+    """The environments of one function revision. `idle` is in order of idleness."""
+
+    idle: list[Environment] = field(default_factory=list)
+    busy: set[Environment] = field(default_factory=set)
+    retired: bool = False
+
+
+class LocalHost:
+    """A `FunctionHost` (see `host.contract`)."""
+
+    def __init__(
+        self,
+        tools: Tools,
+        runtimes: list[Runtime],
+        keep_alive: float,
+        most_idle: int,
+        most: int,
+    ) -> None:
+        self._tools = tools
+        self._clock = tools.clock
+        self._runtimes = runtimes
+        self._keep_alive = keep_alive
+        self._most_idle = most_idle
+        self._most = most
+        self._fleets: dict[_Key, _Fleet] = {}
+        self._running: Counter[_Scope] = Counter()
+        self._line: deque[tuple[FunctionSpec, Runtime, asyncio.Future[Environment]]] = deque()
+        self._invocations: set[asyncio.Task[InvocationResult]] = set()
+        self._endings: set[asyncio.Task[None]] = set()
+        self._ending = 0
+        self._reaper: asyncio.Task[None] | None = None
+        self._closing = False
+
+    async def invoke(self, spec: FunctionSpec, invocation: Invocation) -> InvocationResult:
+        runtime = self._runtime(spec.runtime)
+        if runtime is None:
+            message = f"The runtime {spec.runtime} cannot be run on this machine"
+            return _platform_failure(invocation, Fault("Runtime.Unsupported", message))
+        scope = (spec.account, spec.region)
+        if self._closing or (self._place(spec, self._running[scope]) is Place.THROTTLE):
+            raise Throttled(f"No place for another invocation of {spec.arn}.")
+        self._running[scope] += 1
+        task = asyncio.create_task(self._invoke(spec, runtime, invocation))
+        self._invocations.add(task)
+        task.add_done_callback(lambda done: self._invoked(done, scope))
+        return await asyncio.shield(task)
+
+    async def prepare(self, runtime: str) -> None:
+        family = self._runtime(runtime)
+        if family is not None:
+            try:
+                await family.prepare()
+            except LaunchFailed as error:
+                _log.warning("The runtime %s is not ready: %s", runtime, error)
+
+    async def retire(self, arn: str, keep_revision: str | None = None) -> None:
+        for (owner, revision), fleet in list(self._fleets.items()):
+            if owner == arn and revision != keep_revision:
+                fleet.retired = True
+                for environment in list(fleet.idle):
+                    self._discard(environment)
+                self._forget(owner, revision)
+        self._advance()
+
+    def environments(self) -> Mapping[str, tuple[int, int]]:
+        counts: dict[str, tuple[int, int]] = {}
+        for (arn, _), fleet in self._fleets.items():
+            busy, idle = counts.get(arn, (0, 0))
+            counts[arn] = (busy + len(fleet.busy), idle + len(fleet.idle))
+        return counts
+
+    async def close(self) -> None:
+        self._closing = True
+        while self._invocations:
+            await asyncio.wait(self._invocations)
+        for fleet in list(self._fleets.values()):
+            for environment in list(fleet.idle):
+                self._discard(environment)
+        if self._reaper is not None:
+            self._reaper.cancel()
+        while self._endings:
+            await asyncio.wait(self._endings)
+        for runtime in self._runtimes:
+            await runtime.close()
+        await self._tools.logs.close()
+
+    # One invocation ------------------------------------------------------------------------
+
+    async def _invoke(
+        self, spec: FunctionSpec, runtime: Runtime, invocation: Invocation
+    ) -> InvocationResult:
+        while True:
+            environment = self._take(spec, runtime)
+            if environment is None:
+                place: asyncio.Future[Environment] = asyncio.get_running_loop().create_future()
+                self._line.append((spec, runtime, place))
+                environment = await place
+            try:
+                return await environment.invoke(invocation)
+            except EnvironmentGone:
+                continue  # the next one has not seen this invocation
+            finally:
+                self._give_back(environment)
+
+    def _invoked(self, task: asyncio.Task[InvocationResult], scope: _Scope) -> None:
+        self._invocations.discard(task)
+        self._running[scope] -= 1
+        if not self._running[scope]:
+            del self._running[scope]
+        if not task.cancelled() and task.exception() is not None:
+            _log.debug("An invocation failed", exc_info=task.exception())
+
+    def _runtime(self, identifier: str) -> Runtime | None:
+        return next((family for family in self._runtimes if family.runs(identifier)), None)
+
+    # Places --------------------------------------------------------------------------------
+
+    def _place(self, spec: FunctionSpec, running: int = 0) -> Place:
+        """The decision, for an invocation that was admitted unless `running` is given."""
+        fleet = self._fleets.get((spec.arn, spec.revision))
+        own = len(fleet.idle) if fleet else 0
+        idle = busy = 0
+        for each in self._fleets.values():
+            idle += len(each.idle)
+            busy += len(each.busy)
+        load = Load(
+            running=running,
+            idle_own=own,
+            idle_others=idle - own,
+            environments=idle + busy + self._ending,
+            limit=self._most,
+        )
+        return scaling.place(load)
+
+    def _take(self, spec: FunctionSpec, runtime: Runtime) -> Environment | None:
+        """An environment for an admitted invocation; None when it has to wait in line."""
+        fleet = self._fleets.get((spec.arn, spec.revision))
+        while fleet is not None and fleet.idle:
+            environment = fleet.idle.pop()
+            if environment.usable:
+                fleet.busy.add(environment)
+                return environment
+            self._end(environment)
+        place = self._place(spec)
+        if place is Place.EVICT:
+            self._discard(self._idle()[0])
+            place = self._place(spec)  # ended ones count until they are gone
+        if place is Place.WAIT or place is Place.EVICT:
+            return None
+        environment = Environment(spec, runtime, self._tools)
+        self._fleets.setdefault((spec.arn, spec.revision), _Fleet()).busy.add(environment)
+        return environment
+
+    def _give_back(self, environment: Environment) -> None:
+        key = (environment.spec.arn, environment.spec.revision)
+        fleet = self._fleets[key]
+        fleet.busy.discard(environment)
+        if environment.usable and not fleet.retired and not self._closing:
+            environment.idle_since = self._clock.monotonic()
+            fleet.idle.append(environment)
+            if self._reaper is None:
+                self._reaper = asyncio.create_task(self._reap())
+        else:
+            self._end(environment)
+            self._forget(*key)
+        self._advance()
+
+    def _advance(self) -> None:
+        """Let those in line go on who have a place now, in order."""
+        waiting, self._line = self._line, deque()
+        for spec, runtime, place in waiting:
+            environment = self._take(spec, runtime)
+            if environment is None:
+                self._line.append((spec, runtime, place))
+            else:
+                place.set_result(environment)
+
+    # Ends ----------------------------------------------------------------------------------
+
+    def _idle(self) -> list[Environment]:
+        """All idle environments, the longest idle first."""
+        idle = [each for fleet in self._fleets.values() for each in fleet.idle]
+        return sorted(idle, key=lambda each: each.idle_since)
+
+    def _discard(self, environment: Environment) -> None:
+        """End an idle environment."""
+        key = (environment.spec.arn, environment.spec.revision)
+        self._fleets[key].idle.remove(environment)
+        self._end(environment)
+        self._forget(*key)
+
+    def _forget(self, arn: str, revision: str) -> None:
+        fleet = self._fleets.get((arn, revision))
+        if fleet is not None and not fleet.idle and not fleet.busy:
+            del self._fleets[arn, revision]
+
+    def _end(self, environment: Environment) -> None:
+        self._ending += 1
+        task = asyncio.create_task(self._ended(environment.end()))
+        self._endings.add(task)
+        task.add_done_callback(self._endings.discard)
+
+    async def _ended(self, end: Coroutine[Any, Any, None]) -> None:
+        try:
+            await end
+        finally:
+            self._ending -= 1
+            self._advance()
+
+    async def _reap(self) -> None:
+        """End what was idle for too long, while anything is idle."""
+        try:
+            while idle := self._idle():
+                now = self._clock.monotonic()
+                since = [each.idle_since for each in idle]
+                count, again = scaling.reclaim(since, now, self._keep_alive, self._most_idle)
+                for environment in idle[:count]:
+                    self._discard(environment)
+                if again is not None:
+                    await self._clock.sleep(min(again, _REAP_INTERVAL))
+        finally:
+            self._reaper = None
+
+
+_REAP_INTERVAL = 5.0
+
+
+def _platform_failure(invocation: Invocation, fault: Fault) -> InvocationResult:
+    payload = fault.payload(invocation.request_id)
+    return InvocationResult(payload, "Unhandled", b"", 0.0, report.billed(0.0, None), None, 0)

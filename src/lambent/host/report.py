@@ -1,0 +1,142 @@
+"""What Lambda says about an invocation, in logs and in errors: pure text making.
+
+Source: Lambda's own log lines and error payloads as documented in the Lambda Developer
+Guide ("Lambda function logs", "Troubleshoot execution issues").
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from dataclasses import dataclass
+
+TAIL_BYTES = 4096
+MAX_PAYLOAD = 6_291_556
+"""Bytes of a synchronous response (6 MiB and the room Lambda leaves for its envelope)."""
+
+_SIGNALS = {
+    1: "hangup",
+    2: "interrupt",
+    3: "quit",
+    4: "illegal instruction",
+    5: "trace/breakpoint trap",
+    6: "aborted",
+    7: "bus error",
+    8: "floating point exception",
+    9: "killed",
+    11: "segmentation fault",
+    13: "broken pipe",
+    14: "alarm clock",
+    15: "terminated",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What the platform found wrong: an error type and its message."""
+
+    type: str
+    message: str
+    names_request: bool = True
+    """Whether the caller's message begins with the request's id."""
+
+    def payload(self, request_id: str) -> bytes:
+        """The error as the caller gets it."""
+        prefix = f"RequestId: {request_id} Error: " if self.names_request else ""
+        error = {"errorType": self.type, "errorMessage": prefix + self.message}
+        return json.dumps(error, separators=(",", ":")).encode()
+
+
+def timed_out(timeout: float) -> Fault:
+    """The function ran longer than its timeout (seconds)."""
+    return Fault("Sandbox.Timedout", f"Task timed out after {timeout:.2f} seconds")
+
+
+def exited(status: int) -> Fault:
+    """The process ended by itself; `status` is a wait status."""
+    code = os.waitstatus_to_exitcode(status)
+    if code == 0:
+        return Fault("Runtime.ExitError", "Runtime exited without providing a reason")
+    if code > 0:
+        return Fault("Runtime.ExitError", f"Runtime exited with error: exit status {code}")
+    signal = _SIGNALS.get(-code, f"signal {-code}")
+    return Fault("Runtime.ExitError", f"Runtime exited with error: signal: {signal}")
+
+
+def too_large() -> Fault:
+    """The response is over the limit."""
+    return Fault(
+        "Function.ResponseSizeTooLarge",
+        f"Response payload size exceeded maximum allowed payload size ({MAX_PAYLOAD} bytes).",
+        names_request=False,
+    )
+
+
+def milliseconds(seconds: float) -> str:
+    """As in REPORT lines: two decimals, and the unit."""
+    return f"{seconds * 1000:.2f} ms"
+
+
+def billed(duration: float, init: float | None) -> float:
+    """Seconds that are billed: initialisation and run, in whole milliseconds, at least one."""
+    return max(math.ceil((duration + (init or 0.0)) * 1000 - 1e-6), 1) / 1000
+
+
+def init_start(runtime: str) -> str:
+    """The first line of an environment."""
+    return f"INIT_START Runtime Version: {runtime.replace('python', 'python:')}\n"
+
+
+def init_report(duration: float, phase: str, status: str, error_type: str | None) -> str:
+    """The line for an initialisation that failed."""
+    line = f"INIT_REPORT Init Duration: {milliseconds(duration)}\tPhase: {phase}\tStatus: {status}"
+    return f"{line}\tError Type: {error_type}\n" if error_type else f"{line}\n"
+
+
+def start(request_id: str, version: str) -> str:
+    """The line before an invocation's own output."""
+    return f"START RequestId: {request_id} Version: {version}\n"
+
+
+def end(request_id: str) -> str:
+    """The line after it."""
+    return f"END RequestId: {request_id}\n"
+
+
+def timeout_line(now: float, request_id: str, timeout: float) -> str:
+    """The line of a timeout; `now` in seconds since the epoch."""
+    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
+    return (
+        f"{moment}.{int(now * 1000) % 1000:03d}Z {request_id} "
+        f"Task timed out after {timeout:.2f} seconds\n"
+    )
+
+
+def report(
+    request_id: str,
+    *,
+    duration: float,
+    billed_seconds: float,
+    memory_size: int,
+    memory_used: int,
+    init: float | None,
+    status: str | None = None,
+    error_type: str | None = None,
+) -> str:
+    """The line that sums an invocation up. Durations in seconds, memory in MiB."""
+    parts = [
+        f"REPORT RequestId: {request_id}",
+        f"Duration: {milliseconds(duration)}",
+        f"Billed Duration: {billed_seconds * 1000:.0f} ms",
+        f"Memory Size: {memory_size} MB",
+        f"Max Memory Used: {memory_used} MB",
+    ]
+    if init is not None:
+        parts.append(f"Init Duration: {milliseconds(init)}")
+    if status is not None:
+        parts.append(f"Status: {status}")
+    if error_type is not None:
+        parts.append(f"Error Type: {error_type}")
+    return "\t".join(parts) + "\t\n"

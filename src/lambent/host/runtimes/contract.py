@@ -1,0 +1,89 @@
+"""What a runtime family promises: it starts processes that speak the Runtime API.
+
+A family is one module in this folder with `create(cache) -> Runtime`; `discover` finds it.
+The pool knows no language, and a family knows no pool.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import pkgutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One process to start.
+
+    `environment` is complete: nothing of the node's own is added. `code` is its working
+    folder, `scratch` what becomes its /tmp. `output` is the file descriptor that takes its
+    standard output, standard error and framed log records; the starter does not close it.
+    """
+
+    handler: str
+    environment: Mapping[str, str]
+    code: Path
+    scratch: Path
+    output: int
+    layers: Sequence[Path] = ()
+
+
+class Process(Protocol):
+    """A started process and all it starts in turn."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        ...
+
+    @property
+    def exited(self) -> asyncio.Future[int]:
+        """Done with the wait status (as of `os.waitpid`) once it is gone."""
+        ...
+
+    def kill(self) -> None:
+        """End it and its children at once (SIGKILL); nothing when it is gone."""
+        ...
+
+
+class LaunchFailed(Exception):
+    """The process could not be started; the message is for the operator."""
+
+
+class Runtime(Protocol):
+    """One family of runtimes ("python3.11", "python3.12", ...)."""
+
+    def runs(self, identifier: str) -> bool:
+        """Whether functions with this runtime identifier are run by this family."""
+        ...
+
+    def variables(self, identifier: str) -> Mapping[str, str]:
+        """Environment variables that this family's functions find besides the common ones."""
+        ...
+
+    async def prepare(self) -> None:
+        """Get ready to start processes quickly (a zygote); may be called often."""
+        ...
+
+    async def start(self, launch: Launch) -> Process:
+        """Start a process. `LaunchFailed` when that is not possible."""
+        ...
+
+    async def close(self) -> None:
+        """End what `prepare` began, and every process that still runs."""
+        ...
+
+
+def discover(cache: Path) -> list[Runtime]:
+    """The families in this folder; `cache` is for what they can make again."""
+    package = importlib.import_module(__package__)
+    found: list[Runtime] = []
+    for info in pkgutil.iter_modules(package.__path__):
+        create = getattr(importlib.import_module(f"{__package__}.{info.name}"), "create", None)
+        if create is not None:
+            found.append(create(cache))
+    return found

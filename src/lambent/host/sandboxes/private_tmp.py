@@ -1,0 +1,61 @@
+"""A private /tmp by a mount namespace of the process's own.
+
+Loaded by file into processes that are about to become an environment (see
+`runtimes.python_zygote`), so it imports nothing but the standard library. It keeps
+functions out of each other's /tmp; it protects nothing else.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+_CLONE_NEWNS = 0x00020000
+_CLONE_NEWUSER = 0x10000000
+_MS_BIND = 0x1000
+_MS_REC = 0x4000
+_MS_PRIVATE = 1 << 18
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def enter(scratch: str, keep: list[str]) -> bool:
+    """Put `scratch` in the place of /tmp for this process and its children alone.
+
+    Folders in `keep` that lie under /tmp stay visible where they are. False, and nothing
+    changed, where the kernel does not allow it; the caller then points TMPDIR at it.
+    """
+    if not _unshare() or _mount(b"none", b"/", _MS_REC | _MS_PRIVATE):
+        return False
+    # Opened in the new namespace: the kernel binds nothing from another one.
+    kept = [
+        (path, os.open(path, os.O_PATH | os.O_DIRECTORY))
+        for path in keep
+        if path.startswith("/tmp/")  # noqa: S108 - the folder that is being replaced
+    ]
+    private = _mount(scratch.encode(), b"/tmp", _MS_BIND) == 0
+    for path, fd in kept:
+        if private:
+            os.makedirs(path, exist_ok=True)
+            _mount(f"/proc/self/fd/{fd}".encode(), path.encode(), _MS_BIND)
+        os.close(fd)
+    return private
+
+
+def _unshare() -> bool:
+    if os.geteuid() == 0:
+        return bool(_libc.unshare(_CLONE_NEWNS) == 0)
+    user, group = os.geteuid(), os.getegid()
+    if _libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNS) != 0:
+        return False
+    for name, text in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{user} {user} 1"),
+        ("gid_map", f"{group} {group} 1"),
+    ):
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
+    return True
+
+
+def _mount(source: bytes, target: bytes, flags: int) -> int:
+    return int(_libc.mount(source, target, None, ctypes.c_ulong(flags), None))

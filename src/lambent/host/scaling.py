@@ -1,0 +1,72 @@
+"""Where an invocation may run, and which idle environments go: pure decisions."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+REGIONAL_CONCURRENCY = 1000
+"""Invocations at once per account and region (Lambda's default quota)."""
+KEEP_ALIVE = 600.0
+"""Seconds that an environment may stay idle."""
+_ENVIRONMENT_MIB = 64
+"""What an environment is reckoned with when a machine's limit is worked out."""
+
+
+class Place(enum.Enum):
+    """The decision for one invocation."""
+
+    REUSE = "reuse"
+    """An idle environment of its own takes it."""
+    START = "start"
+    """A new environment is started."""
+    EVICT = "evict"
+    """An idle environment of another function ends, then a new one is started."""
+    WAIT = "wait"
+    """The machine is full of busy environments: it waits in line."""
+    THROTTLE = "throttle"
+    """The account has reached its concurrency."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What the decision depends on. `running` counts the account's invocations in the
+    region, those in line too; `environments` all of the machine, of which `idle_others`
+    are idle and of other functions."""
+
+    running: int
+    idle_own: int
+    idle_others: int
+    environments: int
+    limit: int
+
+
+def place(load: Load, concurrency: int = REGIONAL_CONCURRENCY) -> Place:
+    """Where the next invocation runs."""
+    if load.running >= concurrency:
+        return Place.THROTTLE
+    if load.idle_own:
+        return Place.REUSE
+    if load.environments < load.limit:
+        return Place.START
+    return Place.EVICT if load.idle_others else Place.WAIT
+
+
+def machine_limit(memory: int) -> int:
+    """How many environments a machine with `memory` bytes holds: half of it, and at most
+    the regional concurrency."""
+    return max(8, min(REGIONAL_CONCURRENCY, memory // 2 // (_ENVIRONMENT_MIB << 20)))
+
+
+def reclaim(
+    idle_since: Sequence[float], now: float, keep_alive: float, most: int
+) -> tuple[int, float | None]:
+    """How many of the longest idle go now, and in how many seconds to ask again.
+
+    `idle_since` is in ascending order. None: nothing is left to ask about.
+    """
+    old = sum(1 for since in idle_since if since + keep_alive <= now)
+    count = max(old, len(idle_since) - most)
+    rest = idle_since[count:]
+    return count, (rest[0] + keep_alive - now if rest else None)
