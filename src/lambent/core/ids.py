@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import random
-import uuid
 from typing import Protocol
 
 
@@ -40,7 +39,11 @@ class _FromBytes:
 
     def uuid(self) -> str:
         """A random (version 4) UUID in its 36-character form."""
-        return str(uuid.UUID(bytes=self._bytes(16), version=4))
+        digits = self._bytes(16).hex()
+        variant = "89ab"[int(digits[16], 16) & 3]
+        return (
+            f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+        )
 
     def hex(self, length: int) -> str:
         """`length` random lower-case hexadecimal digits."""
