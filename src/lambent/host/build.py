@@ -1,6 +1,6 @@
 """A function's code made ready to run: unpacked zips and built source folders, cached.
 
-Everything lands under `cache/code` in a folder named by a hash of what it was made from, in
+Everything lands under `cache` in a folder named by a hash of what it was made from, in
 one rename, so what is there is whole and never changes. `archive` owns how a zip is taken
 apart safely; this module owns the cache and the installation of requirements.
 """
@@ -13,9 +13,9 @@ import logging
 import os
 import shutil
 import stat
+import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from lambent.core.errors import LambentError
@@ -31,43 +31,43 @@ class BuildFailed(LambentError):
     """A source folder's requirements could not be installed; the message is for the user."""
 
 
-async def unpack(code: bytes | Path, cache: Path) -> Path:
-    """The folder with a zip's contents. AwsError InvalidParameterValueException, with
-    Lambda's message, when it is not a zip, not safe, or too large."""
-    loop = asyncio.get_running_loop()
-    key = await loop.run_in_executor(None, _hash_file, code)
-    ready = _place(cache, key)
-    if not ready.is_dir():
+def unpack(code: bytes | Path, cache: Path) -> Path:
+    """The folder with a zip's contents; works on files, so call it in a thread.
 
-        def fill(folder: Path) -> None:
-            extract(code, folder)
-
-        making = await loop.run_in_executor(None, _make, ready, fill)
-        await _compile(making)
-        await loop.run_in_executor(None, _publish, making, ready)
-    return ready
+    AwsError InvalidParameterValueException, with Lambda's message, when it is not a zip,
+    not safe, or too large.
+    """
+    ready = _place(cache, _hash_file(code))
+    if ready.is_dir():
+        return ready
+    making = _make(ready)
+    try:
+        extract(code, making)
+        _compile(making)
+    except BaseException:
+        shutil.rmtree(making, ignore_errors=True)
+        raise
+    return _publish(making, ready)
 
 
 async def build(source: Path, runtime: str, cache: Path) -> Path:
     """The folder with a source folder's code and, beside it, what its requirements.txt
     names, as `sam build` makes it. `BuildFailed` when pip fails."""
-    loop = asyncio.get_running_loop()
-    key = await loop.run_in_executor(None, _hash_folder, source, runtime)
+    key = await asyncio.to_thread(_hash_folder, source, runtime)
     ready = _place(cache, key)
     if ready.is_dir():
         return ready
-    making = await loop.run_in_executor(None, _make, ready, lambda _: None)
+    making = await asyncio.to_thread(_make, ready)
     try:
         requirements = source / "requirements.txt"
         if runtime.startswith("python") and _names_anything(requirements):
             await _install(requirements, making)
-        await loop.run_in_executor(None, _copy, source, making)
-        await _compile(making)
+        await asyncio.to_thread(_copy, source, making)
+        await asyncio.to_thread(_compile, making)
     except BaseException:
         shutil.rmtree(making, ignore_errors=True)
         raise
-    await loop.run_in_executor(None, _publish, making, ready)
-    return ready
+    return await asyncio.to_thread(_publish, making, ready)
 
 
 async def _install(requirements: Path, target: Path) -> None:
@@ -86,12 +86,18 @@ async def _install(requirements: Path, target: Path) -> None:
         raise BuildFailed(f"{requirements} could not be installed:\n{output.strip()}")
 
 
-async def _compile(folder: Path) -> None:
+def _compile(folder: Path) -> None:
     """Make bytecode where it pays; a file that does not compile fails when it is imported."""
-    loop = asyncio.get_running_loop()
-    if await loop.run_in_executor(None, _python_bytes, folder) >= _COMPILE_FROM:
-        options = ["-q", "-q", "--invalidation-mode", "unchecked-hash"]
-        await _run([sys.executable, "-I", "-S", "-m", "compileall", *options, str(folder)], folder)
+    if sum(file.stat().st_size for file in folder.rglob("*.py") if file.is_file()) < _COMPILE_FROM:
+        return
+    options = ["-q", "-q", "--invalidation-mode", "unchecked-hash"]
+    subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-I", "-S", "-m", "compileall", *options, str(folder)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
 
 
 async def _run(command: list[str], cwd: Path) -> tuple[int, str]:
@@ -112,23 +118,18 @@ async def _run(command: list[str], cwd: Path) -> tuple[int, str]:
 
 
 def _place(cache: Path, key: str) -> Path:
-    return cache.absolute() / "code" / key
+    return cache.absolute() / key
 
 
-def _make(ready: Path, fill: Callable[[Path], None]) -> Path:
-    """A new folder beside `ready`, filled; an error leaves nothing behind."""
+def _make(ready: Path) -> Path:
+    """A new folder beside `ready`."""
     ready.parent.mkdir(parents=True, exist_ok=True)
     making = Path(tempfile.mkdtemp(prefix="making-", dir=ready.parent))
     making.chmod(0o755)
-    try:
-        fill(making)
-    except BaseException:
-        shutil.rmtree(making, ignore_errors=True)
-        raise
     return making
 
 
-def _publish(making: Path, ready: Path) -> None:
+def _publish(making: Path, ready: Path) -> Path:
     try:
         making.rename(ready)
     except OSError:
@@ -136,6 +137,7 @@ def _publish(making: Path, ready: Path) -> None:
         shutil.rmtree(making, ignore_errors=True)
         if not ready.is_dir():
             raise
+    return ready
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -153,10 +155,6 @@ def _names_anything(requirements: Path) -> bool:
         return False
     lines = requirements.read_text("utf-8", "replace").splitlines()
     return any(line.partition("#")[0].strip() for line in lines)
-
-
-def _python_bytes(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*.py") if file.is_file())
 
 
 def _hash_file(code: bytes | Path) -> str:
