@@ -222,11 +222,6 @@ class Session:
             stack_name=self.stack.name,
             stack_id=self.stack.id,
             metadata=metadata,
-            tags={
-                **self.stack.definition.tags,
-                "aws:cloudformation:stack-name": self.stack.name,
-                "aws:cloudformation:stack-id": self.stack.id,
-                "aws:cloudformation:logical-id": logical_id,
-            },
+            tags=self.stack.definition.tags,
             resumed=resumed,
         )
