@@ -28,6 +28,7 @@ from lambent.gateway.dispatch import Dispatcher
 from lambent.gateway.internal import Asked, InternalRoutes
 from lambent.gateway.keys import StoredKeys
 from lambent.gateway.server import HttpServer
+from lambent.gateway.verifying import Verifying
 from lambent.host.contract import FunctionSpec
 from lambent.host.local import open_host
 from lambent.host.logs import CloudWatchLogs
@@ -132,6 +133,8 @@ class Node:
         self._ends.push_async_callback(server.stop, DRAIN_SECONDS)
 
     def _authenticator(self, keys: StoredKeys) -> Authenticator:
+        if self.settings.auth:
+            return Verifying(self.settings, keys)
         return Trusting(self.settings, keys)
 
     def _cache(self) -> Path:

@@ -98,8 +98,7 @@ class Connection(asyncio.Protocol):
         if self._drained is not None and not self._drained.done():
             self._drained.set_exception(ConnectionResetError())
         self._waiting.clear()
-        if self._task is not None and self._current is not None and self._current.abandonable:
-            self._task.cancel()
+        self._abandon()
 
     def data_received(self, data: bytes) -> None:
         if self._deaf:
@@ -125,8 +124,10 @@ class Connection(asyncio.Protocol):
                 self._refuse(*_HEAD_TOO_LARGE)
 
     def eof_received(self) -> bool:
-        # A client may close its side once it has sent all; it still gets its answers.
+        # A client may close its side once it has sent all, and still gets its answers; but
+        # one that only waited is taken to be gone, as the two look the same from here.
         self._eof = True
+        self._abandon()
         if self._body is not None:
             self._body.fail(incomplete())
         return self._current is not None and not self._deaf
@@ -458,7 +459,11 @@ class Connection(asyncio.Protocol):
         """Finish what is in work, then close."""
         if self._current is None:
             self._close()
-        elif self._current.abandonable and self._task is not None:
+        else:
+            self._abandon()
+
+    def _abandon(self) -> None:
+        if self._task is not None and self._current is not None and self._current.abandonable:
             self._task.cancel()
 
     def abort(self) -> None:

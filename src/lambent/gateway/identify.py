@@ -142,6 +142,12 @@ def parameter(name: str, form: bytes) -> str | None:
     return unquote_plus(found[1].decode("latin-1")) if found else None
 
 
+def may_sign(signing_name: str, path: str, service: str) -> bool:
+    """Whether a credential scope's service is the one that `service` is signed for."""
+    named = _signed_for(signing_name, path)
+    return named == service or (named, service) == ("dynamodb", "dynamodbstreams")
+
+
 def _signed_for(signing_name: str, path: str) -> str:
     named = _SIGNING_NAMES.get(signing_name, signing_name)
     for shared, beginning, other in _BY_PATH:

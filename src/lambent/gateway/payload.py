@@ -13,15 +13,25 @@ from lambent.core.errors import AwsError
 from lambent.core.streams import Body
 from lambent.gateway.aws_chunked import ChunkedDecoder, Verifier
 from lambent.gateway.body import BytesBody, too_large
+from lambent.gateway.sigv4 import UNSIGNED
 
 _STREAMING: Final = "STREAMING-"
 
 
 def is_chunked(headers: Mapping[str, str]) -> bool:
-    """Whether the body comes in `aws-chunked` framing."""
-    return headers.get("x-amz-content-sha256", "").startswith(
-        _STREAMING
-    ) or "aws-chunked" in headers.get("content-encoding", "")
+    """Whether the body comes in `aws-chunked` framing.
+
+    A body whose own hash was signed is not: its framing would be part of what was hashed.
+    """
+    payload = headers.get("x-amz-content-sha256")
+    if payload is not None and payload.startswith(_STREAMING):
+        return True
+    encoding = headers.get("content-encoding")
+    return (
+        encoding is not None
+        and "aws-chunked" in encoding
+        and (payload is None or payload == UNSIGNED)
+    )
 
 
 def plain_headers(headers: Mapping[str, str]) -> dict[str, str]:
