@@ -31,6 +31,8 @@ BLOCK_BYTES: Final = 1024 * 1024
 ORPHAN_SECONDS: Final = 3600.0
 SWEEP_AT_ONCE: Final = 500
 THREADS: Final = 4
+PART: Final = ".part"
+"""Ends the name of a file that is still being written."""
 
 
 class BlobLinks(Part):
@@ -72,6 +74,7 @@ class BlobFiles:
         self._ids = ids
         self._durable = durable
         self._sync = sync
+        self._writing: set[str] = set()
         self._staged: dict[str, float] = {}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="lambent-blobs")
 
@@ -81,6 +84,7 @@ class BlobFiles:
         buffer = bytearray()
         writer: _Writer | None = None
         size = 0
+        self._writing.add(id)
         try:
             async for chunk in chunks:
                 buffer += chunk
@@ -103,6 +107,8 @@ class BlobFiles:
             if writer is not None:
                 await asyncio.shield(self._thread(writer.abandon))
             raise
+        finally:
+            self._writing.discard(id)
         self._staged[id] = self._clock.monotonic()
         return StagedBlob(id, size)
 
@@ -150,11 +156,7 @@ class BlobFiles:
         """Remove the orphans of earlier runs."""
         names = await self._thread(os.listdir, self._folder)
         for first in range(0, len(names), SWEEP_AT_ONCE):
-            orphans = [
-                name
-                for name in names[first : first + SWEEP_AT_ONCE]
-                if name not in self._staged and not self._linked(name)
-            ]
+            orphans = [name for name in names[first : first + SWEEP_AT_ONCE] if self._orphan(name)]
             if orphans:
                 await self._thread(_remove, self._folder, orphans)
 
@@ -175,9 +177,11 @@ class BlobFiles:
                 del self._staged[id]
             await self._thread(_remove, self._folder, stale)
 
-    def _linked(self, id: str) -> bool:
-        rows = self._engine.execute("SELECT 1 FROM blob WHERE id = ?", (id,)).fetchall()
-        return bool(rows)
+    def _orphan(self, name: str) -> bool:
+        id = name.removesuffix(PART)
+        if id in self._writing or id in self._staged:
+            return False
+        return not self._engine.execute("SELECT 1 FROM blob WHERE id = ?", (name,)).fetchall()
 
     def _thread(self, work: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
         loop = asyncio.get_running_loop()
@@ -189,7 +193,7 @@ class _Writer:
 
     def __init__(self, folder: Path, id: str, sync: bool) -> None:
         self._folder = folder
-        self._part = folder / f"{id}.part"
+        self._part = folder / f"{id}{PART}"
         self._final = folder / id
         self._sync = sync
         self._fd = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

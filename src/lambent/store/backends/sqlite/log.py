@@ -1,4 +1,4 @@
-"""Logs: append-only, clustered by log and position.
+"""Logs: append-only, one table of all entries and an index of each log's positions.
 
 Positions come from the store's sequence, so they go on after a trim. Entries' times never
 go back within a log, which lets a time be found by bisecting positions, without an index.

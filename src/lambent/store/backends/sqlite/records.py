@@ -1,4 +1,4 @@
-"""Records: one table, ordered by collection, partition and sort key.
+"""Records: one table, and an index of collection, partition and sort key.
 
 A version comes from the store's sequence, so it grows with every put of a key even when the
 record was deleted in between, and a put need not read what it replaces.
@@ -38,8 +38,9 @@ class Records(Part):
         number = engine.names.number(collection)
         if expect is None:
             engine.execute(
-                "REPLACE INTO record (collection, partition, sort, version, value)"
-                " VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO record (collection, partition, sort, version, value)"
+                " VALUES (?, ?, ?, ?, ?) ON CONFLICT (collection, partition, sort)"
+                " DO UPDATE SET version = excluded.version, value = excluded.value",
                 (number, partition, sort, version, value),
             )
             return version

@@ -28,9 +28,9 @@ STEPS = (
         partition BLOB NOT NULL,
         sort BLOB NOT NULL,
         version INTEGER NOT NULL,
-        value BLOB NOT NULL,
-        PRIMARY KEY (collection, partition, sort)
-    ) WITHOUT ROWID;
+        value BLOB NOT NULL
+    );
+    CREATE UNIQUE INDEX record_key ON record (collection, partition, sort);
 
     CREATE TABLE work (
         queue INTEGER NOT NULL,
@@ -68,18 +68,18 @@ STEPS = (
     );
 
     CREATE TABLE log (
+        position INTEGER PRIMARY KEY,
         log INTEGER NOT NULL,
-        position INTEGER NOT NULL,
         time REAL NOT NULL,
-        value BLOB NOT NULL,
-        PRIMARY KEY (log, position)
-    ) WITHOUT ROWID;
+        value BLOB NOT NULL
+    );
+    CREATE INDEX log_position ON log (log, position);
 
     CREATE TABLE blob (
         id TEXT PRIMARY KEY,
         size INTEGER NOT NULL,
         bytes BLOB
-    ) WITHOUT ROWID;
+    );
     """,
 )
 

@@ -14,7 +14,17 @@ from lambent.store.backends.sqlite import groups
 from lambent.store.backends.sqlite.part import Part
 from lambent.store.contract import NewWork, Work, WorkCounts
 
-COLUMNS = "id, payload, grp, created, due, attempts, first_claimed, token, leased"
+ITEM = (
+    "SELECT id, payload, grp, created, due, attempts, first_claimed, token, leased"
+    " FROM work {index} CROSS JOIN work_payload USING (id) WHERE queue = ?"
+)
+ITEM_BY_ID = ITEM.format(index="")
+ITEM_BY_DUE = ITEM.format(index="INDEXED BY work_due")
+INSERT = (
+    "INSERT INTO work (queue, id, due, leased, created, token, attempts, grp)"
+    " VALUES (?, ?, ?, 0, ?, 0, 0, ?)"
+)
+INSERT_PAYLOAD = "INSERT INTO work_payload (id, payload) VALUES (?, ?)"
 
 
 class WorkQueues(Part):
@@ -31,27 +41,19 @@ class WorkQueues(Part):
         depth = engine.depths.changing(number, self.now)
         first = engine.sequence.take(len(items))
         now = self.now
-        rows = []
-        payloads = []
         for id, item in enumerate(items, first):
             due = now + item.delay if item.delay > 0 else now
             created = now if item.created is None else item.created
-            rows.append((number, id, due, created, item.group))
-            payloads.append((id, item.payload))
+            engine.execute(INSERT, (number, id, due, created, item.group))
+            engine.execute(INSERT_PAYLOAD, (id, item.payload))
             depth.entered(due, False)
             if item.group is None:
                 depth.loose += 1
             else:
                 groups.joined(engine, number, item.group, id, due, now)
-        depth.total += len(rows)
-        engine.executemany(
-            "INSERT INTO work (queue, id, due, leased, created, token, attempts, grp)"
-            " VALUES (?, ?, ?, 0, ?, 0, 0, ?)",
-            rows,
-        )
-        engine.executemany("INSERT INTO work_payload (id, payload) VALUES (?, ?)", payloads)
+        depth.total += len(items)
         engine.effects.arrived.add(queue)
-        return list(range(first, first + len(rows)))
+        return list(range(first, first + len(items)))
 
     async def claim(
         self,
@@ -67,18 +69,19 @@ class WorkQueues(Part):
         if ordered:
             loose = engine.depths.of(number, self.now).loose > 0
             ids = groups.eligible(engine, number, limit, self.now, created_after, loose)
+            rows = [self._row(number, id) for id in ids]
         else:
-            ids = self._due(number, limit, created_after)
-        if not ids:
+            rows = self._due(number, limit, created_after)
+        if not rows:
             return []
         engine.writing()
         depth = engine.depths.changing(number, self.now)
-        token = engine.sequence.take(len(ids))
+        token = engine.sequence.take(len(rows))
         leased = lease > 0
         due = self.now + lease if leased else self.now
         claimed = []
         changes = []
-        for row in (self._row(number, id) for id in ids):
+        for row in rows:
             id, payload, group, created, was_due, attempts, first, _, was_leased = row
             depth.left(was_due, was_leased)
             depth.entered(due, leased)
@@ -139,15 +142,13 @@ class WorkQueues(Part):
 
     async def item(self, queue: str, id: int) -> Work | None:
         rows = self._engine.execute(
-            f"SELECT {COLUMNS} FROM work JOIN work_payload USING (id) WHERE queue = ? AND id = ?",
-            (self._engine.names.find(queue), id),
+            f"{ITEM_BY_ID} AND id = ?", (self._engine.names.find(queue), id)
         ).fetchall()
         return self._seen(rows[0]) if rows else None
 
     async def browse(self, queue: str, *, after: int = 0, limit: int = 100) -> list[Work]:
         rows = self._engine.execute(
-            f"SELECT {COLUMNS} FROM work CROSS JOIN work_payload USING (id)"
-            " WHERE queue = ? AND id > ? ORDER BY id LIMIT ?",
+            f"{ITEM_BY_ID} AND id > ? ORDER BY id LIMIT ?",
             (self._engine.names.find(queue), after, limit),
         ).fetchall()
         return [self._seen(row) for row in rows]
@@ -200,25 +201,20 @@ class WorkQueues(Part):
         engine.effects.arrived.add(queue)
         return len(rows)
 
-    def _due(self, number: int, limit: int, created_after: float | None) -> list[int]:
+    def _due(self, number: int, limit: int, created_after: float | None) -> list[Any]:
         bindings: list[object] = [number, self.now]
         passing = ""
         if created_after is not None:
             passing = " AND created > ?"
             bindings.append(created_after)
         bindings.append(limit)
-        rows = self._engine.execute(
-            "SELECT id FROM work INDEXED BY work_due"
-            f" WHERE queue = ? AND due <= ?{passing} ORDER BY due, id LIMIT ?",
-            bindings,
+        rows: list[Any] = self._engine.execute(
+            f"{ITEM_BY_DUE} AND due <= ?{passing} ORDER BY due, id LIMIT ?", bindings
         ).fetchall()
-        return [row[0] for row in rows]
+        return rows
 
     def _row(self, number: int, id: int) -> Any:
-        return self._engine.execute(
-            f"SELECT {COLUMNS} FROM work JOIN work_payload USING (id) WHERE queue = ? AND id = ?",
-            (number, id),
-        ).fetchall()[0]
+        return self._engine.execute(f"{ITEM_BY_ID} AND id = ?", (number, id)).fetchall()[0]
 
     def _end_lease(self, queue: str, id: int, token: int, seconds: float, leased: bool) -> bool:
         """Let a running lease end (or the item be due) `seconds` from now."""
