@@ -1,0 +1,191 @@
+"""`lambent status`: what is deployed, how deep the queues are, what fails."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+import click
+
+from lambent.cli.client import (
+    CommandError,
+    NodeClient,
+    calls_node,
+    endpoint_option,
+    json_option,
+    print_json,
+)
+from lambent.cli.table import print_table
+
+
+@click.command()
+@endpoint_option
+@json_option
+@calls_node
+def command(endpoint: str, as_json: bool) -> None:
+    """Show what is deployed, depths, what is in flight, and failures.
+
+    \b
+    Examples:
+      lambent status
+      lambent status --json | jq .queues
+    """
+    client = NodeClient(endpoint)
+    status = {
+        "node": node(client.endpoint),
+        "stacks": stacks(client),
+        "functions": functions(client),
+        "mappings": mappings(client),
+        "queues": queues(client),
+        "tables": tables(client),
+        "buckets": [b["Name"] for b in client.service("s3").list_buckets()["Buckets"]],
+    }
+    if as_json:
+        print_json(status)
+        return
+    about = status["node"]
+    click.echo(
+        f"Lambent {about['version']} at {client.endpoint}, up "
+        f"{_duration(about['uptime_seconds'])}, on {about['store']}\n"
+    )
+    for title, columns, right in (
+        ("stacks", ("name", "status", "resources"), ("resources",)),
+        (
+            "functions",
+            ("name", "runtime", "state", "busy", "idle", "invocations", "failures"),
+            ("busy", "idle", "invocations", "failures"),
+        ),
+        ("mappings", ("source", "function", "state", "last_result"), ()),
+        (
+            "queues",
+            ("name", "waiting", "in_flight", "delayed", "dead_letters_of"),
+            ("waiting", "in_flight", "delayed"),
+        ),
+        ("tables", ("name", "status", "items"), ("items",)),
+    ):
+        rows = [[item[column] for column in columns] for item in status[title]]
+        print_table(title, [column.replace("_", " ") for column in columns], rows, right)
+    print_table("buckets", ("name",), [[name] for name in status["buckets"]])
+
+
+def ask(endpoint: str, path: str) -> Any:
+    """A JSON answer of the node's own API."""
+    try:
+        with urllib.request.urlopen(f"{endpoint}/_lambent/{path}", timeout=10) as answer:  # noqa: S310
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        raise CommandError(f"The node answered {error.code} to {path}.") from error
+    except OSError as error:
+        raise CommandError(
+            f"No node answers at {endpoint}: start one with `lambent up`, or name another with "
+            "--endpoint."
+        ) from error
+
+
+def node(endpoint: str) -> Any:
+    """The node's health."""
+    return ask(endpoint, "health")
+
+
+def stacks(client: NodeClient) -> list[dict[str, Any]]:
+    """Every stack that is not deleted."""
+    cloudformation = client.service("cloudformation")
+    return [
+        {
+            "name": stack["StackName"],
+            "status": stack["StackStatus"],
+            "resources": len(
+                cloudformation.describe_stack_resources(StackName=stack["StackName"])[
+                    "StackResources"
+                ]
+            ),
+        }
+        for page in cloudformation.get_paginator("describe_stacks").paginate()
+        for stack in page["Stacks"]
+    ]
+
+
+def functions(client: NodeClient) -> list[dict[str, Any]]:
+    """Every function with its environments and its counts since the node started."""
+    aws = client.service("lambda")
+    found: list[dict[str, Any]] = []
+    for page in aws.get_paginator("list_functions").paginate():
+        for item in page["Functions"]:
+            figures = ask(client.endpoint, "functions").get(item["FunctionArn"], {})
+            found.append(
+                {
+                    "name": item["FunctionName"],
+                    "runtime": item.get("Runtime", ""),
+                    "state": item.get("State", "Active"),
+                    **{
+                        name: figures.get(name, 0)
+                        for name in ("busy", "idle", "invocations", "failures")
+                    },
+                }
+            )
+    return found
+
+
+def mappings(client: NodeClient) -> list[dict[str, Any]]:
+    """Every event source mapping."""
+    aws = client.service("lambda")
+    return [
+        {
+            "source": item["EventSourceArn"].rsplit(":", 1)[-1],
+            "function": item["FunctionArn"].split(":function:")[-1],
+            "state": item["State"],
+            "last_result": item.get("LastProcessingResult", ""),
+        }
+        for page in aws.get_paginator("list_event_source_mappings").paginate()
+        for item in page["EventSourceMappings"]
+    ]
+
+
+def queues(client: NodeClient) -> list[dict[str, Any]]:
+    """Every queue with its depths; dead-letter queues name whose they are."""
+    sqs = client.service("sqs")
+    found: list[dict[str, Any]] = []
+    sources: dict[str, list[str]] = {}
+    for page in sqs.get_paginator("list_queues").paginate():
+        for url in page.get("QueueUrls", []):
+            attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])[
+                "Attributes"
+            ]
+            name = url.rsplit("/", 1)[-1]
+            if "RedrivePolicy" in attributes:
+                target = json.loads(attributes["RedrivePolicy"])["deadLetterTargetArn"]
+                sources.setdefault(target, []).append(name)
+            found.append(
+                {
+                    "name": name,
+                    "arn": attributes["QueueArn"],
+                    "waiting": int(attributes["ApproximateNumberOfMessages"]),
+                    "in_flight": int(attributes["ApproximateNumberOfMessagesNotVisible"]),
+                    "delayed": int(attributes["ApproximateNumberOfMessagesDelayed"]),
+                }
+            )
+    for queue in found:
+        queue["dead_letters_of"] = ", ".join(sources.get(queue["arn"], []))
+    return found
+
+
+def tables(client: NodeClient) -> list[dict[str, Any]]:
+    """Every table with its number of items."""
+    dynamodb = client.service("dynamodb")
+    found: list[dict[str, Any]] = []
+    for page in dynamodb.get_paginator("list_tables").paginate():
+        for name in page["TableNames"]:
+            table = dynamodb.describe_table(TableName=name)["Table"]
+            found.append(
+                {"name": name, "status": table["TableStatus"], "items": table["ItemCount"]}
+            )
+    return found
+
+
+def _duration(seconds: float) -> str:
+    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,176 @@
+"""`lambent up`: start a node, deploy on it, and drain on Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import click
+
+from lambent import __version__
+from lambent.app import Node, run
+from lambent.core import telemetry
+from lambent.core.settings import (
+    DEFAULT_ACCOUNT,
+    DEFAULT_PORT,
+    DEFAULT_REGION,
+    MEMORY,
+    Settings,
+    is_loopback,
+)
+
+
+def default_data_dir() -> Path:
+    """The per-user data folder, by the platform's custom."""
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "lambent"
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "lambent"
+
+
+@click.command()
+@click.argument("template", required=False, type=click.Path(exists=True, dir_okay=False))
+@click.option("--port", default=DEFAULT_PORT, show_default=True, help="0 takes a free one.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Any address that is not loopback turns --auth on.",
+)
+@click.option(
+    "--data-dir",
+    metavar="DIR",
+    help=f"Where everything is kept; {MEMORY} keeps nothing.  [default: a per-user folder]",
+)
+@click.option("--auth", is_flag=True, help="Check every request's signature.")
+@click.option("--account", default=DEFAULT_ACCOUNT, show_default=True, help="12 digits.")
+@click.option("--region", default=DEFAULT_REGION, show_default=True)
+@click.option("--stack-name", metavar="NAME", help="For TEMPLATE.  [default: its folder's name]")
+@click.option(
+    "--parameter", "parameters", multiple=True, metavar="K=V", help="For TEMPLATE; repeatable."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the banner as one line of JSON.")
+@click.option("--verbose", "-v", is_flag=True, help="Log every request.")
+def command(
+    template: str | None,
+    port: int,
+    host: str,
+    data_dir: str | None,
+    auth: bool,
+    account: str,
+    region: str,
+    stack_name: str | None,
+    parameters: tuple[str, ...],
+    as_json: bool,
+    verbose: bool,
+) -> None:
+    """Start a node; with a TEMPLATE, deploy it and show its outputs.
+
+    Ctrl-C drains and stops: what runs is finished, and everything is kept.
+
+    \b
+    Examples:
+      lambent up
+      lambent up template.yaml --parameter ThumbnailSize=512
+      lambent up --data-dir :memory: --port 0
+    """
+    telemetry.set_up("DEBUG" if verbose else "WARNING")
+    folder = Path(data_dir).expanduser() if data_dir else default_data_dir()
+    settings = Settings(
+        data_dir=None if data_dir == MEMORY else folder.absolute(),
+        host=host,
+        port=port,
+        auth=auth or not is_loopback(host),
+        account=account,
+        region=region,
+    )
+    deploy = None
+    if template is not None:
+        deploy = [sys.executable, "-m", "lambent", "deploy", template]
+        deploy += ["--stack-name", stack_name] if stack_name else []
+        for parameter in parameters:
+            deploy += ["--parameter", parameter]
+    sys.exit(run(_serve(settings, deploy, as_json)))
+
+
+async def _serve(settings: Settings, deploy: list[str] | None, as_json: bool) -> int:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, _stop, stopping)
+    node = Node(settings)
+    await node.start()
+    _announce(node, as_json)
+    status = 0
+    try:
+        if deploy is not None:
+            status = await _deploy(node, deploy, stopping)
+        await stopping.wait()
+    finally:
+        if not as_json:
+            click.secho("Draining … (Ctrl-C again ends at once)", err=True, dim=True)
+        await node.stop()
+    return status
+
+
+def _stop(stopping: asyncio.Event) -> None:
+    if stopping.is_set():
+        os._exit(130)
+    stopping.set()
+
+
+async def _deploy(node: Node, command: list[str], stopping: asyncio.Event) -> int:
+    """Deploy through the node's own API, in a process of its own: the SDK and the template
+    translator are heavy, and the node stays lean."""
+    environment = {**os.environ, "LAMBENT_ENDPOINT": node.endpoint}
+    if node.administrator is not None:
+        environment["AWS_ACCESS_KEY_ID"] = node.administrator.id
+        environment["AWS_SECRET_ACCESS_KEY"] = node.administrator.secret
+    elif not node.settings.auth:
+        environment["AWS_ACCESS_KEY_ID"] = node.settings.account
+        environment["AWS_SECRET_ACCESS_KEY"] = "local"  # noqa: S105 - no secret: unchecked
+        environment["AWS_REGION"] = node.settings.region
+    process = await asyncio.create_subprocess_exec(
+        *command, env=environment, start_new_session=True
+    )
+    ended = asyncio.ensure_future(process.wait())
+    stopped = asyncio.ensure_future(stopping.wait())
+    await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not ended.done():
+        process.terminate()
+    return await ended
+
+
+def _announce(node: Node, as_json: bool) -> None:
+    settings, made = node.settings, node.administrator
+    where = MEMORY if settings.data_dir is None else str(settings.data_dir)
+    if as_json:
+        banner = {
+            "endpoint": node.endpoint,
+            "version": __version__,
+            "data_dir": where,
+            "auth": settings.auth,
+        }
+        if made is not None:
+            banner |= {"access_key_id": made.id, "secret_access_key": made.secret}
+        click.echo(json.dumps(banner))
+        sys.stdout.flush()
+        return
+    click.secho(f"Lambent {__version__} is up at {click.style(node.endpoint, bold=True)}")
+    kept = "nothing is kept (in memory)" if settings.data_dir is None else where
+    click.echo(f"  data      {kept}")
+    if settings.auth:
+        click.echo("  requests  must be signed")
+    if made is not None:
+        click.echo("\nThe administrator's key, shown this once:\n")
+        click.echo(f"  export AWS_ACCESS_KEY_ID={made.id}")
+        click.echo(f"  export AWS_SECRET_ACCESS_KEY={made.secret}\n")
+    elif not settings.auth:
+        click.echo(f'  shell     eval "$(lambent env --endpoint {node.endpoint})"')
+    click.echo("  stop      Ctrl-C\n")
+    sys.stdout.flush()
