@@ -48,12 +48,24 @@ def _anycrc(model: str) -> Callable[[bytes, int], int]:
     return step
 
 
+def _xxhash(kind: str) -> Checksum:
+    import xxhash  # as above
+
+    checksum: Checksum = getattr(xxhash, kind)()
+    return checksum
+
+
 _MAKERS: Final[dict[str, Callable[[], Checksum]]] = {
     "CRC32": lambda: _Crc(4, zlib.crc32),
     "CRC32C": lambda: _Crc(4, _anycrc("CRC32-ISCSI")),
     "CRC64NVME": lambda: _Crc(8, _anycrc("CRC64-NVME")),
     "SHA1": lambda: hashlib.sha1(usedforsecurity=False),
     "SHA256": hashlib.sha256,
+    "SHA512": hashlib.sha512,
+    "MD5": lambda: hashlib.md5(usedforsecurity=False),
+    "XXHASH64": lambda: _xxhash("xxh64"),
+    "XXHASH3": lambda: _xxhash("xxh3_64"),
+    "XXHASH128": lambda: _xxhash("xxh3_128"),
 }
 
 ALGORITHMS: Final = tuple(_MAKERS)

@@ -1,0 +1,21 @@
+"""All operations of S3, grouped by what they are about.
+
+ObjectOperations            put, get, head, delete, attributes
+CopyOperations              copy
+MultipartOperations         uploads in parts
+BucketOperations            create, look, list, delete, versioning
+SettingsOperations          a bucket's settings
+NamedSettingsOperations     those of which there are several
+ObjectSettingsOperations    tags, grants, retention of an object
+NotificationOperations      who hears of events
+ListOperations              keys and versions
+"""
+
+from __future__ import annotations
+
+from lambent.services.s3.list_operations import ListOperations
+from lambent.services.s3.notification_operations import NotificationOperations
+
+
+class Operations(NotificationOperations, ListOperations):
+    """What the registry serves."""

@@ -1,0 +1,13 @@
+"""Makes the service S3 for a node."""
+
+from __future__ import annotations
+
+from lambent.services.contract import Platform, Service
+from lambent.services.s3.operations import Operations
+from lambent.services.s3.resources import resource_types
+
+
+def create(platform: Platform) -> Service:
+    """S3 with its operations and CloudFormation resource types."""
+    operations = Operations(platform)
+    return Service(name="s3", operations=operations, resources=resource_types(operations))
