@@ -19,9 +19,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import functools
 import gc
-import importlib
 import importlib.util
 import json
 import os
@@ -29,75 +27,12 @@ import select
 import signal
 import socket
 import sys
+import time
 from typing import Any
 
 PR_SET_PDEATHSIG = 1
 TELEMETRY_FD = 3
 MESSAGE_BYTES = 1 << 20
-SERVICES = (
-    "s3",
-    "sqs",
-    "dynamodb",
-    "sns",
-    "events",
-    "lambda",
-    "sts",
-    "ssm",
-    "secretsmanager",
-    "logs",
-    "kinesis",
-    "stepfunctions",
-)
-
-
-def preload() -> frozenset[str]:
-    """Import what functions use; the names of the modules that the runtime client needs.
-
-    Those stay loaded in every environment, as they do on Lambda; all others give way when
-    the function brings a module of the same name.
-    """
-    for library in ("libstdc++.so.6", "libgcc_s.so.1"):
-        # The runtime client's extension reads its address when loaded, so it is loaded
-        # after the fork; what it links to can be here before.
-        with contextlib.suppress(OSError):
-            ctypes.CDLL(library)
-    for name in (
-        "awslambdaric.lambda_config",
-        "awslambdaric.lambda_context",
-        "awslambdaric.lambda_runtime_exception",
-        "awslambdaric.lambda_runtime_marshaller",
-        "awslambdaric.lambda_runtime_log_utils",
-        "awslambdaric.lambda_literals",
-        "traceback",
-        "http.client",
-        "concurrent.futures.thread",
-    ):
-        importlib.import_module(name)
-    needed = frozenset(sys.modules)
-    _preload_boto3()
-    return needed
-
-
-def _preload_boto3() -> None:
-    import boto3
-    import botocore.loaders
-    import botocore.session
-
-    # A service model is megabytes of JSON; every session reads it anew. The parsed form is
-    # shared by all environments through the fork.
-    loader = botocore.loaders.JSONFileLoader
-    loader.load_file = staticmethod(functools.lru_cache(maxsize=None)(loader().load_file))
-    options = {
-        "region_name": "us-east-1",
-        "aws_access_key_id": "preload",
-        "aws_secret_access_key": "preload",
-    }
-    session = boto3.session.Session(**options)
-    for service in SERVICES:
-        client = session.client(service, endpoint_url="http://127.0.0.1:1")
-        client.close()
-    session.resource("dynamodb", endpoint_url="http://127.0.0.1:1")
-    session.resource("s3", endpoint_url="http://127.0.0.1:1")
 
 
 class Zygote:
@@ -106,6 +41,7 @@ class Zygote:
     def __init__(self, control: socket.socket, needed: frozenset[str], sandbox: Any) -> None:
         self._control = control
         self._needed = needed
+        self._preloaded = {name.partition(".")[0] for name in sys.modules.keys() - needed}
         self._sandbox = sandbox
         self._children: set[int] = set()
         self._libc = ctypes.CDLL(None, use_errno=True)
@@ -206,10 +142,10 @@ class Zygote:
             search += [f"{layer}/python/lib/{version}/site-packages", f"{layer}/python"]
         search += filter(None, os.environ.get("PYTHONPATH", "").split(":"))
         sys.path[:0] = search
-        give_way(search, self._needed)
+        give_way(search, self._preloaded, self._needed)
 
 
-def give_way(search: list[str], needed: frozenset[str]) -> None:
+def give_way(search: list[str], preloaded: set[str], needed: frozenset[str]) -> None:
     """Forget preloaded modules that the function brings itself.
 
     When it brings any part of boto3's family, the whole family is loaded anew, so that old
@@ -222,7 +158,6 @@ def give_way(search: list[str], needed: frozenset[str]) -> None:
     family = {"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3"}
     if brought & family:
         brought |= family
-    preloaded = {name.partition(".")[0] for name in sys.modules.keys() - needed}
     gone = brought & preloaded
     if not gone:
         return
@@ -231,20 +166,9 @@ def give_way(search: list[str], needed: frozenset[str]) -> None:
             del sys.modules[name]
 
 
-def run(handler: str) -> None:
-    """Hand over to the official runtime client; returns only by its exit."""
-    import time
-
-    time.tzset()
-    sys.argv = ["bootstrap", handler]
-    from awslambdaric.__main__ import main
-
-    main(sys.argv)
-
-
-def load_sandbox(path: str) -> Any:
-    """The sandbox's module, loaded by its file: Lambent itself is not importable here."""
-    spec = importlib.util.spec_from_file_location("lambda_sandbox", path)
+def load(path: str) -> Any:
+    """A module of Lambent's, loaded by its file: Lambent itself is not importable here."""
+    spec = importlib.util.spec_from_file_location(os.path.basename(path), path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -252,18 +176,21 @@ def load_sandbox(path: str) -> Any:
 
 
 def main() -> None:
-    """Load, freeze, serve; in a child: run."""
+    """Load, freeze, serve; in a child: hand over to the official runtime client."""
     control_fd, runtime_folder, sandbox_file = sys.argv[1:4]
     sys.dont_write_bytecode = True
     sys.path.append(runtime_folder)
     control = socket.socket(fileno=int(control_fd))
-    needed = preload()
-    zygote = Zygote(control, needed, load_sandbox(sandbox_file))
+    preloading = load(os.path.join(os.path.dirname(__file__), "python_preload.py"))
+    needed = preloading.preload()
+    zygote = Zygote(control, needed, load(sandbox_file))
     # What is shared stays shared: the collector of a child never touches it.
     gc.collect()
     gc.freeze()
     launch = zygote.serve()
-    run(launch["handler"])
+    time.tzset()
+    sys.argv = ["bootstrap", launch["handler"]]
+    preloading.connect_client()(sys.argv)
 
 
 if __name__ == "__main__":
