@@ -93,7 +93,8 @@ async def _change_entry(
         await tx.put(collection, after.partition, after.sort, encode_item(now.item, now.size))
         larger = max(now.size, was.size if was and before == after else 0)
         meter.write(capacity.write_units(larger) * factor, index.name)
-    statistics.count(table.id, index.id, was.size if was else None, now.size if now else None)
+    if not index.filling:
+        statistics.count(table.id, index.id, was.size if was else None, now.size if now else None)
 
 
 async def add_entry(
@@ -102,19 +103,15 @@ async def add_entry(
     index: Index,
     key: StoreKey,
     stored: Stored,
-    statistics: Statistics,
 ) -> None:
-    """Put an existing item into a new index. Doing it twice does no harm but to the counts."""
+    """Put an existing item into a new index, which is counted once it is filled."""
     where = entry_key(table, index, key, stored.item)
     if where is None:
-        return
-    if await tx.get(table.entries(index), where.partition, where.sort) is not None:
         return
     entry = project(table, index, stored)
     await tx.put(
         table.entries(index), where.partition, where.sort, encode_item(entry.item, entry.size)
     )
-    statistics.count(table.id, index.id, None, entry.size)
 
 
 def project(table: Table, index: Index, stored: Stored) -> Stored:
@@ -132,7 +129,7 @@ def projected(table: Table, index: Index) -> frozenset[str]:
 
 
 EXPIRY_PARTITION = b"ttl"
-_FIVE_YEARS = 5 * 365 * 24 * 3600
+FIVE_YEARS = 5 * 365 * 24 * 3600
 
 
 def expiry(table: Table, item: Item) -> int | None:
@@ -147,7 +144,7 @@ def expiry(table: Table, item: Item) -> int | None:
 def is_expired(table: Table, item: Item, now: float) -> bool:
     """Whether time to live removes the item now; what is five years overdue stays."""
     due = expiry(table, item)
-    return due is not None and now - _FIVE_YEARS < due < now
+    return due is not None and now - FIVE_YEARS < due < now
 
 
 async def change_expiry(

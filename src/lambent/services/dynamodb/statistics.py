@@ -7,6 +7,7 @@ a recount (see `duties`); DynamoDB itself brings its numbers up to date every si
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -48,9 +49,13 @@ class Ledger:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._pending: dict[str, dict[str, list[int]]] = {}
+        self.changed = asyncio.Event()
+        """Set while something is pending."""
 
     def add(self, statistics: Statistics) -> None:
         """Take the changes of a transaction that was committed."""
+        if statistics.deltas:
+            self.changed.set()
         for (table, index), (items, size) in statistics.deltas.items():
             pending = self._pending.setdefault(table, {}).setdefault(index, [0, 0])
             pending[0] += items
@@ -68,6 +73,7 @@ class Ledger:
     async def flush(self) -> None:
         """Write what is pending."""
         taken, self._pending = self._pending, {}
+        self.changed.clear()
         if not taken:
             return
 
@@ -83,6 +89,7 @@ class Ledger:
                     pending = self._pending.setdefault(table, {}).setdefault(index, [0, 0])
                     pending[0] += items
                     pending[1] += size
+            self.changed.set()
             raise
 
     async def replace(self, tx: Transaction, table: str, counts: dict[str, Count]) -> None:

@@ -40,6 +40,20 @@ def check_mixing(params: Mapping[str, Any], old: Iterable[str], new: Iterable[st
         )
 
 
+def _refuse_without_expressions(
+    params: Mapping[str, Any], names: object, values: object, kinds: tuple[str, ...]
+) -> None:
+    if names is not None and all(params.get(kind) is None for kind in kinds):
+        raise invalid("ExpressionAttributeNames can only be specified when using expressions")
+    kinds = tuple(kind for kind in kinds if kind != "ProjectionExpression")
+    if values is not None and all(params.get(kind) is None for kind in kinds):
+        verb = "is" if len(kinds) == 1 else "are"
+        reason = f": {' and '.join(kinds)} {verb} null" if kinds else ""
+        raise invalid(
+            f"ExpressionAttributeValues can only be specified when using expressions{reason}"
+        )
+
+
 class Expressions:
     """A request's expressions over its placeholders. Made per request; holds what was used."""
 
@@ -56,22 +70,11 @@ class Expressions:
         self._used_values: set[str] = set()
         if names is None and values is None:
             return
-        if all(params.get(kind) is None for kind in kinds):
-            self._unwanted(names, values, kinds)
+        _refuse_without_expressions(params, names, values, kinds)
         if names is not None:
             self._check_names(names)
         if values is not None:
             self._take_values(values)
-
-    def _unwanted(self, names: object, values: object, kinds: tuple[str, ...]) -> None:
-        if names is not None:
-            raise invalid("ExpressionAttributeNames can only be specified when using expressions")
-        kinds = tuple(kind for kind in kinds if kind != "ProjectionExpression")
-        verb = "is" if len(kinds) == 1 else "are"
-        reason = f": {' and '.join(kinds)} {verb} null" if kinds else ""
-        raise invalid(
-            f"ExpressionAttributeValues can only be specified when using expressions{reason}"
-        )
 
     def _check_names(self, names: Mapping[str, str]) -> None:
         if not names:

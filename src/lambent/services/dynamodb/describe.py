@@ -1,0 +1,140 @@
+"""A table's definition as TableDescription."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lambent.services.dynamodb.model import Index, KeySchema, Table, Throughput
+from lambent.services.dynamodb.statistics import Count
+
+_ON_DEMAND_WARM = {"ReadUnitsPerSecond": 12000, "WriteUnitsPerSecond": 4000, "Status": "ACTIVE"}
+
+
+def describe(
+    table: Table, counts: Mapping[str, Count], *, status: str | None = None
+) -> dict[str, Any]:
+    """The TableDescription. `status` is what the operation says of the table (CREATING)."""
+    filling = any(index.filling for index in table.indexes)
+    total = counts.get("", Count())
+    result: dict[str, Any] = {
+        "AttributeDefinitions": [
+            {"AttributeName": name, "AttributeType": kind} for name, kind in table.attributes
+        ],
+        "TableName": table.name,
+        "KeySchema": _key_schema(table.key),
+        "TableStatus": status or ("UPDATING" if filling else "ACTIVE"),
+        "CreationDateTime": table.created,
+        "ProvisionedThroughput": _throughput(table.throughput) | _changed(table.throughput_changed),
+        "TableSizeBytes": total.bytes,
+        "ItemCount": total.items,
+        "TableArn": table.arn,
+        "TableId": table.id,
+        "DeletionProtectionEnabled": table.protected,
+        "WarmThroughput": _warm(table, table.throughput),
+    }
+    if table.on_demand:
+        result["BillingModeSummary"] = {
+            "BillingMode": "PAY_PER_REQUEST",
+            "LastUpdateToPayPerRequestDateTime": table.on_demand_since,
+        }
+    elif table.on_demand_since:
+        result["BillingModeSummary"] = {
+            "BillingMode": "PROVISIONED",
+            "LastUpdateToPayPerRequestDateTime": table.on_demand_since,
+        }
+    if table.on_demand_limits:
+        result["OnDemandThroughput"] = table.on_demand_limits
+    local = [_index(table, index, counts) for index in table.indexes if not index.is_global]
+    if local:
+        result["LocalSecondaryIndexes"] = local
+    general = [
+        _index(table, index, counts) | _global(table, index, status)
+        for index in table.indexes
+        if index.is_global
+    ]
+    if general:
+        result["GlobalSecondaryIndexes"] = general
+    if table.stream_view:
+        result["StreamSpecification"] = {
+            "StreamEnabled": True,
+            "StreamViewType": table.stream_view,
+        }
+    if table.stream_label:
+        result["LatestStreamLabel"] = table.stream_label
+        result["LatestStreamArn"] = f"{table.arn}/stream/{table.stream_label}"
+    if table.encryption and table.encryption.get("Enabled"):
+        result["SSEDescription"] = _encryption(table)
+    if table.table_class:
+        summary: dict[str, Any] = {"TableClass": table.table_class}
+        if table.table_class_changed:
+            summary["LastUpdateDateTime"] = table.table_class_changed
+        result["TableClassSummary"] = summary
+    return result
+
+
+def _key_schema(schema: KeySchema) -> list[dict[str, str]]:
+    elements = [{"AttributeName": schema.hash, "KeyType": "HASH"}]
+    if schema.range:
+        elements.append({"AttributeName": schema.range, "KeyType": "RANGE"})
+    return elements
+
+
+def _throughput(throughput: Throughput) -> dict[str, Any]:
+    return {
+        "NumberOfDecreasesToday": 0,
+        "ReadCapacityUnits": throughput.read,
+        "WriteCapacityUnits": throughput.write,
+    }
+
+
+def _changed(times: tuple[float, float]) -> dict[str, Any]:
+    names = ("LastIncreaseDateTime", "LastDecreaseDateTime")
+    return {name: time for name, time in zip(names, times, strict=True) if time}
+
+
+def _warm(table: Table, throughput: Throughput) -> dict[str, Any]:
+    if table.on_demand:
+        return dict(_ON_DEMAND_WARM)
+    return {
+        "ReadUnitsPerSecond": throughput.read,
+        "WriteUnitsPerSecond": throughput.write,
+        "Status": "ACTIVE",
+    }
+
+
+def _index(table: Table, index: Index, counts: Mapping[str, Count]) -> dict[str, Any]:
+    projection: dict[str, Any] = {"ProjectionType": index.projection}
+    if index.included:
+        projection["NonKeyAttributes"] = list(index.included)
+    count = counts.get(index.id, Count())
+    return {
+        "IndexName": index.name,
+        "KeySchema": _key_schema(index.key),
+        "Projection": projection,
+        "IndexSizeBytes": count.bytes,
+        "ItemCount": count.items,
+        "IndexArn": f"{table.arn}/index/{index.name}",
+    }
+
+
+def _global(table: Table, index: Index, status: str | None) -> dict[str, Any]:
+    state = "CREATING" if index.filling or status == "CREATING" else "ACTIVE"
+    result: dict[str, Any] = {
+        "IndexStatus": state,
+        "ProvisionedThroughput": _throughput(index.throughput),
+        "WarmThroughput": _warm(table, index.throughput),
+    }
+    if index.filling:
+        result["Backfilling"] = True
+    if index.on_demand:
+        result["OnDemandThroughput"] = index.on_demand
+    return result
+
+
+def _encryption(table: Table) -> dict[str, Any]:
+    given = table.encryption or {}
+    key = given.get("KMSMasterKeyId")
+    if key is None or not key.startswith("arn:"):
+        key = f"arn:aws:kms:{table.region}:{table.account}:key/{key or 'alias/aws/dynamodb'}"
+    return {"Status": "ENABLED", "SSEType": given.get("SSEType") or "KMS", "KMSMasterKeyArn": key}

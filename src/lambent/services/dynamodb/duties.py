@@ -1,0 +1,244 @@
+"""What goes on behind the requests: filling new indexes, clearing what was dropped, expiry,
+and keeping the counts.
+
+Each duty works in small transactions, can be interrupted anywhere, and is taken up again
+when the node starts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import msgspec
+
+from lambent.core.clock import Clock
+from lambent.services.dynamodb import capacity
+from lambent.services.dynamodb.changes import (
+    EXPIRY_PARTITION,
+    FIVE_YEARS,
+    Stored,
+    add_entry,
+    apply_change,
+    change_expiry,
+    is_expired,
+    read_item,
+)
+from lambent.services.dynamodb.keys import StoreKey
+from lambent.services.dynamodb.model import (
+    DROPPED,
+    STATISTICS,
+    TABLES,
+    TOKENS,
+    Table,
+    decode_item,
+    decode_table,
+    find_table,
+    save_table,
+    stored_size,
+)
+from lambent.services.dynamodb.statistics import Count, Ledger, Statistics
+from lambent.store.contract import Store, Transaction
+
+_BATCH = 200
+_FLUSH_SECONDS = 5.0
+_SWEEP_SECONDS = 60.0
+_RECOUNT_SECONDS = 6 * 3600.0
+TOKEN_SECONDS = 600.0
+
+Position = tuple[bytes, bytes] | None
+
+
+class Duties:
+    """The background work of one node."""
+
+    def __init__(self, store: Store, clock: Clock, ledger: Ledger) -> None:
+        self._store = store
+        self._clock = clock
+        self._ledger = ledger
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Take up what an earlier run left, and begin the regular duties."""
+
+        async def body(tx: Transaction) -> tuple[list[str], list[Table]]:
+            dropped = [record.partition.decode() for record in await tx.scan_all(DROPPED)]
+            return dropped, [decode_table(record) for record in await tx.scan_all(TABLES)]
+
+        dropped, tables = await self._store.transact(body)
+        for collection in dropped:
+            self._begin(self._clear(collection))
+        for table in tables:
+            if table.ttl_filling or any(index.filling for index in table.indexes):
+                self.fill(table)
+        self._begin(self._every(_FLUSH_SECONDS, self._ledger.flush, self._ledger.changed))
+        self._begin(self._every(_SWEEP_SECONDS, self.sweep))
+        self._begin(self._every(_RECOUNT_SECONDS, self._recount_all))
+
+    async def stop(self) -> None:
+        """End all duties; what they were at is taken up by the next start."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._ledger.flush()
+
+    def fill(self, table: Table) -> None:
+        """Begin to fill the table's new indexes."""
+        self._begin(self._fill(table))
+
+    def clear(self, collections: list[str]) -> None:
+        """Begin to clear collections that were noted under `DROPPED`."""
+        for collection in collections:
+            self._begin(self._clear(collection))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _every(self, seconds: float, duty: Any, wanted: asyncio.Event | None = None) -> None:
+        while True:
+            if wanted is not None:
+                await self._clock.wait(wanted, None)
+            await self._clock.sleep(seconds)
+            await duty()
+
+    async def _clear(self, collection: str) -> None:
+        async def body(tx: Transaction) -> bool:
+            records = await tx.scan_all(collection, limit=_BATCH)
+            for record in records:
+                await tx.delete(collection, record.partition, record.sort)
+            if len(records) == _BATCH:
+                return False
+            await tx.delete(DROPPED, collection.encode())
+            return True
+
+        while not await self._store.transact(body):
+            await self._clock.sleep(0)
+
+    async def _fill(self, table: Table) -> None:
+        after: Position = None
+        while True:
+            position = after
+
+            async def body(tx: Transaction, position: Position = position) -> tuple[Position, bool]:
+                return await self._fill_batch(tx, table, position)
+
+            after, done = await self._store.transact(body)
+            if done:
+                break
+            await self._clock.sleep(0)
+        await self.recount(table)
+
+    async def _fill_batch(
+        self, tx: Transaction, known: Table, after: Position
+    ) -> tuple[Position, bool]:
+        table = await find_table(tx, known.account, known.region, known.name)
+        if table is None or table.id != known.id:
+            return None, True
+        records = await tx.scan_all(table.items, after=after, limit=_BATCH)
+        for record in records:
+            key = StoreKey(record.partition, record.sort)
+            stored = Stored(decode_item(record.value), stored_size(record.value))
+            for index in table.indexes:
+                if index.filling:
+                    await add_entry(tx, table, index, key, stored)
+            if table.ttl_filling:
+                await change_expiry(tx, table, key, None, stored.item)
+        if len(records) == _BATCH:
+            return (records[-1].partition, records[-1].sort), False
+        # Only what was filling when this pass began has seen every item.
+        begun = {index.id for index in known.indexes if index.filling}
+        indexes = tuple(
+            msgspec.structs.replace(index, filling=False) if index.id in begun else index
+            for index in table.indexes
+        )
+        filling = table.ttl_filling and not (known.ttl_filling and known.ttl == table.ttl)
+        await save_table(tx, msgspec.structs.replace(table, indexes=indexes, ttl_filling=filling))
+        return None, True
+
+    async def sweep(self) -> None:
+        """Delete expired items, and forget old client request tokens."""
+
+        async def expiring(tx: Transaction) -> list[Table]:
+            old = [
+                record
+                for record in await tx.scan_all(TOKENS)
+                if int.from_bytes(record.value[:8], "big") < tx.now - TOKEN_SECONDS
+            ]
+            for record in old:
+                await tx.delete(TOKENS, record.partition, record.sort)
+            tables = [decode_table(record) for record in await tx.scan_all(TABLES)]
+            return [table for table in tables if table.ttl]
+
+        for table in await self._store.transact(expiring):
+            while await self._expire(table):
+                await self._clock.sleep(0)
+
+    async def _expire(self, known: Table) -> bool:
+        async def body(tx: Transaction) -> tuple[bool, Statistics]:
+            statistics = Statistics()
+            table = await find_table(tx, known.account, known.region, known.name)
+            if table is None or table.id != known.id or not table.ttl:
+                return False, statistics
+            due = await tx.scan(
+                table.expiries,
+                EXPIRY_PARTITION,
+                start=max(0, int(tx.now) - FIVE_YEARS).to_bytes(8, "big"),
+                end=int(tx.now).to_bytes(8, "big"),
+                limit=_BATCH,
+            )
+            for record in due:
+                length = int.from_bytes(record.value[:4], "big")
+                key = StoreKey(record.value[4 : 4 + length], record.value[4 + length :])
+                stored = await read_item(tx, table, key)
+                if stored is not None and is_expired(table, stored.item, tx.now):
+                    meter = capacity.Meter(table)
+                    await apply_change(tx, table, key, stored, None, statistics, meter)
+                await tx.delete(table.expiries, record.partition, record.sort)
+            return len(due) == _BATCH, statistics
+
+        more, statistics = await self._store.transact(body)
+        self._ledger.add(statistics)
+        return more
+
+    async def _recount_all(self) -> None:
+        async def body(tx: Transaction) -> list[Table]:
+            return [decode_table(record) for record in await tx.scan_all(TABLES)]
+
+        for table in await self._store.transact(body):
+            await self.recount(table)
+
+    async def recount(self, table: Table) -> None:
+        """Count the table's items and entries afresh."""
+        counts = {"": await self._count(table.items)}
+        for index in table.indexes:
+            counts[index.id] = await self._count(table.entries(index))
+
+        async def body(tx: Transaction) -> None:
+            present = await find_table(tx, table.account, table.region, table.name)
+            if present is not None and present.id == table.id:
+                await self._ledger.replace(tx, table.id, counts)
+            else:
+                await tx.delete(STATISTICS, table.id.encode())
+
+        self._ledger.forget(table.id)
+        await self._store.transact(body)
+
+    async def _count(self, collection: str) -> Count:
+        items = size = 0
+        after: Position = None
+        while True:
+            position = after
+
+            async def body(tx: Transaction, position: Position = position) -> Any:
+                return await tx.scan_all(collection, after=position, limit=_BATCH)
+
+            records = await self._store.transact(body)
+            items += len(records)
+            size += sum(stored_size(record.value) for record in records)
+            if len(records) < _BATCH:
+                return Count(items, size)
+            after = (records[-1].partition, records[-1].sort)
+            await self._clock.sleep(0)

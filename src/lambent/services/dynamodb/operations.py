@@ -1,0 +1,54 @@
+"""DynamoDB's operations, one method each; every group has its own module."""
+
+from __future__ import annotations
+
+from lambent.core.context import Params, RequestContext, Result
+from lambent.services.dynamodb.batch import Batches
+from lambent.services.dynamodb.items import Items
+from lambent.services.dynamodb.reads import Reads
+from lambent.services.dynamodb.tables import Tables
+from lambent.services.dynamodb.transactions import Transactions
+
+
+class DynamoDB:
+    """The operations of `dynamodb`."""
+
+    def __init__(
+        self,
+        tables: Tables,
+        items: Items,
+        reads: Reads,
+        batches: Batches,
+        transactions: Transactions,
+    ) -> None:
+        self._tables = tables
+        # The hot ones are bound without a step between.
+        self.get_item = items.get
+        self.put_item = items.put
+        self.update_item = items.update
+        self.delete_item = items.delete
+        self.query = reads.query
+        self.scan = reads.scan
+        self.batch_get_item = batches.get
+        self.batch_write_item = batches.write
+        self.transact_write_items = transactions.write
+        self.transact_get_items = transactions.get
+        self.create_table = tables.create
+        self.describe_table = tables.describe
+        self.update_table = tables.update
+        self.delete_table = tables.delete
+        self.list_tables = tables.list
+        self.tag_resource = tables.tag
+        self.untag_resource = tables.untag
+        self.list_tags_of_resource = tables.list_tags
+        self.update_time_to_live = tables.update_ttl
+        self.describe_time_to_live = tables.describe_ttl
+        self.describe_continuous_backups = tables.describe_backups
+
+    async def describe_limits(self, context: RequestContext, params: Params) -> Result:
+        """DescribeLimits."""
+        return self._tables.limits()
+
+    async def describe_endpoints(self, context: RequestContext, params: Params) -> Result:
+        """DescribeEndpoints."""
+        return self._tables.endpoints(context)

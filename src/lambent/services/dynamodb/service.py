@@ -1,0 +1,28 @@
+"""Puts the service together."""
+
+from __future__ import annotations
+
+from lambent.services.contract import Platform, Service
+from lambent.services.dynamodb.batch import Batches
+from lambent.services.dynamodb.duties import Duties
+from lambent.services.dynamodb.items import Items
+from lambent.services.dynamodb.operations import DynamoDB
+from lambent.services.dynamodb.reads import Reads
+from lambent.services.dynamodb.statistics import Ledger
+from lambent.services.dynamodb.tables import Tables
+from lambent.services.dynamodb.transactions import Transactions
+
+
+def create(platform: Platform) -> Service:
+    """The service over the platform's store."""
+    store = platform.store
+    ledger = Ledger(store)
+    duties = Duties(store, platform.clock, ledger)
+    operations = DynamoDB(
+        Tables(store, platform.ids, ledger, duties),
+        Items(store, ledger),
+        Reads(store),
+        Batches(store, ledger),
+        Transactions(store, ledger),
+    )
+    return Service("dynamodb", operations, start=duties.start, stop=duties.stop)
