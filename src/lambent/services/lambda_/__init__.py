@@ -1,0 +1,1 @@
+"""AWS Lambda: functions, invocations, permissions, event source mappings."""

@@ -1,0 +1,313 @@
+"""Asynchronous invocations: how they wait, how they are tried, how they end.
+
+Each function has a work queue of its own, so that a slow function holds up no other. An
+event is accepted in its producer's transaction, claimed under a short lease that is extended
+while the function runs (so that a crash is noticed soon), and ends in one transaction with
+what its destinations get.
+
+Source: Lambda Developer Guide, "How Lambda handles errors and retries with asynchronous
+invocation".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from lambent.core.arns import Arn
+from lambent.core.errors import AwsError
+from lambent.events import retry, scaling
+from lambent.events.contract import Batch, Event, Outcome
+from lambent.events.policy import Attempt, Verdict
+from lambent.host.contract import Invocation
+from lambent.services.lambda_ import destinations, records
+from lambent.services.lambda_.invoking import Runner
+from lambent.services.lambda_.names import LATEST, Reference, from_arn
+from lambent.store.contract import NewWork, Store, Transaction
+
+LEASE = 10.0
+"""Seconds until an event that a dead node was running is run again."""
+
+MAXIMUM_RETRIES = 2
+MAXIMUM_AGE = 21_600
+_LOST_LIMIT = 20
+"""How often an event may be lost with its node before it counts as one that kills nodes."""
+
+
+class Waiting(msgspec.Struct, kw_only=True, frozen=True):
+    """An accepted event. `errors`, `throttles` and `lost` count how its tries ended."""
+
+    request_id: str
+    payload: bytes
+    qualifier: str | None = None
+    trace: str | None = None
+    client_context: bytes | None = None
+    errors: int = 0
+    throttles: int = 0
+    lost: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the function's configuration says about failed events, when it was claimed."""
+
+    retries: int
+    age: float
+    on_success: Arn | None
+    on_failure: Arn | None
+    dead_letter: Arn | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A claimed event: what is needed to settle it, and to say how it went."""
+
+    id: int
+    token: int
+    waiting: Waiting
+    created: float
+    terms: Terms
+
+
+def queue_of(reference: Reference) -> str:
+    """The function's work queue."""
+    return f"lambda.async/{reference.account}/{reference.region}/{reference.name}"
+
+
+async def enqueue(tx: Transaction, reference: Reference, waiting: Waiting) -> None:
+    """Accept an event, in the caller's transaction."""
+    await tx.enqueue(queue_of(reference), [NewWork(msgspec.msgpack.encode(waiting))])
+
+
+class AsyncSource:
+    """A function's waiting events as a source of the delivery engine; the ARN is the
+    function's own."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def claim(self, tx: Transaction, arn: Arn, limit: int, lease: float | None) -> Batch:
+        reference = from_arn(arn)
+        claimed = await tx.claim(queue_of(reference), limit, LEASE if lease is None else lease)
+        if not claimed:
+            return Batch((), (), ())
+        tickets: list[Ticket] = []
+        terms: dict[str | None, Terms] = {}
+        for work in claimed:
+            waiting = msgspec.msgpack.decode(work.payload, type=Waiting)
+            lost = work.attempts - 1 - waiting.errors - waiting.throttles
+            waiting = msgspec.structs.replace(waiting, lost=max(lost, 0))
+            if waiting.qualifier not in terms:
+                terms[waiting.qualifier] = await _terms(tx, reference, waiting.qualifier)
+            tickets.append(
+                Ticket(work.id, work.token, waiting, work.created, terms[waiting.qualifier])
+            )
+        return Batch(
+            [{"ticket": ticket} for ticket in tickets],
+            [ticket.waiting.request_id for ticket in tickets],
+            tickets,
+        )
+
+    async def settle(self, tx: Transaction, arn: Arn, tickets: Sequence[Ticket]) -> None:
+        queue = queue_of(from_arn(arn))
+        for ticket in tickets:
+            await tx.settle(queue, ticket.id, ticket.token)
+
+    async def fail(
+        self, tx: Transaction, arn: Arn, tickets: Sequence[Ticket], delay: float | None
+    ) -> None:
+        queue = queue_of(from_arn(arn))
+        for ticket in tickets:
+            payload = msgspec.msgpack.encode(ticket.waiting)
+            if await tx.rewrite(queue, ticket.id, ticket.token, payload) and delay is not None:
+                await tx.release(queue, ticket.id, ticket.token, delay)
+
+    async def extend(
+        self, tx: Transaction, arn: Arn, tickets: Sequence[Ticket], lease: float
+    ) -> None:
+        queue = queue_of(from_arn(arn))
+        for ticket in tickets:
+            await tx.extend(queue, ticket.id, ticket.token, lease)
+
+    def arrived(self, arn: Arn) -> asyncio.Event:
+        return self._store.work_arrived(queue_of(from_arn(arn)))
+
+    async def next_due(self, tx: Transaction, arn: Arn) -> float | None:
+        return await tx.next_due(queue_of(from_arn(arn)))
+
+    async def describe(self, tx: Transaction, arn: Arn) -> Mapping[str, Any]:
+        return {}
+
+
+async def _terms(tx: Transaction, reference: Reference, qualifier: str | None) -> Terms:
+    function = await records.find_function(tx, reference)
+    config: Mapping[str, Any] = {}
+    dead_letter = None
+    if function is not None:
+        config = function.retries.get(qualifier or LATEST, {})
+        dead_letter = function.latest.settings.get("DeadLetterConfig", {}).get("TargetArn")
+    wanted = config.get("DestinationConfig", {})
+    return Terms(
+        config.get("MaximumRetryAttempts", MAXIMUM_RETRIES),
+        float(config.get("MaximumEventAgeInSeconds", MAXIMUM_AGE)),
+        _arn(wanted.get("OnSuccess", {}).get("Destination")),
+        _arn(wanted.get("OnFailure", {}).get("Destination")),
+        _arn(dead_letter),
+    )
+
+
+def _arn(text: str | None) -> Arn | None:
+    return Arn.parse(text) if text else None
+
+
+class AsyncPolicy:
+    """One event per call; what its outcome means."""
+
+    batch_size = 1
+    window = 0.0
+    max_bytes = 1 << 30
+    rule = scaling.ASYNCHRONOUS
+
+    def __init__(self, reference: Reference, runner: Runner) -> None:
+        self._reference = reference
+        self._runner = runner
+
+    def lease(self, source: Mapping[str, Any]) -> float:
+        """Short: see the module's docstring."""
+        return LEASE
+
+    def wants(self, record: Mapping[str, Any]) -> bool:
+        """Every accepted event."""
+        return True
+
+    def encode(self, record: Mapping[str, Any]) -> bytes:
+        """The event's payload."""
+        ticket: Ticket = record["ticket"]
+        return ticket.waiting.payload
+
+    async def call(self, batch: Batch, parts: Sequence[bytes]) -> Outcome:
+        """Run the function, unless it is known that it will not be."""
+        ticket: Ticket = batch.tickets[0]
+        waiting = ticket.waiting
+        if waiting.lost >= _LOST_LIMIT:
+            return Outcome(
+                b"", "Failed", retryable=False, message="The invocation was lost with its node."
+            )
+        reference = Reference(
+            self._reference.account,
+            self._reference.region,
+            self._reference.name,
+            waiting.qualifier,
+        )
+        try:
+            resolved = await self._runner.resolve(reference)
+            if resolved.function.reserved == 0:
+                return Outcome(
+                    b"", "Throttled", retryable=False, message=destinations.NO_CONCURRENCY
+                )
+            invoked = await self._runner.invoke(
+                reference,
+                Invocation(
+                    waiting.request_id,
+                    parts[0],
+                    waiting.trace,
+                    waiting.client_context,
+                ),
+                resolved,
+            )
+        except AwsError as error:
+            if error.code == "TooManyRequestsException":
+                return Outcome(b"", "Throttled", message=error.message)
+            gone = error.code == "ResourceNotFoundException"
+            return Outcome(b"", "Failed", retryable=not gone, message=error.message)
+        return Outcome(
+            invoked.result.payload,
+            invoked.result.error,
+            version=invoked.version,
+            request_id=waiting.request_id,
+        )
+
+    def judge(self, attempt: Attempt) -> Verdict:
+        """Settle, try again later, or end with what the destinations get."""
+        ticket: Ticket = attempt.batch.tickets[0]
+        return judge(self._reference.arn, ticket, attempt.outcome, attempt.now)
+
+
+def judge(function: str, ticket: Ticket, outcome: Outcome, now: float) -> Verdict:
+    """What becomes of an event. `now` in seconds since the epoch.
+
+    Function errors are tried again after one and then two minutes, as often as the function
+    allows; throttles and system errors do not count and back off from 1 s to 5 minutes;
+    neither goes on past the event's maximum age.
+    """
+    terms = ticket.terms
+    if outcome.error is None:
+        return _end(function, ticket, outcome, destinations.SUCCESS, terms.on_success, now)
+    waiting = ticket.waiting
+    ends = ticket.created + terms.age
+    condition = destinations.EXHAUSTED
+    if outcome.error in ("Throttled", "Failed"):
+        waiting = msgspec.structs.replace(waiting, throttles=waiting.throttles + 1)
+        # One last try when the event comes of age.
+        delay = min(retry.after_system_error(waiting.throttles), max(ends - now, 0.0))
+        too_old = now >= ends
+        give_up = not outcome.retryable
+        if give_up and outcome.error == "Throttled":
+            condition = destinations.NO_CONCURRENCY
+    else:
+        waiting = msgspec.structs.replace(waiting, errors=waiting.errors + 1)
+        delay = retry.after_function_error(waiting.errors)
+        too_old = now + delay > ends
+        give_up = waiting.errors > terms.retries
+    if not give_up and too_old:
+        condition, give_up = destinations.TOO_OLD, True
+    if give_up:
+        ended = _replace(ticket, waiting)
+        return _end(function, ended, outcome, condition, terms.on_failure, now)
+    return Verdict(
+        again=[(_replace(ticket, waiting), delay)],
+        healthy=outcome.error not in ("Throttled", "Failed"),
+    )
+
+
+def _replace(ticket: Ticket, waiting: Waiting) -> Ticket:
+    return Ticket(ticket.id, ticket.token, waiting, ticket.created, ticket.terms)
+
+
+def _end(
+    function: str,
+    ticket: Ticket,
+    outcome: Outcome,
+    condition: str,
+    destination: Arn | None,
+    now: float,
+) -> Verdict:
+    waiting = ticket.waiting
+    sends: list[tuple[Arn, Event]] = []
+    if destination is not None:
+        attempts = waiting.errors + (1 if outcome.error is None else 0)
+        sends.append(
+            (
+                destination,
+                destinations.record(
+                    f"{function}:{waiting.qualifier or LATEST}",
+                    waiting.request_id,
+                    waiting.payload,
+                    outcome,
+                    condition=condition,
+                    attempts=attempts,
+                    now=now,
+                    trace=waiting.trace,
+                ),
+            )
+        )
+    if outcome.error is not None and ticket.terms.dead_letter is not None:
+        event = destinations.dead_letter(
+            function, waiting.request_id, waiting.payload, outcome, waiting.trace
+        )
+        sends.append((ticket.terms.dead_letter, event))
+    return Verdict(done=[ticket], sends=sends, healthy=outcome.error != "Throttled")

@@ -1,0 +1,42 @@
+"""What the groups of operations share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lambent.core.context import Params, RequestContext
+from lambent.services.contract import Platform
+from lambent.services.lambda_ import names
+from lambent.services.lambda_.code import CodeStore
+from lambent.services.lambda_.downloads import Downloads
+from lambent.services.lambda_.invoking import Runner
+from lambent.services.lambda_.lanes import Lanes
+from lambent.services.lambda_.names import Reference
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The working parts of the service."""
+
+    platform: Platform
+    code: CodeStore
+    runner: Runner
+    lanes: Lanes
+    downloads: Downloads
+
+
+class Base:
+    """A group of operations."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._platform = parts.platform
+        self._store = parts.platform.store
+        self._ids = parts.platform.ids
+        self._code = parts.code
+        self._runner = parts.runner
+        self._lanes = parts.lanes
+        self._downloads = parts.downloads
+
+    def _reference(self, context: RequestContext, params: Params, action: str) -> Reference:
+        """What FunctionName, with Qualifier if there is one, refers to."""
+        return names.parse(context, params["FunctionName"], params.get("Qualifier"), action)

@@ -1,0 +1,94 @@
+"""What dead-letter queues and destinations get of an asynchronous invocation.
+
+Plain functions. Source: Lambda Developer Guide, "Capturing records of Lambda asynchronous
+invocations" (the record's members) and "Adding a dead-letter queue" (the event itself, with
+three message attributes).
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from lambent.events.contract import Event, Outcome
+
+PRINCIPAL = "lambda.amazonaws.com"
+SUCCESS = "Success"
+EXHAUSTED = "RetriesExhausted"
+TOO_OLD = "EventAgeExceeded"
+NO_CONCURRENCY = "ZeroReservedConcurrency"
+
+_MESSAGE_BYTES = 1024
+
+
+def dead_letter(
+    function: str, request_id: str, payload: bytes, outcome: Outcome, trace: str | None
+) -> Event:
+    """The event alone, as the function got it."""
+    attributes = {
+        "RequestID": {"DataType": "String", "StringValue": request_id},
+        "ErrorCode": {"DataType": "Number", "StringValue": str(_status(outcome))},
+    }
+    if message := error_message(outcome):
+        attributes["ErrorMessage"] = {"DataType": "String", "StringValue": message}
+    return Event(payload, function, PRINCIPAL, trace, attributes)
+
+
+def record(
+    function: str,
+    request_id: str,
+    payload: bytes,
+    outcome: Outcome,
+    *,
+    condition: str,
+    attempts: int,
+    now: float,
+    trace: str | None,
+) -> Event:
+    """The whole record of the invocation. `now` in seconds since the epoch."""
+    moment = datetime.fromtimestamp(now, UTC)
+    document: dict[str, Any] = {
+        "version": "1.0",
+        "timestamp": f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z",
+        "requestContext": {
+            "requestId": request_id,
+            "functionArn": function,
+            "condition": condition,
+            "approximateInvokeCount": attempts,
+        },
+        "requestPayload": _json(payload),
+    }
+    if outcome.error in (None, "Handled", "Unhandled"):
+        document["responseContext"] = {
+            "statusCode": 200,
+            "executedVersion": outcome.version,
+        }
+        if outcome.error is not None:
+            document["responseContext"]["functionError"] = outcome.error
+        document["responsePayload"] = _json(outcome.payload)
+    body = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+    return Event(body, function, PRINCIPAL, trace)
+
+
+def error_message(outcome: Outcome) -> str:
+    """The first KiB of what went wrong."""
+    message = outcome.message
+    if not message:
+        payload = _json(outcome.payload)
+        found = payload.get("errorMessage") if isinstance(payload, dict) else None
+        message = found if isinstance(found, str) else ""
+    return message.encode()[:_MESSAGE_BYTES].decode(errors="ignore")
+
+
+def _status(outcome: Outcome) -> int:
+    if outcome.error == "Throttled":
+        return 429
+    return 500 if outcome.error == "Failed" else 200
+
+
+def _json(payload: bytes) -> Any:
+    try:
+        return json.loads(payload)
+    except ValueError:
+        return payload.decode(errors="replace") or None

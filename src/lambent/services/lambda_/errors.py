@@ -1,0 +1,53 @@
+"""Lambda's own errors, with its codes and messages in one place."""
+
+from __future__ import annotations
+
+from lambent.core.errors import AwsError
+
+_USER = {"Type": "User"}
+
+
+def function_not_found(arn: str) -> AwsError:
+    """No such function, version or alias."""
+    return AwsError("ResourceNotFoundException", f"Function not found: {arn}", 404, _USER)
+
+
+def not_found(message: str = "The resource you requested does not exist.") -> AwsError:
+    """Something else of a function is not there."""
+    return AwsError("ResourceNotFoundException", message, 404, _USER)
+
+
+def invalid(message: str) -> AwsError:
+    """A parameter has a value that Lambda does not take."""
+    return AwsError("InvalidParameterValueException", message, 400, _USER)
+
+
+def conflict(message: str) -> AwsError:
+    """The resource is there already, or is in another state."""
+    return AwsError("ResourceConflictException", message, 409, _USER)
+
+
+def validation(value: object, member: str, constraint: str) -> AwsError:
+    """A constraint of the API's model does not hold."""
+    return AwsError(
+        "ValidationException",
+        f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy "
+        f"constraint: {constraint}",
+        400,
+    )
+
+
+def stale_revision() -> AwsError:
+    """The caller's RevisionId is not the present one."""
+    return AwsError(
+        "PreconditionFailedException",
+        "The RevisionId provided does not match the latest RevisionId. Call the "
+        "GetFunction/GetAlias API to retrieve the latest RevisionId",
+        412,
+        _USER,
+    )
+
+
+def throttled(reason: str = "ConcurrentInvocationLimitExceeded") -> AwsError:
+    """There is no place for the invocation."""
+    return AwsError("TooManyRequestsException", "Rate Exceeded.", 429, {**_USER, "Reason": reason})

@@ -1,0 +1,264 @@
+"""Creating, changing, showing and deleting functions.
+
+Source: Lambda API Reference.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lambent.core.context import Params, RequestContext, Result
+from lambent.services.lambda_ import (
+    asynchronous,
+    describe,
+    errors,
+    paging,
+    records,
+    settings,
+)
+from lambent.services.lambda_.base import Base
+from lambent.services.lambda_.code import Archive
+from lambent.services.lambda_.layer_lookup import referenced
+from lambent.services.lambda_.model import Code, Function, Version
+from lambent.services.lambda_.names import LATEST, Reference
+from lambent.services.lambda_.publishing import publish
+from lambent.services.lambda_.tags import check_tags
+from lambent.store.contract import Transaction
+
+_LISTED = 50
+
+
+class FunctionOperations(Base):
+    """CreateFunction and its like."""
+
+    async def create_function(self, context: RequestContext, params: Params) -> Result:
+        """CreateFunction."""
+        reference = self._reference(context, params, "CreateFunction")
+        chosen = settings.create(reference.name, params)
+        tags = dict(params.get("Tags") or {})
+        check_tags(tags)
+        archive = await self._code.take(context, params["Code"])
+        revision, build = self._ids.uuid(), self._ids.uuid()
+
+        async def body(tx: Transaction) -> Version:
+            own = {**chosen, **await referenced(tx, params.get("Layers"))}
+            function = Function(
+                latest=Version(
+                    number=LATEST,
+                    settings=own,
+                    sha256=archive.sha256,
+                    size=archive.size,
+                    modified=tx.now,
+                    revision=revision,
+                    build=build,
+                ),
+                tags=tags,
+            )
+            await records.create_function(tx, reference, function)
+            await _link(tx, reference, archive)
+            if not params.get("Publish"):
+                return function.latest
+            version = await publish(tx, self._ids, reference, function)
+            await records.put_function(tx, reference, function)
+            return version
+
+        version = await self._store.transact(body)
+        self._lanes.serve(reference)
+        await self._platform.host.prepare(chosen["Runtime"])
+        return describe.configuration(
+            reference, version, qualified=version.number != LATEST, creating=True
+        )
+
+    async def update_function_code(self, context: RequestContext, params: Params) -> Result:
+        """UpdateFunctionCode."""
+        reference = self._reference(context, params, "UpdateFunctionCode")
+        if "ImageUri" in params:
+            raise errors.invalid(
+                "Please don't provide ImageUri when updating a function with packageType Zip."
+            )
+        present = await self._store.transact(lambda tx: records.get_function(tx, reference))
+        records.require_revision(params.get("RevisionId"), present.latest.revision)
+        archive = await self._code.take(context, params)
+        revision, build = self._ids.uuid(), self._ids.uuid()
+
+        async def body(tx: Transaction) -> Version:
+            function = await records.get_function(tx, reference)
+            records.require_revision(params.get("RevisionId"), function.latest.revision)
+            latest = function.latest
+            latest.sha256, latest.size = archive.sha256, archive.size
+            latest.modified, latest.revision, latest.build = tx.now, revision, build
+            if params.get("Architectures"):
+                latest.settings["Architectures"] = params["Architectures"]
+            if params.get("DryRun"):
+                return latest
+            await _link(tx, reference, archive)
+            version = latest
+            if params.get("Publish"):
+                version = await publish(tx, self._ids, reference, function)
+            await records.put_function(tx, reference, function)
+            await records.drop_unused_code(tx, reference, function)
+            return version
+
+        version = await self._store.transact(body)
+        if not params.get("DryRun"):
+            await self._runner.replaced(reference, build)
+        return describe.configuration(
+            reference, version, qualified=version.number != LATEST, updating=True
+        )
+
+    async def update_function_configuration(
+        self, context: RequestContext, params: Params
+    ) -> Result:
+        """UpdateFunctionConfiguration."""
+        reference = self._reference(context, params, "UpdateFunctionConfiguration")
+        revision, build = self._ids.uuid(), self._ids.uuid()
+
+        async def body(tx: Transaction) -> Version:
+            function = await records.get_function(tx, reference)
+            latest = function.latest
+            records.require_revision(params.get("RevisionId"), latest.revision)
+            latest.settings = settings.update(reference.name, latest.settings, params)
+            if "Layers" in params:
+                latest.settings.pop("Layers", None)
+                latest.settings.update(await referenced(tx, params["Layers"]))
+            latest.modified, latest.revision, latest.build = tx.now, revision, build
+            await records.put_function(tx, reference, function)
+            return latest
+
+        version = await self._store.transact(body)
+        await self._runner.replaced(reference, build)
+        await self._platform.host.prepare(version.settings["Runtime"])
+        return describe.configuration(reference, version, updating=True)
+
+    async def get_function(self, context: RequestContext, params: Params) -> Result:
+        """GetFunction."""
+        reference = self._reference(context, params, "GetFunction")
+
+        async def body(tx: Transaction) -> tuple[Function, Version]:
+            function = await records.get_function(tx, reference)
+            return function, await records.resolve(tx, reference, function)
+
+        function, version = await self._store.transact(body)
+        result: dict[str, Any] = {
+            "Configuration": describe.configuration(
+                reference, version, qualified=reference.qualifier is not None
+            ),
+            "Code": {
+                "RepositoryType": "S3",
+                "Location": self._downloads.function_url(context, reference, version),
+            },
+        }
+        if function.tags:
+            result["Tags"] = function.tags
+        if function.reserved is not None:
+            result["Concurrency"] = {"ReservedConcurrentExecutions": function.reserved}
+        return result
+
+    async def get_function_configuration(self, context: RequestContext, params: Params) -> Result:
+        """GetFunctionConfiguration."""
+        reference = self._reference(context, params, "GetFunctionConfiguration")
+
+        async def body(tx: Transaction) -> Version:
+            function = await records.get_function(tx, reference)
+            return await records.resolve(tx, reference, function)
+
+        version = await self._store.transact(body)
+        return describe.configuration(reference, version, qualified=reference.qualifier is not None)
+
+    async def list_functions(self, context: RequestContext, params: Params) -> Result:
+        """ListFunctions."""
+        everything = params.get("FunctionVersion") == "ALL"
+
+        async def body(tx: Transaction) -> tuple[list[dict[str, Any]], str | None]:
+            stored = await tx.scan(
+                records.FUNCTIONS, records.place(context.account, context.region)
+            )
+            shown: list[dict[str, Any]] = []
+            for record in stored:
+                reference = Reference(context.account, context.region, record.sort.decode())
+                function = records.decode(record, Function)
+                shown.append(describe.listed(reference, function.latest, qualified=everything))
+                if everything:
+                    shown += [
+                        describe.listed(reference, version, qualified=True)
+                        for version in await records.versions(tx, reference)
+                    ]
+            return paging.page(
+                sorted(shown, key=_order),
+                _order,
+                params.get("Marker"),
+                params.get("MaxItems"),
+                _LISTED,
+            )
+
+        functions, marker = await self._store.transact(body)
+        return {"Functions": functions, "NextMarker": marker}
+
+    async def delete_function(self, context: RequestContext, params: Params) -> Result:
+        """DeleteFunction: all of it, or one published version."""
+        reference = self._reference(context, params, "DeleteFunction")
+        number = reference.qualifier
+        if number == LATEST:
+            raise errors.invalid("$LATEST version cannot be deleted without deleting the function.")
+
+        async def body(tx: Transaction) -> None:
+            function = await records.get_function(tx, reference)
+            if number is None:
+                await records.delete_function(tx, reference)
+                await tx.drop(asynchronous.queue_of(reference))
+                return
+            if not number.isdigit():
+                raise errors.invalid("Deletion of aliases is not currently supported.")
+            for name, alias in function.aliases.items():
+                if number == alias.version or number in alias.weights:
+                    raise errors.conflict(
+                        f"Version {number} is currently referenced by alias {name}; "
+                        "it cannot be deleted."
+                    )
+            await records.delete_version(tx, reference, number)
+            await records.drop_unused_code(tx, reference, function)
+
+        await self._store.transact(body)
+        if number is None:
+            self._lanes.forget(reference)
+            await self._runner.replaced(reference, None)
+        else:
+            await self._platform.host.retire(f"{reference.arn}:{number}")
+        return None
+
+    async def get_account_settings(self, context: RequestContext, params: Params) -> Result:
+        """GetAccountSettings."""
+
+        async def body(tx: Transaction) -> list[Function]:
+            stored = await tx.scan(
+                records.FUNCTIONS, records.place(context.account, context.region)
+            )
+            return [records.decode(record, Function) for record in stored]
+
+        functions = await self._store.transact(body)
+        reserved = sum(function.reserved or 0 for function in functions)
+        return {
+            "AccountLimit": {
+                "TotalCodeSize": 80_530_636_800,
+                "CodeSizeUnzipped": 262_144_000,
+                "CodeSizeZipped": 52_428_800,
+                "ConcurrentExecutions": 1000,
+                "UnreservedConcurrentExecutions": 1000 - reserved,
+            },
+            "AccountUsage": {
+                "TotalCodeSize": sum(function.latest.size for function in functions),
+                "FunctionCount": len(functions),
+            },
+        }
+
+
+def _order(shown: dict[str, Any]) -> str:
+    number = shown["Version"]
+    return f"{shown['FunctionName']}:{'' if number == LATEST else number.zfill(8)}"
+
+
+async def _link(tx: Transaction, reference: Reference, archive: Archive) -> None:
+    """Make the archive the function's own, unless it has an equal one."""
+    if await records.find_code(tx, reference, archive.sha256) is None:
+        await tx.link_blob(archive.blob)
+        await records.put_code(tx, reference, archive.sha256, Code(archive.blob.id, archive.size))

@@ -1,0 +1,49 @@
+"""Functions as what event source mappings, and later workflows, run."""
+
+from __future__ import annotations
+
+from lambent.core.arns import Arn
+from lambent.core.errors import AwsError
+from lambent.core.ids import Ids
+from lambent.events.contract import Outcome
+from lambent.host.contract import Invocation
+from lambent.services.lambda_ import records
+from lambent.services.lambda_.invoking import Runner
+from lambent.services.lambda_.names import from_arn
+from lambent.store.contract import Transaction
+
+
+class FunctionInvocable:
+    """See `events.contract.Invocable`."""
+
+    def __init__(self, runner: Runner, ids: Ids) -> None:
+        self._runner = runner
+        self._ids = ids
+
+    async def invoke(self, arn: Arn, payload: bytes, *, trace: str | None = None) -> Outcome:
+        request_id = self._ids.uuid()
+        try:
+            invoked = await self._runner.invoke(
+                from_arn(arn), Invocation(request_id, payload, trace)
+            )
+        except AwsError as error:
+            kind = "Throttled" if error.code == "TooManyRequestsException" else "Failed"
+            return Outcome(
+                b"",
+                kind,
+                retryable=error.code != "ResourceNotFoundException",
+                request_id=request_id,
+                message=error.message,
+            )
+        return Outcome(
+            invoked.result.payload,
+            invoked.result.error,
+            version=invoked.version,
+            request_id=request_id,
+        )
+
+    async def timeout(self, tx: Transaction, arn: Arn) -> float:
+        reference = from_arn(arn)
+        function = await records.get_function(tx, reference)
+        version = await records.resolve(tx, reference, function)
+        return float(version.settings["Timeout"])

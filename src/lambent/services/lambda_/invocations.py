@@ -1,0 +1,134 @@
+"""Invoke, in its three kinds.
+
+Source: Lambda API Reference, Invoke; Lambda Developer Guide, "Lambda quotas" (payloads:
+6 MB synchronous, 1 MB asynchronous).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+import msgspec
+
+from lambent.core.context import Params, RequestContext, Result
+from lambent.core.errors import AwsError
+from lambent.host.contract import Invocation
+from lambent.services.lambda_ import asynchronous, records
+from lambent.services.lambda_.asynchronous import Waiting
+from lambent.services.lambda_.base import Base
+from lambent.services.lambda_.names import Reference
+from lambent.store.contract import Transaction
+
+SYNCHRONOUS_BYTES = 6_291_456
+ASYNCHRONOUS_BYTES = 1_048_576
+_CLIENT_CONTEXT_BYTES = 3583
+
+_any = msgspec.json.Decoder()
+
+
+class InvokeOperations(Base):
+    """Invoke and InvokeAsync."""
+
+    async def invoke(self, context: RequestContext, params: Params) -> Result:
+        """Invoke."""
+        reference = self._reference(context, params, "InvokeFunction")
+        kind = params.get("InvocationType") or "RequestResponse"
+        payload: bytes = params.get("Payload") or b"{}"
+        check_payload(payload, kind)
+        client_context = _client_context(params.get("ClientContext"))
+        if kind == "DryRun":
+            await self._runner.resolve(reference)
+            return {"StatusCode": 204, "Payload": b""}
+        if kind == "Event":
+            await self._accept(context, reference, payload, client_context)
+            return {"StatusCode": 202, "Payload": b""}
+        tail = params.get("LogType") == "Tail"
+        invoked = await self._runner.invoke(
+            reference,
+            Invocation(context.request_id, payload, context.trace, client_context, tail),
+        )
+        result = invoked.result
+        shown: dict[str, Any] = {
+            "StatusCode": 200,
+            "ExecutedVersion": invoked.version,
+            "Payload": result.payload,
+        }
+        if result.error is not None:
+            shown["FunctionError"] = result.error
+        if tail:
+            shown["LogResult"] = base64.b64encode(result.log_tail).decode()
+        return shown
+
+    async def invoke_async(self, context: RequestContext, params: Params) -> Result:
+        """InvokeAsync, the older form of an asynchronous Invoke."""
+        reference = self._reference(context, params, "InvokeFunction")
+        body = params["InvokeArgs"]
+        payload = body if isinstance(body, bytes) else await body.read()
+        check_payload(payload, "Event")
+        await self._accept(context, reference, payload, None)
+        return {"Status": 202}
+
+    async def _accept(
+        self,
+        context: RequestContext,
+        reference: Reference,
+        payload: bytes,
+        client_context: bytes | None,
+    ) -> None:
+        waiting = Waiting(
+            request_id=context.request_id,
+            payload=payload,
+            qualifier=reference.qualifier,
+            trace=context.trace,
+            client_context=client_context,
+        )
+
+        async def body(tx: Transaction) -> None:
+            function = await records.get_function(tx, reference)
+            await records.resolve(tx, reference, function)
+            await asynchronous.enqueue(tx, reference, waiting)
+
+        await self._store.transact(body)
+
+
+def check_payload(payload: bytes, kind: str) -> None:
+    """AwsError when the payload is too large for the kind of invocation, or is not JSON."""
+    limit = ASYNCHRONOUS_BYTES if kind == "Event" else SYNCHRONOUS_BYTES
+    if len(payload) > limit:
+        message = (
+            f"{len(payload)} byte payload is too large for the Event invocation type "
+            f"(limit {limit} bytes)"
+            if kind == "Event"
+            else f"Request must be smaller than {limit} bytes for the InvokeFunction operation"
+        )
+        raise AwsError("RequestEntityTooLargeException", message, 413)
+    try:
+        _any.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        text = payload[:100].decode(errors="replace")
+        raise AwsError(
+            "InvalidRequestContentException",
+            "Could not parse request body into json: Could not parse payload into json: "
+            f'{error} at [Source: (byte[])"{text}"]',
+            400,
+            {"Type": "User"},
+        ) from None
+
+
+def _client_context(text: str | None) -> bytes | None:
+    if not text:
+        return None
+    try:
+        decoded = base64.b64decode(text, validate=True)
+    except (ValueError, binascii.Error):
+        decoded = b""
+    if not decoded or len(text) > _CLIENT_CONTEXT_BYTES:
+        raise AwsError(
+            "InvalidRequestContentException",
+            "Client context must be a valid Base64-encoded JSON object.",
+            400,
+            {"Type": "User"},
+        )
+    return decoded

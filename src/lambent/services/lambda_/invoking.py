@@ -1,0 +1,127 @@
+"""Runs functions: from a reference to the host's result.
+
+The one way in for synchronous and asynchronous invocations and event source mappings. It
+reads the function anew each time (one record), so that a change counts from the next
+invocation on; what is made of it for the host is kept by build.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from lambent.core.ids import Ids
+from lambent.host.contract import (
+    FunctionHost,
+    FunctionSpec,
+    Invocation,
+    InvocationResult,
+    Throttled,
+)
+from lambent.services.lambda_ import errors, records
+from lambent.services.lambda_.code import CodeStore
+from lambent.services.lambda_.concurrency import Running
+from lambent.services.lambda_.layer_lookup import layer_archives
+from lambent.services.lambda_.model import Code, Function, Version
+from lambent.services.lambda_.names import LATEST, Reference
+from lambent.store.contract import Store, Transaction
+
+_KEPT_SPECS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A function as it is now, and the version that is to run."""
+
+    function: Function
+    version: Version
+    spec: FunctionSpec | None
+    code: Code | None
+    layers: tuple[tuple[str, str], ...]
+    """Digest and blob of each layer's archive, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invoked:
+    """A result, and the number of the version that gave it."""
+
+    result: InvocationResult
+    version: str
+
+
+class Runner:
+    """Invokes functions on the host."""
+
+    def __init__(self, store: Store, host: FunctionHost, ids: Ids, code: CodeStore) -> None:
+        self._store = store
+        self._host = host
+        self._ids = ids
+        self._code = code
+        self._running = Running()
+        self._specs: OrderedDict[str, FunctionSpec] = OrderedDict()
+
+    async def resolve(self, reference: Reference) -> Resolved:
+        """What the reference means now; ResourceNotFoundException when nothing."""
+        share = self._ids.random()
+
+        async def body(tx: Transaction) -> Resolved:
+            function = await records.get_function(tx, reference)
+            version = await records.resolve(tx, reference, function, share)
+            spec = self._specs.get(version.build)
+            if spec is not None:
+                return Resolved(function, version, spec, None, ())
+            code = await records.find_code(tx, reference, version.sha256)
+            layers = await layer_archives(tx, version.settings.get("Layers", ()))
+            return Resolved(function, version, None, code, tuple(layers))
+
+        return await self._store.transact(body)
+
+    async def invoke(
+        self, reference: Reference, invocation: Invocation, resolved: Resolved | None = None
+    ) -> Invoked:
+        """Run the function once and wait.
+
+        AwsError when it is not there or there is no place for it; never for what the
+        function does.
+        """
+        resolved = resolved or await self.resolve(reference)
+        with self._running.one(reference.arn, resolved.function.reserved):
+            spec = resolved.spec or await self._prepare(reference, resolved)
+            try:
+                result = await self._host.invoke(spec, invocation)
+            except Throttled:
+                raise errors.throttled() from None
+        return Invoked(result, resolved.version.number)
+
+    async def _prepare(self, reference: Reference, resolved: Resolved) -> FunctionSpec:
+        version, code = resolved.version, resolved.code
+        assert code is not None, "a function's code is kept for as long as the function"
+        settings = version.settings
+        arn = reference.arn
+        spec = FunctionSpec(
+            arn=arn if version.number == LATEST else f"{arn}:{version.number}",
+            name=reference.name,
+            account=reference.account,
+            region=reference.region,
+            version=version.number,
+            revision=version.build,
+            runtime=settings["Runtime"],
+            handler=settings["Handler"],
+            code=await self._code.folder(version.sha256, code.blob),
+            timeout=float(settings["Timeout"]),
+            memory=settings["MemorySize"],
+            ephemeral=settings["EphemeralStorage"]["Size"],
+            role=settings["Role"],
+            environment=settings.get("Environment", {}).get("Variables", {}),
+            layers=[await self._code.folder(sha, blob) for sha, blob in resolved.layers],
+            log_group=settings["LoggingConfig"]["LogGroup"],
+            log_format=settings["LoggingConfig"]["LogFormat"],
+        )
+        self._specs[version.build] = spec
+        if len(self._specs) > _KEPT_SPECS:
+            self._specs.popitem(last=False)
+        return spec
+
+    async def replaced(self, reference: Reference, build: str | None) -> None:
+        """The function's $LATEST is now `build`, or gone: older environments are drained."""
+        await self._host.retire(reference.arn, build)

@@ -1,0 +1,122 @@
+"""The lanes that run on this node: one per function for its asynchronous invocations, one
+per enabled event source mapping.
+
+Lanes hold nothing that the store does not; after a restart `start` makes them again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from lambent.core.arns import Arn
+from lambent.events.delivery import Lane
+from lambent.events.filter import InvalidPattern
+from lambent.services.contract import Platform
+from lambent.services.lambda_ import polling, records
+from lambent.services.lambda_.asynchronous import AsyncPolicy, AsyncSource
+from lambent.services.lambda_.invocable import FunctionInvocable
+from lambent.services.lambda_.invoking import Runner
+from lambent.services.lambda_.model import Function, Mapping
+from lambent.services.lambda_.names import Reference
+from lambent.store.contract import Transaction
+
+_log = logging.getLogger(__name__)
+
+
+class Lanes:
+    """Starts and stops lanes as functions and mappings come and go."""
+
+    def __init__(self, platform: Platform, runner: Runner, invocable: FunctionInvocable) -> None:
+        self._platform = platform
+        self._runner = runner
+        self._invocable = invocable
+        self._source = AsyncSource(platform.store)
+        self._functions: dict[str, Lane] = {}
+        self._mappings: dict[str, Lane] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Make the lanes of everything that is stored."""
+        functions, mappings = await self._platform.store.transact(_stored)
+        for reference, runtime in functions:
+            self.serve(reference)
+            await self._platform.host.prepare(runtime)
+        for mapping in mappings:
+            self.poll(mapping)
+
+    async def stop(self) -> None:
+        """Stop all lanes; returns once nothing of theirs is in flight."""
+        lanes = [*self._functions.values(), *self._mappings.values()]
+        self._functions.clear()
+        self._mappings.clear()
+        await asyncio.gather(*(lane.stop() for lane in lanes), *self._ending)
+
+    def serve(self, reference: Reference) -> None:
+        """Run the function's asynchronous invocations."""
+        if reference.arn in self._functions:
+            return
+        lane = Lane(
+            clock=self._platform.clock,
+            store=self._platform.store,
+            targets=self._platform.targets,
+            source=self._source,
+            arn=Arn.parse(reference.arn),
+            policy=AsyncPolicy(reference, self._runner),
+            name=f"async {reference.name}",
+        )
+        self._functions[reference.arn] = lane
+        lane.start()
+
+    def forget(self, reference: Reference) -> None:
+        """The function is gone."""
+        self._end(self._functions.pop(reference.arn, None))
+
+    def poll(self, mapping: Mapping) -> None:
+        """Run the mapping as it is now: in place of how it was, or not at all."""
+        self.drop(mapping.uuid)
+        arn = Arn.parse(mapping.source)
+        source = self._platform.targets.source(arn)
+        if not mapping.enabled or source is None:
+            return
+        try:
+            policy = polling.policy_of(mapping, self._invocable)
+        except InvalidPattern as error:
+            _log.error("The mapping %s cannot run: %s", mapping.uuid, error)
+            return
+        lane = Lane(
+            clock=self._platform.clock,
+            store=self._platform.store,
+            targets=self._platform.targets,
+            source=source,
+            arn=arn,
+            policy=policy,
+            name=f"mapping {mapping.uuid}",
+        )
+        self._mappings[mapping.uuid] = lane
+        lane.start()
+
+    def drop(self, uuid: str) -> None:
+        """The mapping is gone, changed or disabled; what it has in flight is finished."""
+        self._end(self._mappings.pop(uuid, None))
+
+    def mapping(self, uuid: str) -> Lane | None:
+        """The lane of an enabled mapping."""
+        return self._mappings.get(uuid)
+
+    def _end(self, lane: Lane | None) -> None:
+        if lane is not None:
+            task = asyncio.create_task(lane.stop())
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+
+
+async def _stored(tx: Transaction) -> tuple[list[tuple[Reference, str]], list[Mapping]]:
+    functions = []
+    for record in await tx.scan_all(records.FUNCTIONS):
+        account, _, region = record.partition.decode().partition("/")
+        function = records.decode(record, Function)
+        reference = Reference(account, region, record.sort.decode())
+        functions.append((reference, function.latest.settings["Runtime"]))
+    mappings = [records.decode(record, Mapping) for record in await tx.scan_all(records.MAPPINGS)]
+    return functions, mappings

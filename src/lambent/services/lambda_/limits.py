@@ -1,0 +1,177 @@
+"""Reserved concurrency, and what becomes of asynchronous invocations that fail.
+
+Source: Lambda API Reference, PutFunctionConcurrency and PutFunctionEventInvokeConfig with
+their like.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lambent.core.context import Params, RequestContext, Result
+from lambent.services.lambda_ import concurrency, describe, errors, paging, records
+from lambent.services.lambda_.base import Base
+from lambent.services.lambda_.model import Function
+from lambent.services.lambda_.names import LATEST, Reference
+from lambent.store.contract import Transaction
+
+_RETRY_MEMBERS = ("MaximumRetryAttempts", "MaximumEventAgeInSeconds")
+
+
+class LimitOperations(Base):
+    """Concurrency and EventInvokeConfigs."""
+
+    # Reserved concurrency --------------------------------------------------------------
+
+    async def put_function_concurrency(self, context: RequestContext, params: Params) -> Result:
+        """PutFunctionConcurrency."""
+        reference = self._reference(context, params, "PutFunctionConcurrency")
+        _unqualified(reference)
+        wanted = params["ReservedConcurrentExecutions"]
+
+        async def body(tx: Transaction) -> None:
+            function = await records.get_function(tx, reference)
+            others = 0
+            for record in await tx.scan(
+                records.FUNCTIONS, records.place(reference.account, reference.region)
+            ):
+                if record.sort.decode() != reference.name:
+                    others += records.decode(record, Function).reserved or 0
+            concurrency.check_reservation(wanted, others)
+            function.reserved = wanted
+            await records.put_function(tx, reference, function)
+
+        await self._store.transact(body)
+        return {"ReservedConcurrentExecutions": wanted}
+
+    async def get_function_concurrency(self, context: RequestContext, params: Params) -> Result:
+        """GetFunctionConcurrency: empty when nothing is reserved."""
+        reference = self._reference(context, params, "GetFunctionConcurrency")
+        function = await self._store.transact(lambda tx: records.get_function(tx, reference))
+        return {"ReservedConcurrentExecutions": function.reserved}
+
+    async def delete_function_concurrency(self, context: RequestContext, params: Params) -> Result:
+        """DeleteFunctionConcurrency."""
+        reference = self._reference(context, params, "DeleteFunctionConcurrency")
+        _unqualified(reference)
+
+        async def body(tx: Transaction) -> None:
+            function = await records.get_function(tx, reference)
+            function.reserved = None
+            await records.put_function(tx, reference, function)
+
+        await self._store.transact(body)
+        return None
+
+    # Asynchronous invocations ----------------------------------------------------------
+
+    async def put_function_event_invoke_config(
+        self, context: RequestContext, params: Params
+    ) -> Result:
+        """PutFunctionEventInvokeConfig: what is not named goes back to its default."""
+        return await self._configure(context, params, keep=False)
+
+    async def update_function_event_invoke_config(
+        self, context: RequestContext, params: Params
+    ) -> Result:
+        """UpdateFunctionEventInvokeConfig: what is not named stays."""
+        return await self._configure(context, params, keep=True)
+
+    async def _configure(self, context: RequestContext, params: Params, keep: bool) -> Result:
+        reference = self._reference(context, params, "PutFunctionEventInvokeConfig")
+        if not any(member in params for member in (*_RETRY_MEMBERS, "DestinationConfig")):
+            raise errors.invalid(
+                "You must specify at least one of error handling or destination setting."
+            )
+        qualifier = reference.qualifier or LATEST
+
+        async def body(tx: Transaction) -> dict[str, Any]:
+            function = await records.get_function(tx, reference)
+            await records.resolve(tx, reference, function)
+            present = function.retries.get(qualifier)
+            if keep and present is None:
+                raise _no_config(reference, qualifier)
+            config: dict[str, Any] = dict(present or {}) if keep else {}
+            for member in _RETRY_MEMBERS:
+                if member in params:
+                    config[member] = params[member]
+            if "DestinationConfig" in params or "DestinationConfig" not in config:
+                config["DestinationConfig"] = _destinations(
+                    reference, params.get("DestinationConfig") or {}
+                )
+            config["LastModified"] = tx.now
+            function.retries[qualifier] = config
+            await records.put_function(tx, reference, function)
+            return describe.retries(reference, function, qualifier)
+
+        return await self._store.transact(body)
+
+    async def get_function_event_invoke_config(
+        self, context: RequestContext, params: Params
+    ) -> Result:
+        """GetFunctionEventInvokeConfig."""
+        reference = self._reference(context, params, "GetFunctionEventInvokeConfig")
+        function = await self._store.transact(lambda tx: records.get_function(tx, reference))
+        qualifier = reference.qualifier or LATEST
+        if qualifier not in function.retries:
+            raise _no_config(reference, qualifier)
+        return describe.retries(reference, function, qualifier)
+
+    async def list_function_event_invoke_configs(
+        self, context: RequestContext, params: Params
+    ) -> Result:
+        """ListFunctionEventInvokeConfigs."""
+        reference = self._reference(context, params, "ListFunctionEventInvokeConfigs")
+        function = await self._store.transact(lambda tx: records.get_function(tx, reference))
+        shown = [
+            describe.retries(reference, function, qualifier)
+            for qualifier in sorted(function.retries)
+        ]
+        configs, marker = paging.page(
+            shown,
+            lambda config: str(config["FunctionArn"]),
+            params.get("Marker"),
+            params.get("MaxItems"),
+        )
+        return {"FunctionEventInvokeConfigs": configs, "NextMarker": marker}
+
+    async def delete_function_event_invoke_config(
+        self, context: RequestContext, params: Params
+    ) -> Result:
+        """DeleteFunctionEventInvokeConfig."""
+        reference = self._reference(context, params, "DeleteFunctionEventInvokeConfig")
+        qualifier = reference.qualifier or LATEST
+
+        async def body(tx: Transaction) -> None:
+            function = await records.get_function(tx, reference)
+            if function.retries.pop(qualifier, None) is None:
+                raise _no_config(reference, qualifier)
+            await records.put_function(tx, reference, function)
+
+        await self._store.transact(body)
+        return None
+
+
+def _unqualified(reference: Reference) -> None:
+    if reference.qualifier is not None:
+        raise errors.invalid(
+            "This operation is permitted on Lambda functions only. Aliases and versions do not "
+            "support this operation. Please specify either a function name or an unqualified "
+            "function ARN."
+        )
+
+
+def _no_config(reference: Reference, qualifier: str) -> Exception:
+    return errors.not_found(
+        f"The function {reference.arn}:{qualifier} doesn't have an EventInvokeConfig"
+    )
+
+
+def _destinations(reference: Reference, wanted: dict[str, Any]) -> dict[str, Any]:
+    chosen: dict[str, Any] = {}
+    for member in ("OnSuccess", "OnFailure"):
+        destination = (wanted.get(member) or {}).get("Destination")
+        if destination == reference.arn:
+            raise errors.invalid("You can't specify the function as a destination for itself.")
+        chosen[member] = {"Destination": destination} if destination else {}
+    return chosen

@@ -1,0 +1,97 @@
+"""What is stored of Lambda: functions, published versions, event source mappings.
+
+| collection | partition | sort |
+| --- | --- | --- |
+| lambda.functions | account/region | name |
+| lambda.versions | account/region/name | number, in eight digits |
+| lambda.code | account/region/name | SHA-256 of the archive, hexadecimal |
+| lambda.mappings | account/region | UUID |
+| lambda.layers | account/region/name | version, in eight digits |
+
+Configurations are kept by the API's own member names, so that what was set is what is shown.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Version(msgspec.Struct, kw_only=True):
+    """One version of a function; "$LATEST" is the one that changes.
+
+    `settings` holds the members of FunctionConfiguration that callers set. `build` changes
+    with every change of code or settings; `revision` (the API's RevisionId) with those of
+    the resource policy too. `modified` in seconds since the epoch.
+    """
+
+    number: str
+    settings: dict[str, Any]
+    sha256: str
+    size: int
+    modified: float
+    revision: str
+    build: str
+
+
+class Alias(msgspec.Struct, kw_only=True):
+    """A name for a version, and optionally a share of the calls for a second one."""
+
+    version: str
+    description: str = ""
+    weights: dict[str, float] = {}
+    revision: str
+
+
+class Function(msgspec.Struct, kw_only=True):
+    """A function with all that belongs to it but its published versions.
+
+    `policies`, `retries` (EventInvokeConfigs) are by qualifier, "$LATEST" for none.
+    `published` counts versions ever published.
+    """
+
+    latest: Version
+    published: int = 0
+    aliases: dict[str, Alias] = {}
+    policies: dict[str, list[dict[str, Any]]] = {}
+    retries: dict[str, dict[str, Any]] = {}
+    reserved: int | None = None
+    tags: dict[str, str] = {}
+    recursive: str = "Terminate"
+
+
+class Code(msgspec.Struct):
+    """An archive: the blob that holds it, and its size in bytes."""
+
+    blob: str
+    size: int
+
+
+class Mapping(msgspec.Struct, kw_only=True):
+    """An event source mapping. `settings` are members of EventSourceMappingConfiguration.
+
+    `function` and `source` are ARNs, the function's with the qualifier it was given.
+    """
+
+    uuid: str
+    source: str
+    function: str
+    settings: dict[str, Any]
+    enabled: bool
+    modified: float
+    tags: dict[str, str] = {}
+
+
+class Layer(msgspec.Struct, kw_only=True):
+    """One version of a layer."""
+
+    number: int
+    description: str
+    created: float
+    blob: str
+    sha256: str
+    size: int
+    runtimes: list[str] = []
+    architectures: list[str] = []
+    license: str = ""

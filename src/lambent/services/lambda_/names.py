@@ -1,0 +1,99 @@
+"""How callers name functions: by name, partial ARN or full ARN, with or without qualifier.
+
+Source: Lambda API Reference, "FunctionName" of each operation.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from lambent.core.arns import Arn
+from lambent.core.context import RequestContext
+from lambent.core.errors import AwsError
+from lambent.services.lambda_ import errors
+
+LATEST = "$LATEST"
+
+_REFERENCE = re.compile(
+    r"(?:arn:(?P<partition>aws[a-zA-Z-]*)?:lambda:)?"
+    r"(?:(?P<region>[a-z]{2}(?:-gov|-iso[a-z]?)?-[a-z]+-\d):)?"
+    r"(?:(?P<account>\d{12}):)?"
+    r"(?:function:)?"
+    r"(?P<name>[a-zA-Z0-9_-]+)"
+    r"(?::(?P<qualifier>\$LATEST|[a-zA-Z0-9_-]+))?"
+)
+_PATTERN = (
+    r"Member must satisfy regular expression pattern: (arn:(aws[a-zA-Z-]*)?:lambda:)?"
+    r"((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?"
+    r"([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"
+)
+MAXIMUM_NAME = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A function, and which of its versions: None when the caller did not say."""
+
+    account: str
+    region: str
+    name: str
+    qualifier: str | None = None
+
+    @property
+    def arn(self) -> str:
+        """The function's ARN, without qualifier."""
+        return str(Arn("lambda", self.region, self.account, f"function:{self.name}"))
+
+    @property
+    def qualified(self) -> str:
+        """The ARN as the caller asked for it."""
+        return self.arn if self.qualifier is None else f"{self.arn}:{self.qualifier}"
+
+
+def parse(
+    context: RequestContext, text: str, qualifier: str | None = None, action: str = ""
+) -> Reference:
+    """What `text`, with a separate `qualifier`, refers to.
+
+    AwsError when it is no function name, when the two qualifiers differ, or when the
+    function would lie in another region or account.
+    """
+    match = _REFERENCE.fullmatch(text)
+    if match is None:
+        raise errors.validation(text, "functionName", _PATTERN)
+    name = match["name"]
+    if len(name) > MAXIMUM_NAME:
+        raise errors.validation(
+            name, "functionName", f"Member must have length less than or equal to {MAXIMUM_NAME}"
+        )
+    region = match["region"] or context.region
+    account = match["account"] or context.account
+    if region != context.region:
+        raise errors.not_found(
+            f"Functions from '{region}' are not reachable in this region ('{context.region}')"
+        )
+    own = match["qualifier"]
+    if own is not None and qualifier is not None and own != qualifier:
+        raise errors.invalid(
+            "The derived qualifier from the function name does not match the specified qualifier."
+        )
+    reference = Reference(account, region, name, qualifier or own)
+    if account != context.account:
+        raise AwsError(
+            "AccessDeniedException",
+            f"User: {context.principal} is not authorized to perform: lambda:{action} on "
+            f"resource: {reference.qualified} because no resource-based policy allows the "
+            f"lambda:{action} action",
+            403,
+        )
+    return reference
+
+
+def from_arn(arn: Arn) -> Reference:
+    """What a full ARN refers to, from inside. AwsError when it is no function's."""
+    kind, _, rest = arn.resource.partition(":")
+    name, _, qualifier = rest.partition(":")
+    if arn.service != "lambda" or kind != "function" or not name:
+        raise errors.not_found()
+    return Reference(arn.account, arn.region, name, qualifier or None)

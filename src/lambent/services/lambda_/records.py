@@ -1,0 +1,226 @@
+"""Where Lambda's records lie in the store. Knows keys and encodings, no rules."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from lambent.core.errors import Conflict
+from lambent.services.lambda_ import errors
+from lambent.services.lambda_.model import Code, Function, Layer, Mapping, Version
+from lambent.services.lambda_.names import LATEST, Reference
+from lambent.store.contract import ABSENT, Record, Transaction
+
+FUNCTIONS = "lambda.functions"
+VERSIONS = "lambda.versions"
+CODE = "lambda.code"
+MAPPINGS = "lambda.mappings"
+LAYERS = "lambda.layers"
+
+T = TypeVar("T")
+_encode = msgspec.json.Encoder().encode
+
+
+def place(account: str, region: str, name: str | None = None) -> bytes:
+    """A partition key."""
+    parts = (account, region) if name is None else (account, region, name)
+    return "/".join(parts).encode()
+
+
+def _of(reference: Reference) -> bytes:
+    return place(reference.account, reference.region, reference.name)
+
+
+def decode(record: Record, kind: type[T]) -> T:
+    """A record's value."""
+    return msgspec.json.decode(record.value, type=kind)
+
+
+# Functions -------------------------------------------------------------------------------
+
+
+async def find_function(tx: Transaction, reference: Reference) -> Function | None:
+    """The function, or None."""
+    record = await tx.get(
+        FUNCTIONS, place(reference.account, reference.region), reference.name.encode()
+    )
+    return None if record is None else decode(record, Function)
+
+
+async def get_function(tx: Transaction, reference: Reference) -> Function:
+    """The function; ResourceNotFoundException when it is not there."""
+    function = await find_function(tx, reference)
+    if function is None:
+        raise errors.function_not_found(reference.qualified)
+    return function
+
+
+async def create_function(tx: Transaction, reference: Reference, function: Function) -> None:
+    """Store a new function; ResourceConflictException when the name is taken."""
+    try:
+        await tx.put(
+            FUNCTIONS,
+            place(reference.account, reference.region),
+            reference.name.encode(),
+            _encode(function),
+            expect=ABSENT,
+        )
+    except Conflict:
+        raise errors.conflict(f"Function already exist: {reference.name}") from None
+
+
+async def put_function(tx: Transaction, reference: Reference, function: Function) -> None:
+    """Store a function again."""
+    await tx.put(
+        FUNCTIONS,
+        place(reference.account, reference.region),
+        reference.name.encode(),
+        _encode(function),
+    )
+
+
+async def delete_function(tx: Transaction, reference: Reference) -> None:
+    """Remove a function with its versions and code."""
+    await tx.delete(FUNCTIONS, place(reference.account, reference.region), reference.name.encode())
+    await tx.clear(VERSIONS, _of(reference))
+    for record in await tx.scan(CODE, _of(reference)):
+        await tx.unlink_blob(decode(record, Code).blob)
+    await tx.clear(CODE, _of(reference))
+
+
+# Versions --------------------------------------------------------------------------------
+
+
+def _number(number: str) -> bytes:
+    return number.zfill(8).encode()
+
+
+async def find_version(tx: Transaction, reference: Reference, number: str) -> Version | None:
+    """A published version, or None."""
+    record = await tx.get(VERSIONS, _of(reference), _number(number))
+    return None if record is None else decode(record, Version)
+
+
+async def versions(tx: Transaction, reference: Reference) -> list[Version]:
+    """All published versions, oldest first."""
+    return [decode(record, Version) for record in await tx.scan(VERSIONS, _of(reference))]
+
+
+async def put_version(tx: Transaction, reference: Reference, version: Version) -> None:
+    """Store a published version."""
+    await tx.put(VERSIONS, _of(reference), _number(version.number), _encode(version))
+
+
+async def delete_version(tx: Transaction, reference: Reference, number: str) -> bool:
+    """Remove a published version; whether there was one."""
+    return await tx.delete(VERSIONS, _of(reference), _number(number))
+
+
+async def resolve(
+    tx: Transaction, reference: Reference, function: Function, share: float = 0.0
+) -> Version:
+    """The version that a reference means.
+
+    `share` in [0, 1) picks between an alias's two versions. ResourceNotFoundException when
+    there is no such version or alias.
+    """
+    qualifier = reference.qualifier
+    if qualifier is None or qualifier == LATEST:
+        return function.latest
+    number = qualifier
+    alias = function.aliases.get(qualifier)
+    if alias is not None:
+        number = alias.version
+        for other, weight in alias.weights.items():
+            if share < weight:
+                number = other
+            share -= weight
+        if number == LATEST:
+            return function.latest
+    version = await find_version(tx, reference, number) if number.isdigit() else None
+    if version is None:
+        raise errors.function_not_found(reference.qualified)
+    return version
+
+
+# Code ------------------------------------------------------------------------------------
+
+
+async def find_code(tx: Transaction, reference: Reference, sha256: str) -> Code | None:
+    """Where an archive of the function lies, or None."""
+    record = await tx.get(CODE, _of(reference), sha256.encode())
+    return None if record is None else decode(record, Code)
+
+
+async def put_code(tx: Transaction, reference: Reference, sha256: str, code: Code) -> None:
+    """Note where an archive lies."""
+    await tx.put(CODE, _of(reference), sha256.encode(), _encode(code))
+
+
+async def drop_unused_code(tx: Transaction, reference: Reference, function: Function) -> None:
+    """Give up the archives that no version of the function uses any more."""
+    used = {function.latest.sha256, *(v.sha256 for v in await versions(tx, reference))}
+    for record in await tx.scan(CODE, _of(reference)):
+        if record.sort.decode() not in used:
+            await tx.unlink_blob(decode(record, Code).blob)
+            await tx.delete(CODE, record.partition, record.sort)
+
+
+# Event source mappings -------------------------------------------------------------------
+
+
+async def find_mapping(tx: Transaction, account: str, region: str, uuid: str) -> Mapping | None:
+    """The mapping, or None."""
+    record = await tx.get(MAPPINGS, place(account, region), uuid.encode())
+    return None if record is None else decode(record, Mapping)
+
+
+async def put_mapping(tx: Transaction, account: str, region: str, mapping: Mapping) -> None:
+    """Store a mapping."""
+    await tx.put(MAPPINGS, place(account, region), mapping.uuid.encode(), _encode(mapping))
+
+
+async def delete_mapping(tx: Transaction, account: str, region: str, uuid: str) -> None:
+    """Remove a mapping."""
+    await tx.delete(MAPPINGS, place(account, region), uuid.encode())
+
+
+async def mappings(tx: Transaction, account: str, region: str) -> list[Mapping]:
+    """All mappings of an account in a region."""
+    return [decode(record, Mapping) for record in await tx.scan(MAPPINGS, place(account, region))]
+
+
+# Layers ----------------------------------------------------------------------------------
+
+
+async def find_layer(
+    tx: Transaction, account: str, region: str, name: str, number: int
+) -> Layer | None:
+    """A layer's version, or None."""
+    record = await tx.get(LAYERS, place(account, region, name), _number(str(number)))
+    return None if record is None else decode(record, Layer)
+
+
+async def layers(tx: Transaction, account: str, region: str, name: str) -> list[Layer]:
+    """A layer's versions, oldest first."""
+    return [decode(record, Layer) for record in await tx.scan(LAYERS, place(account, region, name))]
+
+
+async def put_layer(tx: Transaction, account: str, region: str, name: str, layer: Layer) -> None:
+    """Store a layer's version."""
+    await tx.put(LAYERS, place(account, region, name), _number(str(layer.number)), _encode(layer))
+
+
+async def delete_layer(tx: Transaction, account: str, region: str, name: str, number: int) -> None:
+    """Remove a layer's version and its archive."""
+    layer = await find_layer(tx, account, region, name, number)
+    if layer is not None:
+        await tx.unlink_blob(layer.blob)
+        await tx.delete(LAYERS, place(account, region, name), _number(str(number)))
+
+
+def require_revision(wanted: str | None, present: str) -> None:
+    """PreconditionFailedException when the caller named another RevisionId."""
+    if wanted is not None and wanted != present:
+        raise errors.stale_revision()

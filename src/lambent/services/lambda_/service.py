@@ -1,0 +1,54 @@
+"""What the folder contributes to a node."""
+
+from __future__ import annotations
+
+from lambent.services.contract import Platform, Service
+from lambent.services.lambda_.base import Base, Parts
+from lambent.services.lambda_.code import CodeStore
+from lambent.services.lambda_.downloads import Downloads
+from lambent.services.lambda_.functions import FunctionOperations
+from lambent.services.lambda_.invocable import FunctionInvocable
+from lambent.services.lambda_.invocations import InvokeOperations
+from lambent.services.lambda_.invoking import Runner
+from lambent.services.lambda_.lanes import Lanes
+from lambent.services.lambda_.layers import LayerOperations
+from lambent.services.lambda_.limits import LimitOperations
+from lambent.services.lambda_.mappings import MappingOperations
+from lambent.services.lambda_.permissions import PermissionOperations
+from lambent.services.lambda_.publishing import VersionOperations
+from lambent.services.lambda_.resources import resource_types
+from lambent.services.lambda_.tags import TagOperations
+from lambent.services.lambda_.target import FunctionTarget
+
+
+class Operations(
+    FunctionOperations,
+    VersionOperations,
+    InvokeOperations,
+    PermissionOperations,
+    LimitOperations,
+    MappingOperations,
+    LayerOperations,
+    TagOperations,
+    Base,
+):
+    """Every operation of Lambda that this node has."""
+
+
+def create(platform: Platform) -> Service:
+    """Lambda for one node."""
+    code = CodeStore(platform.registry, platform.store.blobs, platform.cache)
+    runner = Runner(platform.store, platform.host, platform.ids, code)
+    invocable = FunctionInvocable(runner, platform.ids)
+    lanes = Lanes(platform, runner, invocable)
+    downloads = Downloads(platform.store, code)
+    operations = Operations(Parts(platform, code, runner, lanes, downloads))
+    return Service(
+        name="lambda",
+        operations=operations,
+        resources=resource_types(operations),
+        targets={"lambda": FunctionTarget(platform.ids)},
+        invocables={"lambda": invocable},
+        start=lanes.start,
+        stop=lanes.stop,
+    )
