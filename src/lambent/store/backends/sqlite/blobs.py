@@ -18,7 +18,8 @@ from typing import Final, TypeVar
 from lambent.core.clock import Clock
 from lambent.core.errors import StoreUnavailable
 from lambent.core.ids import Ids
-from lambent.store.backends.sqlite.engine import Engine
+from lambent.store.backends.sqlite.engine import Effect, Engine
+from lambent.store.backends.sqlite.files import PART, NewFile, ReadFile
 from lambent.store.backends.sqlite.part import Part
 from lambent.store.contract import StagedBlob
 
@@ -31,8 +32,6 @@ BLOCK_BYTES: Final = 1024 * 1024
 ORPHAN_SECONDS: Final = 3600.0
 SWEEP_AT_ONCE: Final = 500
 THREADS: Final = 4
-PART: Final = ".part"
-"""Ends the name of a file that is still being written."""
 
 
 class BlobLinks(Part):
@@ -47,13 +46,13 @@ class BlobLinks(Part):
             "INSERT INTO blob (id, size, bytes) VALUES (?, ?, ?)",
             (blob.id, blob.size, blob.inline),
         )
-        engine.effects.blobs[blob.id] = True
+        engine.effects.append((Effect.LINKED, blob.id))
 
     async def unlink_blob(self, id: str) -> None:
         engine = self._engine
         engine.writing()
         engine.execute("DELETE FROM blob WHERE id = ?", (id,))
-        engine.effects.blobs[id] = False
+        engine.effects.append((Effect.UNLINKED, id))
 
 
 class BlobFiles:
@@ -81,8 +80,8 @@ class BlobFiles:
     async def stage(self, chunks: AsyncIterator[bytes]) -> StagedBlob:
         await self._forget_stale()
         id = self._ids.hex(32)
+        file = NewFile(self._folder / id, self._sync)
         buffer = bytearray()
-        writer: _Writer | None = None
         size = 0
         self._writing.add(id)
         try:
@@ -90,25 +89,20 @@ class BlobFiles:
                 buffer += chunk
                 size += len(chunk)
                 if len(buffer) >= BLOCK_BYTES:
-                    if writer is None:
-                        writer = await self._thread(_Writer, self._folder, id, self._sync)
-                    await self._thread(writer.write, buffer)
+                    await self._thread(file.write, buffer)
                     buffer = bytearray()
             if size <= INLINE_BYTES:
                 return StagedBlob(id, size, bytes(buffer))
-            if writer is None:
-                writer = await self._thread(_Writer, self._folder, id, self._sync)
-            await self._thread(writer.finish, buffer)
-        except OSError as error:
-            if writer is not None:
-                await self._thread(writer.abandon)
-            raise StoreUnavailable(f"The blob cannot be stored: {error.strerror}.") from error
-        except BaseException:
-            if writer is not None:
-                await asyncio.shield(self._thread(writer.abandon))
+            await self._thread(file.finish, buffer)
+        except BaseException as error:
+            # Not awaited by us if we are cancelled again, but done all the same.
+            await asyncio.shield(self._thread(file.abandon))
+            if isinstance(error, OSError):
+                raise StoreUnavailable(f"The blob cannot be stored: {error.strerror}.") from error
             raise
         finally:
             self._writing.discard(id)
+        self._threads.submit(file.close)
         self._staged[id] = self._clock.monotonic()
         return StagedBlob(id, size)
 
@@ -126,21 +120,22 @@ class BlobFiles:
             for at in range(start, end, PIECE_BYTES):
                 yield inline[at : min(at + PIECE_BYTES, end)]
             return
-        try:
-            fd = await self._thread(os.open, self._folder / id, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            raise KeyError(id) from None
+        file = ReadFile(self._folder / id)
         try:
             at = start
             while at < end:
-                block = await self._thread(os.pread, fd, min(BLOCK_BYTES, end - at), at)
+                block = await self._thread(file.read, min(BLOCK_BYTES, end - at), at)
                 if not block:
                     raise StoreUnavailable(f"The blob {id} is shorter than it was.")
                 at += len(block)
                 for piece in range(0, len(block), PIECE_BYTES):
                     yield block[piece : piece + PIECE_BYTES]
+        except FileNotFoundError:
+            raise KeyError(id) from None
+        except OSError as error:
+            raise StoreUnavailable(f"The blob cannot be read: {error.strerror}.") from error
         finally:
-            os.close(fd)
+            self._threads.submit(file.close)
 
     def committed(self, links: dict[str, bool]) -> None:
         """Links came (True) and went (False) in a commit."""
@@ -186,42 +181,6 @@ class BlobFiles:
     def _thread(self, work: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
         loop = asyncio.get_running_loop()
         return loop.run_in_executor(self._threads, work, *arguments)
-
-
-class _Writer:
-    """One file on its way to disk. Runs in worker threads."""
-
-    def __init__(self, folder: Path, id: str, sync: bool) -> None:
-        self._folder = folder
-        self._part = folder / f"{id}{PART}"
-        self._final = folder / id
-        self._sync = sync
-        self._fd = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-
-    def write(self, data: bytearray) -> None:
-        """Append to the file."""
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._fd, view) :]
-
-    def finish(self, data: bytearray) -> None:
-        """Write the rest, and let the file be there for good."""
-        self.write(data)
-        if self._sync:
-            os.fsync(self._fd)
-        os.rename(self._part, self._final)
-        if self._sync:
-            folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-        os.close(self._fd)
-
-    def abandon(self) -> None:
-        """Leave nothing behind."""
-        os.close(self._fd)
-        _remove(self._folder, (self._part.name, self._final.name))
 
 
 def _remove(folder: Path, names: Iterable[str]) -> None:

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable
 
 from lambent.core.errors import StoreUnavailable
-from lambent.store.backends.sqlite.engine import Effects, Engine
+from lambent.store.backends.sqlite.engine import Effect, Engine
 
 
 class GroupCommit:
@@ -23,7 +23,7 @@ class GroupCommit:
         self,
         engine: Engine,
         loop: asyncio.AbstractEventLoop,
-        published: Callable[[Effects], None],
+        published: Callable[[list[tuple[Effect, str]]], None],
     ) -> None:
         self._engine = engine
         self._loop = loop

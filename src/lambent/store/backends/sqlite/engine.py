@@ -10,6 +10,7 @@ the shared transaction ends.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from enum import Enum
 from typing import Any, Final, TypeVar
 
 import apsw
@@ -38,30 +39,13 @@ UNAVAILABLE: Final = (
 """What the machine may do to us; any other error of SQLite's is a defect of ours."""
 
 
-class Effects:
-    """What follows a commit: who wakes, and which blobs came and went (True: linked)."""
+class Effect(Enum):
+    """What follows a commit."""
 
-    __slots__ = ("arrived", "blobs", "grew")
-
-    def __init__(self) -> None:
-        self.arrived: set[str] = set()
-        self.grew: set[str] = set()
-        self.blobs: dict[str, bool] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self.arrived or self.grew or self.blobs)
-
-    def add(self, other: Effects) -> None:
-        """Take over another's, which came later."""
-        self.arrived |= other.arrived
-        self.grew |= other.grew
-        self.blobs.update(other.blobs)
-
-    def clear(self) -> None:
-        """Forget them."""
-        self.arrived.clear()
-        self.grew.clear()
-        self.blobs.clear()
+    ARRIVED = "work arrived in a queue"
+    GREW = "a log grew"
+    LINKED = "a blob was linked"
+    UNLINKED = "a blob was unlinked"
 
 
 class Engine:
@@ -74,7 +58,6 @@ class Engine:
     __slots__ = (
         "_clock",
         "_last",
-        "_undo",
         "committed",
         "db",
         "depths",
@@ -88,6 +71,7 @@ class Engine:
         "running",
         "saved",
         "sequence",
+        "undo",
     )
 
     def __init__(self, db: apsw.Connection, clock: Clock) -> None:
@@ -95,12 +79,12 @@ class Engine:
         self.db = db
         self.execute: Callable[..., Any] = cursor.execute
         self.executemany: Callable[..., Any] = cursor.executemany
-        self._undo: list[Callable[[], None]] = []
-        self.names = Names(self.execute, self._undo)
-        self.sequence = Sequence(self.execute, self._undo)
-        self.depths = Depths(self.execute, self._undo)
-        self.effects = Effects()
-        self.committed = Effects()
+        self.undo: list[Callable[[], None]] = []
+        self.names = Names(self.execute, self.undo)
+        self.sequence = Sequence(self.execute, self.undo)
+        self.depths = Depths(self.execute, self.undo)
+        self.effects: list[tuple[Effect, str]] = []
+        self.committed: list[tuple[Effect, str]] = []
         self.open = False
         self.saved = False
         self.running = False
@@ -121,15 +105,19 @@ class Engine:
         """To be called before each write: opens the transaction and the body's savepoint."""
         if self.saved and self.db.in_transaction:
             return
-        if self.open:
-            if not self.db.in_transaction:
-                raise StoreUnavailable("The store undid the transaction.")
-        else:
+        self.joining()
+        self.execute("SAVEPOINT body")
+        self.saved = True
+
+    def joining(self) -> None:
+        """The same without a savepoint, which costs as much as a write does: for writes
+        whose undoing is added to `undo` first."""
+        if not self.open:
             self.execute("BEGIN IMMEDIATE")
             self.open = True
             self.opened()
-        self.execute("SAVEPOINT body")
-        self.saved = True
+        elif not self.db.in_transaction:
+            raise StoreUnavailable("The store undid the transaction.")
 
     def run(self, body: Callable[[Any], Awaitable[T]], tx: object) -> T:
         """Drive a body to its end; undo its writes if it fails."""
@@ -139,7 +127,7 @@ class Engine:
         self.depths.body += 1
         try:
             result = _drive(body(tx))
-            if self.saved:
+            if self.open:
                 self._keep()
         except UNAVAILABLE as error:
             unavailable = StoreUnavailable(f"The store cannot do this now: {error}.")
@@ -151,7 +139,7 @@ class Engine:
         finally:
             self.saved = False
             self.running = False
-            self._undo.clear()
+            self.undo.clear()
         return result
 
     def commit(self) -> None:
@@ -169,23 +157,29 @@ class Engine:
     def _keep(self) -> None:
         if not self.db.in_transaction:
             raise StoreUnavailable("The store undid the transaction.")
-        self.execute("RELEASE body")
+        if self.saved:
+            self.execute("RELEASE body")
         if self.effects:
-            self.committed.add(self.effects)
+            self.committed += self.effects
             self.effects.clear()
 
     def _discard(self, reason: StoreUnavailable) -> None:
         self.effects.clear()
-        if self.open and not self.db.in_transaction:
+        if self.open and self.db.in_transaction:
+            try:
+                if self.saved:
+                    self.execute("ROLLBACK TO body")
+                    self.execute("RELEASE body")
+                for undo in reversed(self.undo):
+                    undo()
+                return
+            except apsw.Error:
+                if self.db.in_transaction:
+                    self.execute("ROLLBACK")
+        if self.open:
             self.open = False
             self._forget()
             self.lost(reason)
-            return
-        if self.saved:
-            self.execute("ROLLBACK TO body")
-            self.execute("RELEASE body")
-        for undo in reversed(self._undo):
-            undo()
 
     def _forget(self) -> None:
         self.committed.clear()

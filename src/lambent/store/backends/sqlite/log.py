@@ -7,7 +7,9 @@ go back within a log, which lets a time be found by bisecting positions, without
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
+from lambent.store.backends.sqlite.engine import Effect, Engine
 from lambent.store.backends.sqlite.part import Part
 from lambent.store.contract import LogEntry
 
@@ -23,7 +25,7 @@ class Logs(Part):
         if not values:
             return []
         engine = self._engine
-        engine.writing()
+        engine.joining()
         number = engine.names.number(log)
         last = engine.execute(
             "SELECT time FROM log WHERE log = ? ORDER BY position DESC LIMIT 1", (number,)
@@ -31,12 +33,14 @@ class Logs(Part):
         # A clock set back between two starts must not make times go back.
         time = max(self.now, last[0][0]) if last else self.now
         first = engine.sequence.take(len(values))
+        if not engine.saved:
+            engine.undo.append(partial(_remove, engine, number, first))
         positions = list(range(first, first + len(values)))
         engine.executemany(
             "INSERT INTO log (log, position, time, value) VALUES (?, ?, ?, ?)",
             [(number, at, time, value) for at, value in zip(positions, values, strict=True)],
         )
-        engine.effects.grew.add(log)
+        engine.effects.append((Effect.GREW, log))
         return positions
 
     async def read(
@@ -102,3 +106,7 @@ class Logs(Part):
             "DELETE FROM log WHERE log = ? AND position <= ?", (engine.names.find(log), last)
         )
         return engine.db.changes()
+
+
+def _remove(engine: Engine, number: int, first: int) -> None:
+    engine.execute("DELETE FROM log WHERE log = ? AND position >= ?", (number, first))

@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import tempfile
 import weakref
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ from lambent.core.errors import StartupError, StoreUnavailable
 from lambent.core.ids import Ids
 from lambent.store.backends.sqlite.blobs import BlobFiles, BlobLinks
 from lambent.store.backends.sqlite.commit import GroupCommit
-from lambent.store.backends.sqlite.engine import Effects, Engine
+from lambent.store.backends.sqlite.engine import Effect, Engine
 from lambent.store.backends.sqlite.folder import FolderLock, open_database
 from lambent.store.backends.sqlite.log import Logs
 from lambent.store.backends.sqlite.records import Records
@@ -102,11 +102,17 @@ class SqliteStore:
         if self._lock is not None:
             self._lock.release()
 
-    def _published(self, effects: Effects) -> None:
-        _set(self._arrivals, effects.arrived)
-        _set(self._growth, effects.grew)
-        if effects.blobs:
-            self.blobs.committed(effects.blobs)
+    def _published(self, effects: list[tuple[Effect, str]]) -> None:
+        links: dict[str, bool] = {}
+        for effect, name in effects:
+            if effect is Effect.ARRIVED:
+                _set(self._arrivals, name)
+            elif effect is Effect.GREW:
+                _set(self._growth, name)
+            else:
+                links[name] = effect is Effect.LINKED
+        if links:
+            self.blobs.committed(links)
 
 
 async def open_sqlite(data_dir: Path | None, clock: Clock, ids: Ids) -> Store:
@@ -135,10 +141,7 @@ def _event(events: weakref.WeakValueDictionary[str, asyncio.Event], name: str) -
     return event
 
 
-def _set(events: weakref.WeakValueDictionary[str, asyncio.Event], names: Iterable[str]) -> None:
-    if not events:
-        return
-    for name in names:
-        event = events.pop(name, None)
-        if event is not None:
-            event.set()
+def _set(events: weakref.WeakValueDictionary[str, asyncio.Event], name: str) -> None:
+    event = events.pop(name, None)
+    if event is not None:
+        event.set()

@@ -8,9 +8,11 @@ or due. Group order is kept by `groups.py`, depths by `depths.py`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from lambent.store.backends.sqlite import groups
+from lambent.store.backends.sqlite.engine import Effect, Engine
 from lambent.store.backends.sqlite.part import Part
 from lambent.store.contract import NewWork, Work, WorkCounts
 
@@ -36,10 +38,15 @@ class WorkQueues(Part):
         if not items:
             return []
         engine = self._engine
-        engine.writing()
+        if any(item.group is not None for item in items):
+            engine.writing()
+        else:
+            engine.joining()
         number = engine.names.number(queue)
         depth = engine.depths.changing(number, self.now)
         first = engine.sequence.take(len(items))
+        if not engine.saved:
+            engine.undo.append(partial(_remove, engine, number, first))
         now = self.now
         for id, item in enumerate(items, first):
             due = now + item.delay if item.delay > 0 else now
@@ -52,7 +59,7 @@ class WorkQueues(Part):
             else:
                 groups.joined(engine, number, item.group, id, due, now)
         depth.total += len(items)
-        engine.effects.arrived.add(queue)
+        engine.effects.append((Effect.ARRIVED, queue))
         return list(range(first, first + len(items)))
 
     async def claim(
@@ -125,7 +132,7 @@ class WorkQueues(Part):
             depth.loose -= 1
         else:
             groups.head_left(engine, number, group, id, self.now)
-            engine.effects.arrived.add(queue)
+            engine.effects.append((Effect.ARRIVED, queue))
         return True
 
     async def rewrite(self, queue: str, id: int, token: int, payload: bytes) -> bool:
@@ -198,7 +205,7 @@ class WorkQueues(Part):
             else:
                 groups.head_left(engine, number, group, id, self.now)
         depth.total -= len(rows)
-        engine.effects.arrived.add(queue)
+        engine.effects.append((Effect.ARRIVED, queue))
         return len(rows)
 
     def _due(self, number: int, limit: int, created_after: float | None) -> list[Any]:
@@ -237,10 +244,15 @@ class WorkQueues(Part):
         group = rows[0][0]
         if group is not None:
             groups.head_moved(engine, number, group, id, due, self.now)
-        engine.effects.arrived.add(queue)
+        engine.effects.append((Effect.ARRIVED, queue))
         return True
 
     def _seen(self, row: Any) -> Work:
         id, payload, group, created, due, attempts, first, token, leased = row
         running = bool(leased) and due > self.now
         return Work(id, payload, group, created, due, attempts, first, token, running)
+
+
+def _remove(engine: Engine, number: int, first: int) -> None:
+    engine.execute("DELETE FROM work WHERE queue = ? AND id >= ?", (number, first))
+    engine.execute("DELETE FROM work_payload WHERE id >= ?", (first,))

@@ -1,0 +1,99 @@
+"""One blob's file, read or written by worker threads.
+
+A request may be cancelled while a thread still works for it. So each file has a lock:
+closing waits for the call that runs, and calls that come after it do nothing, and no file
+descriptor is ever used after it was closed.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import Final
+
+PART: Final = ".part"
+"""Ends the name of a file that is still being written."""
+
+
+class _File:
+    """A file that is opened at its first use and closed once, from any thread."""
+
+    def __init__(self, path: Path, flags: int) -> None:
+        self._path = path
+        self._flags = flags | os.O_CLOEXEC
+        self._lock = threading.Lock()
+        self._descriptor: int | None = None
+        self._closed = False
+
+    def open(self) -> int:
+        """The descriptor. OSError as of `os.open`."""
+        if self._closed:
+            raise OSError(f"{self._path} was closed")
+        if self._descriptor is None:
+            self._descriptor = os.open(self._path, self._flags, 0o600)
+        return self._descriptor
+
+    def close(self) -> None:
+        """Let go of the file, once the call that runs is done."""
+        with self._lock:
+            self._closed = True
+            if self._descriptor is not None:
+                os.close(self._descriptor)
+                self._descriptor = None
+
+
+class ReadFile(_File):
+    """A linked blob's file."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, os.O_RDONLY)
+
+    def read(self, length: int, at: int) -> bytes:
+        """Up to `length` bytes from offset `at`."""
+        with self._lock:
+            return os.pread(self.open(), length, at)
+
+
+class NewFile(_File):
+    """A file on its way to disk, under a temporary name until it is whole."""
+
+    def __init__(self, path: Path, sync: bool) -> None:
+        super().__init__(path.with_name(path.name + PART), os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        self._final = path
+        self._sync = sync
+
+    def write(self, data: bytearray) -> None:
+        """Append to the file."""
+        with self._lock:
+            self._append(data)
+
+    def finish(self, data: bytearray) -> None:
+        """Append the rest, and let the file be there for good."""
+        with self._lock:
+            self._append(data)
+            if self._sync:
+                os.fsync(self.open())
+            os.rename(self._path, self._final)
+            if self._sync:
+                sync_folder(self._final.parent)
+
+    def abandon(self) -> None:
+        """Leave nothing behind."""
+        self.close()
+        self._path.unlink(missing_ok=True)
+        self._final.unlink(missing_ok=True)
+
+    def _append(self, data: bytearray) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self.open(), view) :]
+
+
+def sync_folder(folder: Path) -> None:
+    """Put a folder's entries on disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
