@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import enum
 import json
-from typing import Protocol
+from typing import Protocol, cast
 
 import httptools
 
@@ -222,8 +222,8 @@ class _Connection(asyncio.Protocol):
         self._size = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports are none of asyncio's classes, so this cannot be checked.
+        self._transport = cast(asyncio.Transport, transport)
         self._api.connected(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
