@@ -155,6 +155,8 @@ def _compile_serialize(
     bind_headers = compile_headers(shape)
     status_name = status_member(shape)
     default_status = operation.http.response_code or 200
+    # RFC 9110: what carries Content-Range is a part of the whole, and says so.
+    partial = "ContentRange" in shape.members
     write = _body_writer(operation, shape, body, habits)
 
     def serialize(result: Result, request_id: str) -> WireResponse:
@@ -162,6 +164,8 @@ def _compile_serialize(
         headers = request_ids(request_id)
         headers += bind_headers(result)
         status = (result.get(status_name) if status_name else None) or default_status
+        if partial and result.get("ContentRange"):
+            status = 206
         content_type, data = write(result)
         if content_type and not any(key.lower() == "content-type" for key, _ in headers):
             headers.append(("Content-Type", content_type))

@@ -25,8 +25,8 @@ def timestamp(seconds: float) -> str:
 
 
 def host_id(request_id: str) -> str:
-    """The extended request id that goes with a request id."""
-    return base64.b64encode(hashlib.sha384(request_id.encode()).digest()).decode()
+    """The extended request id that goes with a request id, as the response carries it."""
+    return base64.b64encode(hashlib.sha512(request_id.encode()).digest()[:57]).decode()
 
 
 def principal_id(account: str) -> str:
