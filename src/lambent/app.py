@@ -8,7 +8,7 @@ import logging
 import pkgutil
 import shutil
 import tempfile
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,7 +25,7 @@ from lambent.core.settings import Settings
 from lambent.events.contract import Targets
 from lambent.gateway.authenticate import Authenticator, Identity, Trusting
 from lambent.gateway.dispatch import Dispatcher
-from lambent.gateway.internal import Asked, InternalRoutes
+from lambent.gateway.internal import PREFIX, Asked, InternalRoutes, Route
 from lambent.gateway.keys import StoredKeys
 from lambent.gateway.server import HttpServer
 from lambent.gateway.verifying import Verifying
@@ -126,6 +126,9 @@ class Node:
         authenticator = self._authenticator(keys)
         internal = InternalRoutes(authenticator, ids, administrators_only=settings.auth)
         internal.add("health", self._health, open_to_all=True)
+        for service in self._services:
+            for path, fetch in service.downloads.items():
+                internal.add(path, _download(path, fetch), open_to_all=True)
         dispatcher = Dispatcher(
             registry, Catalog(), authenticator, _allow_all, internal, clock, ids
         )
@@ -179,14 +182,24 @@ class Node:
         }
 
 
+def _download(path: str, fetch: Callable[[str], Awaitable[bytes]]) -> Route:
+    async def route(asked: Asked) -> tuple[int, Any]:
+        return 200, await fetch(asked.path.removeprefix(PREFIX + path))
+
+    return route
+
+
 def discover(platform: Platform) -> list[Service]:
     """Every service folder's contribution, in the order of their names."""
     found: list[Service] = []
     for module in pkgutil.iter_modules(lambent.services.__path__):
         folder = Path(lambent.services.__path__[0]) / module.name
         if module.ispkg and (folder / "service.py").exists():
-            made = importlib.import_module(f"lambent.services.{module.name}.service")
-            found.append(made.create(platform))
+            try:
+                made = importlib.import_module(f"lambent.services.{module.name}.service")
+                found.append(made.create(platform))
+            except Exception:
+                _log.exception("The service %s cannot be loaded", module.name)
     return found
 
 

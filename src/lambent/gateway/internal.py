@@ -44,7 +44,8 @@ class Asked:
 
 
 Route = Callable[[Asked], Awaitable[tuple[int, Any]]]
-"""Gives the status and what becomes the JSON body. May raise AwsError."""
+"""Gives the status and what becomes the JSON body (bytes are sent as they are). May raise
+AwsError."""
 
 
 class InternalRoutes:
@@ -79,17 +80,21 @@ class InternalRoutes:
             _log.exception("%s %s failed (request %s)", request.method, request.path, request_id)
             internal = failures.internal(SERVICE)
             status, value = 500, {"code": internal.code, "message": internal.message}
-        body = json.dumps(value, default=str).encode()
-        headers = (("Content-Type", "application/json"), ("x-amzn-RequestId", request_id))
+        plain = isinstance(value, bytes)
+        body = value if plain else json.dumps(value, default=str).encode()
+        kind = "application/octet-stream" if plain else "application/json"
+        headers = (("Content-Type", kind), ("x-amzn-RequestId", request_id))
         return WireResponse(status, headers, body)
 
     async def _route(self, request: Request, now: float, request_id: str) -> tuple[int, Any]:
         path = request.path
+        served = path
         route = self._exact.get(path)
         if route is None:
             beginnings = (path[: i + 1] for i in range(len(path) - 1, 0, -1) if path[i] == "/")
-            route = next((self._below[b] for b in beginnings if b in self._below), None)
-        if path in self._open and route is not None:
+            served = next((b for b in beginnings if b in self._below), path)
+            route = self._below.get(served)
+        if served in self._open and route is not None:
             context = RequestContext("", "", request_id, now, "")
             return await route(Asked(context, request.method, path, {}, b""))
         claim = claims.read(request.headers, request.query)

@@ -1,7 +1,7 @@
 """Why a signer is refused, in the words of the service that was asked.
 
-Four manners: S3 (XML, its own codes), the query services and SQS (`InvalidClientTokenId`,
-403), the JSON services (`UnrecognizedClientException`, 400), the REST-JSON services (the same
+Four manners: S3 (XML, its own codes), the query services (`InvalidClientTokenId`, 403), the
+JSON services (`UnrecognizedClientException`, 400), SQS and the REST-JSON services (the same
 codes, 403). Sources: IAM "Common errors", S3 API Reference "Error responses".
 """
 
@@ -18,9 +18,11 @@ SKEW: Final = 15 * 60
 """Seconds by which a client's clock may differ from ours."""
 
 _QUERY: Final = frozenset(
-    {"sqs", "sns", "sts", "iam", "cloudformation", "cloudwatch", "ses", "ec2", "elbv2"}
+    {"sns", "sts", "iam", "cloudformation", "cloudwatch", "ses", "ec2", "elbv2"}
 )
-_REST: Final = frozenset({"lambda", "scheduler", "pipes", "apigateway", "apigatewayv2", "sesv2"})
+_FORBIDDEN: Final = frozenset(
+    {"lambent", "sqs", "lambda", "scheduler", "pipes", "apigateway", "apigatewayv2", "sesv2"}
+)
 
 _MISMATCH: Final = (
     "The request signature we calculated does not match the signature you provided. "
@@ -37,7 +39,7 @@ def _other(service: str, query_code: str, json_code: str, message: str) -> AwsEr
     """The error of a service that is not S3."""
     if service in _QUERY:
         return AwsError(query_code, message, 403)
-    return AwsError(json_code, message, 403 if service in _REST else 400)
+    return AwsError(json_code, message, 403 if service in _FORBIDDEN else 400)
 
 
 def unsigned(service: str) -> AwsError:
@@ -48,9 +50,8 @@ def unsigned(service: str) -> AwsError:
         return AwsError(
             "MissingAuthenticationToken", "Request is missing Authentication Token", 403
         )
-    return _other(
-        service, "", "MissingAuthenticationTokenException", "Missing Authentication Token"
-    )
+    code = "MissingAuthenticationTokenException"
+    return AwsError(code, "Missing Authentication Token", 403 if service in _FORBIDDEN else 400)
 
 
 def old_version() -> AwsError:

@@ -86,6 +86,13 @@ _SQS_CODES = {
 } | {
     "QueueDoesNotExist": "AWS.SimpleQueueService.NonExistentQueue",
     "QueueNameExists": "QueueAlreadyExists",
+    "AccessDeniedException": "AccessDenied",
+    "UnknownOperationException": "InvalidAction",
+    "UnrecognizedClientException": "InvalidClientTokenId",
+    "InvalidSignatureException": "SignatureDoesNotMatch",
+    "IncompleteSignatureException": "IncompleteSignature",
+    "MissingAuthenticationTokenException": "MissingAuthenticationToken",
+    "ExpiredTokenException": "ExpiredToken",
 }
 
 _S3_ROOTS = {
