@@ -134,6 +134,9 @@ class Node:
         )
         await server.start(dispatcher)
         self._ends.push_async_callback(server.stop, DRAIN_SECONDS)
+        # Services drain first: functions that still run need the gateway.
+        for service in self._services:
+            self._ends.push_async_callback(service.stop)
 
     def _authenticator(self, keys: StoredKeys) -> Authenticator:
         if self.settings.auth:

@@ -47,6 +47,8 @@ class Service:
     `name` is botocore's name of the service model; `operations` is an object with one
     method per operation, named as boto3 names it:
     `async def send_message(self, context: RequestContext, params: Params) -> Result`.
+    `downloads` are by path below `/_lambent/`, ending in "/": each gives the bytes at what
+    follows it, to anyone, so what follows holds a secret (AwsError when there is nothing).
     `start` runs once all services are made; `stop` drains and ends what `start` began.
     """
 
@@ -56,5 +58,6 @@ class Service:
     targets: Mapping[str, Target] = field(default_factory=dict)
     invocables: Mapping[str, Invocable] = field(default_factory=dict)
     sources: Mapping[str, Source] = field(default_factory=dict)
+    downloads: Mapping[str, Callable[[str], Awaitable[bytes]]] = field(default_factory=dict)
     start: Callable[[], Awaitable[None]] = _nothing
     stop: Callable[[], Awaitable[None]] = _nothing

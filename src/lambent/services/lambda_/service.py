@@ -5,7 +5,7 @@ from __future__ import annotations
 from lambent.services.contract import Platform, Service
 from lambent.services.lambda_.base import Base, Parts
 from lambent.services.lambda_.code import CodeStore
-from lambent.services.lambda_.downloads import Downloads
+from lambent.services.lambda_.downloads import PATH, Downloads
 from lambent.services.lambda_.functions import FunctionOperations
 from lambent.services.lambda_.invocable import FunctionInvocable
 from lambent.services.lambda_.invocations import InvokeOperations
@@ -49,6 +49,7 @@ def create(platform: Platform) -> Service:
         resources=resource_types(operations),
         targets={"lambda": FunctionTarget(platform.ids)},
         invocables={"lambda": invocable},
+        downloads={PATH: downloads.fetch},
         start=lanes.start,
         stop=lanes.stop,
     )
