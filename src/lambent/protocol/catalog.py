@@ -164,11 +164,11 @@ class Catalog:
         KeyError when the service is unknown or does not speak the protocol.
         """
         service = self.traits(name)
-        chosen = protocol or service.protocols[0]
+        chosen = protocol or next(iter(service.protocols), "")
         found = self._codecs.get((name, chosen))
         if found is None:
             if chosen not in service.protocols:
-                raise KeyError(f"{name} does not speak {chosen}")
+                raise KeyError(f"{name} is not spoken in {chosen or 'any protocol of ours'}")
             model = self._models.get(name)
             if model is None:
                 model = self._models[name] = self._files.load(name)

@@ -45,7 +45,8 @@ class ErrorShapes:
         """How an error goes over the wire."""
         found = self._forms.get(error.code)
         if found is None:
-            return ErrorForm(None, error.code, error.code, error.status or 400)
+            code = self._habits.query_codes.get(error.code, error.code)
+            return ErrorForm(None, error.code, code, error.status or 400)
         if error.status is None or error.status == found.status:
             return found
         return ErrorForm(found.shape, found.name, found.query_code, error.status)

@@ -40,7 +40,7 @@ class JsonProtocol:
         def parse(request: WireRequest) -> Params:
             body = request.body
             assert isinstance(body, bytes)
-            return read(decode_object(body))  # type: ignore[no-any-return]
+            return read(decode_object(body, explain=False))  # type: ignore[no-any-return]
 
         def serialize(result: Result, request_id: str) -> WireResponse:
             body = encode(write(result)) if result and write else b"{}"
@@ -82,7 +82,10 @@ class JsonProtocol:
             prefix = COMMON_TYPES.get(form.name, "com.amazon.coral.service#")
             if prefix.endswith("service#"):
                 message = "Message"
-        document: dict[str, Any] = {"__type": prefix + form.name}
+        name = form.name
+        if prefix.endswith("service#") and not name.endswith(("Exception", "Failure")):
+            name += "Exception"  # the framework's errors, which the query protocol shortens
+        document: dict[str, Any] = {"__type": prefix + name}
         if error.message:
             document[message] = error.message
         if form.shape is not None and members:

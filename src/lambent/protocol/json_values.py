@@ -40,31 +40,32 @@ def serialization_error(message: str) -> AwsError:
     return AwsError("SerializationException", message, 400)
 
 
-def decode_object(body: bytes) -> dict[str, Any]:
-    """A JSON object; an empty body is an empty one."""
+def decode_object(body: bytes, explain: bool = True) -> dict[str, Any]:
+    """A JSON object; an empty body is an empty one.
+
+    Of a body that is no JSON, AWS JSON services say nothing but that: `explain` False.
+    """
     if not body:
         return {}
-    try:
-        document = _decode(body)
-    except (ValueError, RecursionError) as error:
-        raise serialization_error(f"Could not parse request body into json: {error}") from error
+    document = decode_value(body, explain)
     if type(document) is not dict:
         wrong("structure", document)
     return document
 
 
-def decode_value(body: bytes | str) -> Any:
+def decode_value(body: bytes | str, explain: bool = True) -> Any:
     """Any JSON value."""
     try:
         return _decode(body)
-    except (ValueError, RecursionError) as error:
-        raise serialization_error(f"Could not parse request body into json: {error}") from error
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        message = f"Could not parse request body into json: {error}" if explain else ""
+        raise serialization_error(message) from error
 
 
 def wrong(kind: str, value: Any) -> NoReturn:
     """Raise for a JSON value where a shape of another type belongs."""
     if isinstance(value, dict):
-        raise serialization_error("Start of structure or map found where not expected.")
+        raise serialization_error("Start of structure or map found where not expected")
     if isinstance(value, list):
         raise serialization_error("Start of list found where not expected")
     if kind == "structure":

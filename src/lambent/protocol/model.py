@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import zlib
 from pathlib import Path
 
@@ -116,6 +117,8 @@ class ServiceModel(msgspec.Struct, frozen=True):
     shapes: dict[str, ShapeModel]
 
 
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+
 _decoder = msgspec.json.Decoder(ServiceModel)
 
 
@@ -138,6 +141,8 @@ class ModelFiles:
         self._folder = folder or _data_folder()
 
     def _file(self, service: str) -> Path:
+        if not _NAME.fullmatch(service):  # names come from requests
+            raise KeyError(f"not a service: {service!r}")
         folder = self._folder / service
         # The newest API version is the one that today's clients speak.
         found = max(folder.glob("*/service-2.json*"), default=None)

@@ -18,7 +18,7 @@ _LIST_MEMBERS = {
     "BinaryList": "BinaryListValue",
     "MessageAttributeNameList": "MessageAttributeName",
     "MessageList": "Message",
-    "MessageSystemAttributeList": "AttributeName",
+    "MessageSystemAttributeList": "MessageSystemAttributeName",
     "QueueUrlList": "QueueUrl",
     "StringList": "StringListValue",
     "TagKeyList": "TagKey",
