@@ -47,10 +47,10 @@ def preload() -> frozenset[str]:
     sys.modules["runtime_client"] = place
     for name in ("__main__", "lambda_runtime_hooks_runner"):
         importlib.import_module(f"awslambdaric.{name}")
-    for name in ("traceback", "http.client", "concurrent.futures.thread"):
-        importlib.import_module(name)
     del sys.modules["runtime_client"]
     needed = frozenset(sys.modules)
+    for name in ("http.client", "concurrent.futures.thread"):
+        importlib.import_module(name)
     _preload_boto3()
     return needed
 
