@@ -120,9 +120,7 @@ class Engine:
             raise StoreUnavailable("The store undid the transaction.")
 
     def run(self, body: Callable[[Any], Awaitable[T]], tx: object) -> T:
-        """Drive a body to its end; undo its writes if it fails."""
-        if self.running:
-            raise RuntimeError("transact was called inside a transaction's body")
+        """Drive a body to its end; undo its writes if it fails. Not while `running`."""
         self.running = True
         self.depths.body += 1
         try:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import os
 from pathlib import Path
-from types import TracebackType
 
 import apsw
 
@@ -27,13 +26,11 @@ class FolderLock:
     """A data folder that no other process may open until `release`."""
 
     def __init__(self, folder: Path) -> None:
+        make_folder(folder)
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._fd = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise StartupError(
-                f"The data folder {folder} cannot be written to: {error.strerror}."
-            ) from error
+            raise _unwritable(folder, error) from error
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -50,17 +47,18 @@ class FolderLock:
         """Let others open the folder."""
         os.close(self._fd)
 
-    def __enter__(self) -> FolderLock:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if kind is not None:
-            self.release()
+def make_folder(folder: Path) -> Path:
+    """The folder, made if need be. StartupError when it cannot be written to."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    return folder
+
+
+def _unwritable(folder: Path, error: OSError) -> StartupError:
+    return StartupError(f"The data folder {folder} cannot be written to: {error.strerror}.")
 
 
 def open_database(folder: Path | None) -> apsw.Connection:

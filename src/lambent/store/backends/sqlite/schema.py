@@ -91,7 +91,8 @@ def migrate(db: apsw.Connection, folder: Path | None, steps: tuple[str, ...] = S
     """
     version = int(db.pragma("user_version"))
     application = int(db.pragma("application_id"))
-    if version and application != APPLICATION_ID:
+    used = db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
+    if used and application != APPLICATION_ID:
         raise StartupError(f"The data folder {folder} holds another program's database.")
     if version > len(steps):
         raise StartupError(

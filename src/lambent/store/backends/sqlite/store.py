@@ -13,12 +13,12 @@ from typing import TypeVar
 import apsw
 
 from lambent.core.clock import Clock
-from lambent.core.errors import StartupError, StoreUnavailable
+from lambent.core.errors import StoreUnavailable
 from lambent.core.ids import Ids
 from lambent.store.backends.sqlite.blobs import BlobFiles, BlobLinks
 from lambent.store.backends.sqlite.commit import GroupCommit
 from lambent.store.backends.sqlite.engine import Effect, Engine
-from lambent.store.backends.sqlite.folder import FolderLock, open_database
+from lambent.store.backends.sqlite.folder import FolderLock, make_folder, open_database
 from lambent.store.backends.sqlite.log import Logs
 from lambent.store.backends.sqlite.records import Records
 from lambent.store.backends.sqlite.work import WorkQueues
@@ -68,6 +68,8 @@ class SqliteStore:
         engine = self._engine
         if self._closed:
             raise StoreUnavailable("The store is closed.")
+        if engine.running:
+            raise RuntimeError("transact was called inside a transaction's body")
         tx = SqliteTransaction(engine, engine.now())
         try:
             result = engine.run(body, tx)
@@ -123,15 +125,13 @@ async def open_sqlite(data_dir: Path | None, clock: Clock, ids: Ids) -> Store:
     if data_dir is None:
         folder = Path(tempfile.mkdtemp(prefix="lambent-blobs-"))
         return SqliteStore(open_database(None), folder, clock, ids, None, None)
-    with FolderLock(data_dir) as lock:
-        try:
-            blob_folder = data_dir / "blobs"
-            blob_folder.mkdir(mode=0o700, exist_ok=True)
-        except OSError as error:
-            raise StartupError(
-                f"The data folder {data_dir} cannot be written to: {error.strerror}."
-            ) from error
+    lock = FolderLock(data_dir)
+    try:
+        blob_folder = make_folder(data_dir / "blobs")
         return SqliteStore(open_database(data_dir), blob_folder, clock, ids, data_dir, lock)
+    except BaseException:
+        lock.release()
+        raise
 
 
 def _event(events: weakref.WeakValueDictionary[str, asyncio.Event], name: str) -> asyncio.Event:

@@ -1,0 +1,95 @@
+"""Opening data folders: new, old, in use, damaged, too new."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import apsw
+import pytest
+
+from lambent.core.clock import VirtualClock
+from lambent.core.errors import StartupError
+from lambent.core.ids import SeededIds
+from lambent.store.backends.sqlite import open_sqlite
+from lambent.store.backends.sqlite.schema import APPLICATION_ID, STEPS, migrate
+from lambent.store.contract import Store
+
+from .calls import call
+
+
+async def opened(folder: Path | None) -> Store:
+    return await open_sqlite(folder, VirtualClock(), SeededIds(1))
+
+
+async def test_what_was_written_is_there_after_reopening(tmp_path: Path) -> None:
+    store = await opened(tmp_path / "new" / "folder")
+    version = await call(store, "put", "c", b"p", b"s", b"v")
+    await store.close()
+    store = await opened(tmp_path / "new" / "folder")
+    assert (await call(store, "get", "c", b"p", b"s")).value == b"v"
+    assert await call(store, "put", "c", b"p", b"s", b"v") > version
+    await store.close()
+
+
+async def test_the_folder_is_its_owners_alone(tmp_path: Path) -> None:
+    store = await opened(tmp_path / "data")
+    assert (tmp_path / "data").stat().st_mode & 0o077 == 0
+    await store.close()
+
+
+async def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
+    store = await opened(tmp_path)
+    with pytest.raises(StartupError, match=r"is in use by another Lambent node \(process \d+\)\."):
+        await opened(tmp_path)
+    await store.close()
+    await (await opened(tmp_path)).close()
+
+
+async def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StartupError, match="cannot be written to: Not a directory"):
+        await opened(tmp_path / "file" / "data")
+
+
+async def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
+    await (await opened(tmp_path)).close()
+    db = apsw.Connection(str(tmp_path / "lambent.db"))
+    db.pragma("user_version", len(STEPS) + 1)
+    db.close()
+    for _ in range(2):
+        with pytest.raises(StartupError, match="made by a newer version of Lambent"):
+            await opened(tmp_path)
+
+
+async def test_a_damaged_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "lambent.db").write_bytes(b"not a database" * 1000)
+    with pytest.raises(StartupError, match="holds a damaged database"):
+        await opened(tmp_path)
+
+
+@pytest.mark.parametrize("version", [0, 1])
+async def test_another_programs_database_is_refused(tmp_path: Path, version: int) -> None:
+    db = apsw.Connection(str(tmp_path / "lambent.db"))
+    db.execute("CREATE TABLE theirs (x)")
+    db.pragma("user_version", version)
+    db.close()
+    with pytest.raises(StartupError, match="another program's database"):
+        await opened(tmp_path)
+
+
+def test_an_older_schema_has_the_missing_steps_run_once() -> None:
+    db = apsw.Connection(":memory:")
+    steps = ("CREATE TABLE a (x)", "CREATE TABLE b (x)")
+    migrate(db, None, steps[:1])
+    migrate(db, None, steps)
+    migrate(db, None, steps)
+    assert db.pragma("user_version") == 2
+    assert db.pragma("application_id") == APPLICATION_ID
+
+
+def test_a_failing_step_undoes_all_of_them() -> None:
+    db = apsw.Connection(":memory:")
+    with pytest.raises(apsw.SQLError):
+        migrate(db, None, ("CREATE TABLE a (x)", "CREATE TABEL"))
+    assert db.pragma("user_version") == 0
+    assert db.execute("SELECT name FROM sqlite_master").fetchall() == []
