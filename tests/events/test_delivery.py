@@ -473,7 +473,7 @@ async def test_a_lane_outlives_its_source(world: World) -> None:
     assert lane.problem == "The specified queue does not exist."
     world.source.gone = False
     world.source.add("a")
-    await world.clock.advance(0)
+    await world.clock.advance(10)
     assert policy.calls == [["a"]]
     assert lane.problem is None
     await lane.stop()

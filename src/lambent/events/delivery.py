@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 CHUNK = 100
 """The most items claimed at once, so that a large batch is bounded in bytes as it fills."""
 
-_TROUBLE_PAUSE = 60.0
+_TROUBLE_PAUSE = 10.0
 """The longest wait, in seconds, after the source could not be read."""
 
 _BLOCKED_PAUSE = 1.0
@@ -159,7 +159,8 @@ class Lane:
             except Exception as error:
                 troubles += 1
                 self._note_trouble(error)
-                await self._wait(arrived, after_system_error(troubles, _TROUBLE_PAUSE))
+                # Not on `arrived`: a source that is gone may have no news to wait for.
+                await self._clock.wait(self._changed, after_system_error(troubles, _TROUBLE_PAUSE))
                 continue
             troubles = 0
             self.problem = None

@@ -64,7 +64,7 @@ class FunctionOperations(Base):
 
         version = await self._store.transact(body)
         self._lanes.serve(reference)
-        await self._platform.host.prepare(chosen["Runtime"])
+        self._lanes.prepare(chosen["Runtime"])
         return describe.configuration(
             reference, version, qualified=version.number != LATEST, creating=True
         )
@@ -127,7 +127,7 @@ class FunctionOperations(Base):
 
         version = await self._store.transact(body)
         await self._runner.replaced(reference, build)
-        await self._platform.host.prepare(version.settings["Runtime"])
+        self._lanes.prepare(version.settings["Runtime"])
         return describe.configuration(reference, version, updating=True)
 
     async def get_function(self, context: RequestContext, params: Params) -> Result:
@@ -224,7 +224,7 @@ class FunctionOperations(Base):
             await self._runner.replaced(reference, None)
         else:
             await self._platform.host.retire(f"{reference.arn}:{number}")
-        return None
+        return {"StatusCode": 204}
 
     async def get_account_settings(self, context: RequestContext, params: Params) -> Result:
         """GetAccountSettings."""

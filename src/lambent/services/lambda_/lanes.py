@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Coroutine
+from typing import Any
 
 from lambent.core.arns import Arn
 from lambent.events.delivery import Lane
@@ -34,14 +36,15 @@ class Lanes:
         self._source = AsyncSource(platform.store)
         self._functions: dict[str, Lane] = {}
         self._mappings: dict[str, Lane] = {}
-        self._ending: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Make the lanes of everything that is stored."""
         functions, mappings = await self._platform.store.transact(_stored)
-        for reference, runtime in functions:
+        for reference, _ in functions:
             self.serve(reference)
-            await self._platform.host.prepare(runtime)
+        for runtime in sorted({runtime for _, runtime in functions}):
+            self.prepare(runtime)
         for mapping in mappings:
             self.poll(mapping)
 
@@ -50,7 +53,11 @@ class Lanes:
         lanes = [*self._functions.values(), *self._mappings.values()]
         self._functions.clear()
         self._mappings.clear()
-        await asyncio.gather(*(lane.stop() for lane in lanes), *self._ending)
+        await asyncio.gather(*(lane.stop() for lane in lanes), *self._background)
+
+    def prepare(self, runtime: str) -> None:
+        """Functions of this runtime exist: let the host get ready, meanwhile."""
+        self._spawn(self._platform.host.prepare(runtime))
 
     def serve(self, reference: Reference) -> None:
         """Run the function's asynchronous invocations."""
@@ -106,9 +113,12 @@ class Lanes:
 
     def _end(self, lane: Lane | None) -> None:
         if lane is not None:
-            task = asyncio.create_task(lane.stop())
-            self._ending.add(task)
-            task.add_done_callback(self._ending.discard)
+            self._spawn(lane.stop())
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
 
 async def _stored(tx: Transaction) -> tuple[list[tuple[Reference, str]], list[Mapping]]:
