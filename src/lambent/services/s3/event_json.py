@@ -54,7 +54,7 @@ def event_record(
     A removal tells no size, and no tag unless it made a delete marker.
     """
     name = event.removeprefix("s3:")
-    described: dict[str, Any] = {"key": quote_plus(key)}
+    described: dict[str, Any] = {"key": quote_plus(key, safe="/")}
     if name.startswith("ObjectCreated:"):
         described["size"] = version.size
         described["eTag"] = version.etag

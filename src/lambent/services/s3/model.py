@@ -252,6 +252,6 @@ def version_seq(version_id: str) -> int | None:
         )
     except ValueError:
         return None
-    if len(raw) != 24:
+    if len(raw) != 24 or len(version_id) != 32:
         return None
     return int.from_bytes(raw[16:], "big") ^ int.from_bytes(raw[:8], "big")
