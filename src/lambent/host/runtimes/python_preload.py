@@ -17,6 +17,7 @@ import ctypes
 import functools
 import importlib
 import inspect
+import io
 import os
 import sys
 import types
@@ -28,6 +29,11 @@ _SERVICES = (
     *("s3", "sqs", "dynamodb", "sns", "events", "lambda", "sts", "ssm"),
     *("secretsmanager", "logs", "kinesis", "stepfunctions"),
 )
+_CALLS = {
+    "s3": ("list_buckets", b"<ListAllMyBucketsResult><Buckets/></ListAllMyBucketsResult>"),
+    "dynamodb": ("list_tables", b'{"TableNames":[]}'),
+    "sqs": ("list_queues", b"{}"),
+}
 _NOWHERE = "http://127.0.0.1:1"
 
 
@@ -76,6 +82,9 @@ def _preload_boto3() -> None:
     import boto3
     import botocore.hooks
     import botocore.loaders
+    from botocore.awsrequest import AWSResponse
+    from botocore.config import Config
+    from botocore.exceptions import EndpointConnectionError
 
     files = botocore.loaders.JSONFileLoader
     files.load_file = staticmethod(functools.lru_cache(maxsize=None)(files().load_file))
@@ -87,10 +96,30 @@ def _preload_boto3() -> None:
         aws_access_key_id="preload",
         aws_secret_access_key="preload",  # noqa: S106 - nothing is called with it
     )
-    for service in _SERVICES:
-        session.client(service, endpoint_url=_NOWHERE).close()
+    config = Config(retries={"total_max_attempts": 1})
+    clients = {
+        service: session.client(service, endpoint_url=_NOWHERE, config=config)
+        for service in _SERVICES
+    }
     for service in ("dynamodb", "s3"):
         session.resource(service, endpoint_url=_NOWHERE)
+    for service, (operation, answer) in _CALLS.items():
+        client = clients[service]
+        # Once to nowhere for the way out, once with an answer for the way back.
+        with contextlib.suppress(EndpointConnectionError):
+            getattr(client, operation)()
+        response = AWSResponse(_NOWHERE, 200, {}, _Raw(answer))
+        client.meta.events.register("before-send", lambda response=response, **_: response)
+        getattr(client, operation)()
+    for client in clients.values():
+        client.close()
+
+
+class _Raw(io.BytesIO):
+    """A response body as botocore reads it."""
+
+    def stream(self, **_: Any) -> Any:
+        yield self.read()
 
 
 def _remember_services(loader: Any, boto3_data: str) -> None:
