@@ -58,6 +58,7 @@ class Duties:
         self._clock = clock
         self._ledger = ledger
         self._tasks: set[asyncio.Task[None]] = set()
+        self._filling: dict[str, set[asyncio.Task[None]]] = {}
 
     async def start(self) -> None:
         """Take up what an earlier run left, and begin the regular duties."""
@@ -85,17 +86,31 @@ class Duties:
 
     def fill(self, table: Table) -> None:
         """Begin to fill the table's new indexes."""
-        self._begin(self._fill(table))
+        task = self._begin(self._fill(table))
+        self._filling.setdefault(table.id, set()).add(task)
+        task.add_done_callback(lambda done: self._filled(table.id, done))
+
+    def _filled(self, table_id: str, task: asyncio.Task[None]) -> None:
+        tasks = self._filling.get(table_id, set())
+        tasks.discard(task)
+        if not tasks:
+            self._filling.pop(table_id, None)
+
+    async def filled(self, table_id: str) -> None:
+        """Wait until the table's new indexes are filled."""
+        while tasks := self._filling.get(table_id):
+            await asyncio.wait(set(tasks))
 
     def clear(self, collections: list[str]) -> None:
         """Begin to clear collections that were noted under `DROPPED`."""
         for collection in collections:
             self._begin(self._clear(collection))
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _every(self, seconds: float, duty: Any, wanted: asyncio.Event | None = None) -> None:
         while True:

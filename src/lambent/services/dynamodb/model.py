@@ -73,7 +73,8 @@ class Table(msgspec.Struct, frozen=True, omit_defaults=True):
     """A table's definition. `created` is in seconds since the epoch.
 
     `attributes` are the AttributeDefinitions in the order given. `ttl` is the attribute
-    that holds the expiry, "" when items do not expire.
+    that holds the expiry, "" when items do not expire. `recovery_days` is the period of
+    point-in-time recovery, 0 when it is off.
     """
 
     name: str
@@ -97,7 +98,7 @@ class Table(msgspec.Struct, frozen=True, omit_defaults=True):
     table_class_changed: float = 0.0
     ttl: str = ""
     ttl_filling: bool = False
-    point_in_time_recovery: bool = False
+    recovery_days: int = 0
     tags: dict[str, str] = {}
 
     @property

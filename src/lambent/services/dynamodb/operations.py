@@ -44,6 +44,7 @@ class DynamoDB:
         self.update_time_to_live = tables.update_ttl
         self.describe_time_to_live = tables.describe_ttl
         self.describe_continuous_backups = tables.describe_backups
+        self.update_continuous_backups = tables.update_backups
 
     async def describe_limits(self, context: RequestContext, params: Params) -> Result:
         """DescribeLimits."""

@@ -8,6 +8,7 @@ from lambent.services.dynamodb.duties import Duties
 from lambent.services.dynamodb.items import Items
 from lambent.services.dynamodb.operations import DynamoDB
 from lambent.services.dynamodb.reads import Reads
+from lambent.services.dynamodb.resources import GlobalTableResource, TableResource
 from lambent.services.dynamodb.statistics import Ledger
 from lambent.services.dynamodb.tables import Tables
 from lambent.services.dynamodb.transactions import Transactions
@@ -18,11 +19,21 @@ def create(platform: Platform) -> Service:
     store = platform.store
     ledger = Ledger(store)
     duties = Duties(store, platform.clock, ledger)
+    tables = Tables(store, platform.ids, ledger, duties)
     operations = DynamoDB(
-        Tables(store, platform.ids, ledger, duties),
+        tables,
         Items(store, ledger),
         Reads(store),
         Batches(store, ledger),
         Transactions(store, ledger),
     )
-    return Service("dynamodb", operations, start=duties.start, stop=duties.stop)
+    return Service(
+        "dynamodb",
+        operations,
+        resources={
+            "AWS::DynamoDB::Table": TableResource(tables),
+            "AWS::DynamoDB::GlobalTable": GlobalTableResource(tables),
+        },
+        start=duties.start,
+        stop=duties.stop,
+    )

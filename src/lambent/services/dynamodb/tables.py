@@ -207,20 +207,28 @@ class Tables:
         }
 
     async def describe_backups(self, context: RequestContext, params: Params) -> Result:
-        """DescribeContinuousBackups: continuous backups are on, as in AWS; recovery is off."""
+        """DescribeContinuousBackups."""
         name = table_name(context, params["TableName"])
 
-        async def body(tx: Transaction) -> Table | None:
-            return await find_table(tx, context.account, context.region, name)
+        async def body(tx: Transaction) -> Table:
+            return await self._load_for_backups(tx, context, name)
 
-        if await self._store.transact(body) is None:
-            raise AwsError("TableNotFoundException", f"Table not found: {name}", 400)
-        return {
-            "ContinuousBackupsDescription": {
-                "ContinuousBackupsStatus": "ENABLED",
-                "PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": "DISABLED"},
-            }
-        }
+        return _backups(await self._store.transact(body))
+
+    async def update_backups(self, context: RequestContext, params: Params) -> Result:
+        """UpdateContinuousBackups: the setting is kept; there is no restoring on this node."""
+        name = table_name(context, params["TableName"])
+        specification = params["PointInTimeRecoverySpecification"]
+        days = specification.get("RecoveryPeriodInDays") or 35
+
+        async def body(tx: Transaction) -> Table:
+            table = await self._load_for_backups(tx, context, name)
+            wanted = specification["PointInTimeRecoveryEnabled"]
+            table = msgspec.structs.replace(table, recovery_days=days if wanted else 0)
+            await save_table(tx, table)
+            return table
+
+        return _backups(await self._store.transact(body))
 
     def limits(self) -> Result:
         """DescribeLimits: AWS's defaults."""
@@ -235,6 +243,16 @@ class Tables:
         """DescribeEndpoints: this node."""
         address = urlsplit(context.endpoint).netloc
         return {"Endpoints": [{"Address": address, "CachePeriodInMinutes": 1440}]}
+
+    async def filled(self, table_id: str) -> None:
+        """Wait until the new indexes of a table are filled."""
+        await self._duties.filled(table_id)
+
+    async def _load_for_backups(self, tx: Transaction, context: RequestContext, name: str) -> Table:
+        table = await find_table(tx, context.account, context.region, name)
+        if table is None:
+            raise AwsError("TableNotFoundException", f"Table not found: {name}", 400)
+        return table
 
     async def _find(self, context: RequestContext, params: Params) -> Table:
         name = table_name(context, params["TableName"])
@@ -260,6 +278,21 @@ class Tables:
                 400,
             )
         return table
+
+
+def _backups(table: Table) -> Result:
+    recovery: dict[str, Any] = {"PointInTimeRecoveryStatus": "DISABLED"}
+    if table.recovery_days:
+        recovery = {
+            "PointInTimeRecoveryStatus": "ENABLED",
+            "RecoveryPeriodInDays": table.recovery_days,
+        }
+    return {
+        "ContinuousBackupsDescription": {
+            "ContinuousBackupsStatus": "ENABLED",
+            "PointInTimeRecoveryDescription": recovery,
+        }
+    }
 
 
 async def _note_dropped(tx: Transaction, collections: list[str]) -> None:
