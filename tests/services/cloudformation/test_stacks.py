@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-
 from tests.conftest import ClientFactory
 
 
@@ -351,7 +350,7 @@ def test_change_sets_create_update_and_tell_when_nothing_changes(cfn: Any) -> No
         "The submitted information didn't contain changes. Submit different information to "
         "create a change set."
     )
-    code, message = refusal(cfn.execute_change_set, ChangeSetName="three", StackName="cs")
+    code, _message = refusal(cfn.execute_change_set, ChangeSetName="three", StackName="cs")
     assert code == "InvalidChangeSetStatus"
     code, _ = refusal(cfn.describe_change_set, ChangeSetName="nine", StackName="cs")
     assert code == "ChangeSetNotFound"
