@@ -5,7 +5,9 @@ import pytest
 from lambent.core.errors import AwsError
 from lambent.services.logs.pattern import compile_pattern
 
-RECORD = '{"level": "ERROR", "ms": 120, "user": {"name": "ann", "ok": true, "x": null}, "a": [1, 5]}'
+RECORD = (
+    '{"level": "ERROR", "ms": 120, "user": {"name": "ann", "ok": true, "x": null}, "a": [1, 5]}'
+)
 ACCESS = '127.0.0.1 - frank [10/Oct/2000:13:25:15 -0700] "GET /index.html HTTP/1.0" 404 1534'
 
 
@@ -51,7 +53,9 @@ def test_a_pattern_matches_what_the_user_guide_says(pattern, message, expected):
     assert compile_pattern(pattern)(message) is expected
 
 
-@pytest.mark.parametrize("pattern", ["{ $.a = }", "{ a = 1 }", "{ $.a = 1 && }", "%[%", "[.., ...]"])
+@pytest.mark.parametrize(
+    "pattern", ["{ $.a = }", "{ a = 1 }", "{ $.a = 1 && }", "%[%", "[.., ...]"]
+)
 def test_a_malformed_pattern_is_an_invalid_parameter(pattern):
     with pytest.raises(AwsError) as caught:
         compile_pattern(pattern)
