@@ -51,6 +51,7 @@ class Effect(Enum):
 class Engine:
     """The connection, what is kept in memory beside it, and the transaction that is open.
 
+    `appended` are the logs whose last time is known not to lie after the store's.
     `opened` is called when a shared transaction begins and `lost` when SQLite undid one on
     its own (a full disk does that).
     """
@@ -58,6 +59,7 @@ class Engine:
     __slots__ = (
         "_clock",
         "_last",
+        "appended",
         "committed",
         "db",
         "depths",
@@ -85,6 +87,7 @@ class Engine:
         self.depths = Depths(self.execute, self.undo)
         self.effects: list[tuple[Effect, str]] = []
         self.committed: list[tuple[Effect, str]] = []
+        self.appended: set[int] = set()
         self.open = False
         self.saved = False
         self.running = False
@@ -100,6 +103,10 @@ class Engine:
             return self._last
         self._last = now
         return now
+
+    def not_before(self, time: float) -> None:
+        """From the next transaction on, the store's time is `time` or later."""
+        self._last = max(self._last, time)
 
     def writing(self) -> None:
         """To be called before each write: opens the transaction and the body's savepoint."""
@@ -181,6 +188,7 @@ class Engine:
 
     def _forget(self) -> None:
         self.committed.clear()
+        self.appended.clear()
         self.names.reset()
         self.sequence.reset()
         self.depths.reset()

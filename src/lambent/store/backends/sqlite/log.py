@@ -14,6 +14,7 @@ from lambent.store.backends.sqlite.part import Part
 from lambent.store.contract import LogEntry
 
 MAX_POSITION = (1 << 63) - 1
+INSERT = "INSERT INTO log (log, position, time, value) VALUES (?, ?, ?, ?)"
 
 
 class Logs(Part):
@@ -27,21 +28,30 @@ class Logs(Part):
         engine = self._engine
         engine.joining()
         number = engine.names.number(log)
-        last = engine.execute(
-            "SELECT time FROM log WHERE log = ? ORDER BY position DESC LIMIT 1", (number,)
-        ).fetchall()
-        # A clock set back between two starts must not make times go back.
-        time = max(self.now, last[0][0]) if last else self.now
+        time = self._stamp(number)
         first = engine.sequence.take(len(values))
         if not engine.saved:
             engine.undo.append(partial(_remove, engine, number, first))
         positions = list(range(first, first + len(values)))
-        engine.executemany(
-            "INSERT INTO log (log, position, time, value) VALUES (?, ?, ?, ?)",
-            [(number, at, time, value) for at, value in zip(positions, values, strict=True)],
-        )
+        for at, value in zip(positions, values, strict=True):
+            engine.execute(INSERT, (number, at, time, value))
         engine.effects.append((Effect.GREW, log))
         return positions
+
+    def _stamp(self, number: int) -> float:
+        """Now; or the log's last time, if the clock was set back while the store was closed."""
+        engine = self._engine
+        if number in engine.appended:
+            return self.now
+        last = engine.execute(
+            "SELECT time FROM log WHERE log = ? ORDER BY position DESC LIMIT 1", (number,)
+        ).fetchall()
+        engine.appended.add(number)
+        if not last or last[0][0] <= self.now:
+            return self.now
+        engine.not_before(last[0][0])
+        stamp: float = last[0][0]
+        return stamp
 
     async def read(
         self, log: str, *, after: int = 0, limit: int = 1000, max_bytes: int | None = None

@@ -185,14 +185,38 @@ class WorkQueues(Part):
     async def drop(self, queue: str, *, created_before: float | None = None) -> int:
         engine = self._engine
         number = engine.names.find(queue)
-        bound = float("inf") if created_before is None else created_before
-        rows = engine.execute(
-            "SELECT id, due, leased, grp FROM work WHERE queue = ? AND created < ?",
-            (number, bound),
-        ).fetchall()
-        if not rows:
+        depth = engine.depths.of(number, self.now)
+        if not depth.total:
             return 0
-        engine.writing()
+        if created_before is None:
+            engine.writing()
+            dropped = self._drop_all(number)
+        else:
+            rows = engine.execute(
+                "SELECT id, due, leased, grp FROM work WHERE queue = ? AND created < ?",
+                (number, created_before),
+            ).fetchall()
+            if not rows:
+                return 0
+            engine.writing()
+            dropped = self._drop_rows(number, rows)
+        engine.effects.append((Effect.ARRIVED, queue))
+        return dropped
+
+    def _drop_all(self, number: int) -> int:
+        engine = self._engine
+        depth = engine.depths.changing(number, self.now)
+        dropped = depth.total
+        engine.execute(
+            "DELETE FROM work_payload WHERE id IN (SELECT id FROM work WHERE queue = ?)", (number,)
+        )
+        engine.execute("DELETE FROM work WHERE queue = ?", (number,))
+        engine.execute("DELETE FROM work_head WHERE queue = ?", (number,))
+        depth.total = depth.loose = depth.waiting = depth.leased = 0
+        return dropped
+
+    def _drop_rows(self, number: int, rows: list[Any]) -> int:
+        engine = self._engine
         depth = engine.depths.changing(number, self.now)
         engine.executemany(
             "DELETE FROM work WHERE queue = ? AND id = ?", [(number, row[0]) for row in rows]
@@ -205,7 +229,6 @@ class WorkQueues(Part):
             else:
                 groups.head_left(engine, number, group, id, self.now)
         depth.total -= len(rows)
-        engine.effects.append((Effect.ARRIVED, queue))
         return len(rows)
 
     def _due(self, number: int, limit: int, created_after: float | None) -> list[Any]:
