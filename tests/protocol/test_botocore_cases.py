@@ -76,7 +76,8 @@ def _cases(direction: str, skipped: dict[str, str]) -> list[Any]:
 @pytest.mark.parametrize("case", _cases("input", SKIPPED_INPUTS))
 def test_request_of_botocore_is_parsed(case: Case) -> None:
     request, codec = request_of(case), case.codec()
-    operation = codec.route(request) if "rest" in case.protocol else codec.operation(case.operation)
+    routed = "rest" in case.protocol or "rpc" in case.protocol
+    operation = codec.route(request) if routed else codec.operation(case.operation)
     assert operation is not None
     assert operation.name == case.operation
     assert plain(operation.parse(request)) == plain(expected_params(case))

@@ -32,6 +32,7 @@ OPERATIONS = [
     ("lambda", "rest-json", "CreateFunction", ["FunctionName", "Code", "Timeout", "Environment"]),
     ("sqs", "query", "SendMessage", []),
     ("iam", "query", "CreateRole", []),
+    ("cloudwatch", "smithy-rpc-v2-cbor", "PutMetricAlarm", []),
     ("s3", "rest-xml", "PutBucketTagging", []),
     ("s3", "rest-xml", "CompleteMultipartUpload", []),
 ]
@@ -54,7 +55,7 @@ def test_no_request_breaks_the_parser(
     codec = CATALOG.service(service, protocol)
     operation = codec.operation(name)
     assert operation is not None
-    bodies = st.binary(max_size=60) | st.sampled_from(_NASTY)
+    bodies = st.binary(max_size=60)
     if members:
         bodies |= st.dictionaries(st.sampled_from(members), _JSON, max_size=3).map(_encoded)
     body = data.draw(bodies)
@@ -72,6 +73,11 @@ _NASTY = [
     b"[" * 100_000,
     b'{"a":' * 100_000,
     b'{"Item":{"a":' + b'{"L":[' * 5000 + b"]}" * 5000 + b"}}",
+    *(b'{"Item":{"a":' + b'{"L":[' * n + b"]}" * n + b"}}" for n in (100, 200, 300, 400, 480)),
+    b"\x9f" * 5000,
+    b"\xa1\x61a" * 5000,
+    b"\x9b" + b"\xff" * 8,
+    b"\xa1\x6aMetricName\xc1\xf9\x7e\x00",
     b'{"DelaySeconds":' + b"9" * 5000 + b"}",
     b'{"MessageBody":"\\ud800"}',
     b"<a>" * 100_000,
@@ -82,6 +88,17 @@ _NASTY = [
     b"<?xml version='1.0' encoding='utf-16'?><Tagging/>",
     b"<?xml version='1.0' encoding='nonsense'?><Tagging/>",
 ]
+
+
+@pytest.mark.parametrize(("service", "protocol", "name", "members"), OPERATIONS)
+@pytest.mark.parametrize("body", _NASTY, ids=range(len(_NASTY)))
+def test_no_nasty_body_breaks_the_parser(
+    service: str, protocol: str, name: str, members: list[str], body: bytes
+) -> None:
+    codec = CATALOG.service(service, protocol)
+    operation = codec.operation(name)
+    assert operation is not None
+    _parse(codec, operation, WireRequest("POST", "/b", "", {}, body))
 
 
 @pytest.mark.parametrize("path", ["/", "", "//", "///", "/b", "/b//", "/%", "/%ff/%00", "/b/k%2f"])

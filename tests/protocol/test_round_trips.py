@@ -26,6 +26,7 @@ SERVICES = [
     ("cloudformation", "query"),
     ("iam", "query"),
     ("logs", "json"),
+    ("cloudwatch", "smithy-rpc-v2-cbor"),
 ]
 # S3's addresses that mean two operations: ours is the one that is not deprecated.
 _OTHERS_ADDRESS = {

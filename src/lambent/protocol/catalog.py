@@ -16,6 +16,7 @@ from lambent.protocol.query import QueryProtocol
 from lambent.protocol.rest_json import RestJsonProtocol
 from lambent.protocol.rest_xml import RestXmlProtocol
 from lambent.protocol.routes import Route, Router, Template
+from lambent.protocol.rpc_cbor import CborProtocol, operation_in
 from lambent.protocol.shapes import Shape
 from lambent.protocol.sqs_query import with_query_names
 from lambent.protocol.validate import compile_check
@@ -29,11 +30,14 @@ class WireProtocol(Protocol):
     def error(self, error: AwsError, request_id: str) -> WireResponse: ...
 
 
+CBOR = "smithy-rpc-v2-cbor"
+
 PROTOCOLS: dict[str, Callable[[ServiceModel, Conventions], WireProtocol]] = {
     "json": JsonProtocol,
     "query": QueryProtocol,
     "rest-json": RestJsonProtocol,
     "rest-xml": RestXmlProtocol,
+    CBOR: CborProtocol,
 }
 
 _REST = frozenset({"rest-json", "rest-xml"})
@@ -44,6 +48,8 @@ def traits(service: str, metadata: Metadata) -> ServiceTraits:
     listed = metadata.protocols or [metadata.protocol]
     if conventions(service).query_xml_namespace and "query" not in listed:
         listed = [*listed, "query"]
+    # CBOR is told by its path and header; what is left over is the preferred one.
+    listed = sorted(listed, key=lambda name: name == CBOR)
     return ServiceTraits(
         name=service,
         signing_name=metadata.signing_name or metadata.endpoint_prefix,
@@ -88,19 +94,18 @@ class Codec:
 
     def _compile(self, operation: OperationModel) -> CompiledOperation:
         made = self._wire.compile(operation)
-        code = self._habits.constraint_code
-        if code is None:
-            return made
-        shape = Shape(self._model.shapes, operation.input)
-        check = compile_check(shape, code, self._habits.own_checks)
-        if check is None:
-            return made
-        return CompiledOperation(
-            made.name, made.streaming_input, _checked(made.parse, check), made.serialize
-        )
+        habits, check = self._habits, None
+        if habits.constraint_code is not None:
+            shape = Shape(self._model.shapes, operation.input)
+            check = compile_check(shape, habits.constraint_code, habits.own_checks)
+        parse = _guarded(made.parse, check, habits)
+        return CompiledOperation(made.name, made.streaming_input, parse, made.serialize)
 
     def route(self, request: WireRequest) -> OperationCodec | None:
-        """The codec of the operation that a REST request addresses."""
+        """The codec of the operation that a REST or RPC v2 request addresses."""
+        if self._protocol == CBOR:
+            named = operation_in(request.path)
+            return None if named is None else self.operation(named)
         if self._router is None:
             self._router = Router(_routes(self._model) if self._protocol in _REST else ())
         name = self._router.find(request)
@@ -113,13 +118,20 @@ class Codec:
         return self._wire.error(error, request_id)
 
 
-def _checked(parse: Parse, check: Callable[[Params], None]) -> Parse:
-    def parse_and_check(request: WireRequest) -> Params:
-        params = parse(request)
-        check(params)
+def _guarded(parse: Parse, check: Callable[[Params], None] | None, habits: Conventions) -> Parse:
+    """Parses and checks; documents that nest beyond all measure are malformed."""
+
+    def guarded(request: WireRequest) -> Params:
+        try:
+            params = parse(request)
+            if check is not None:
+                check(params)
+        except RecursionError as error:
+            message = habits.body_message or "The request nests too deep."
+            raise AwsError(habits.body_code, message, 400) from error
         return params
 
-    return parse_and_check
+    return guarded
 
 
 def _routes(model: ServiceModel) -> list[Route]:

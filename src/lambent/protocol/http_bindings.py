@@ -127,17 +127,17 @@ def _each(convert: Callable[[str], Any]) -> Callable[[list[str]], Any]:
 
 
 def _headers(members: dict[str, Shape], code: str) -> Bind:
-    known = [
-        ((member.wire_name or name).lower(), name, header_reader(member), member.type)
+    known = {
+        (member.wire_name or name).lower(): (name, header_reader(member), member.type)
         for name, member in members.items()
-    ]
+    }
 
     def bind(params: dict[str, Any], request: WireRequest) -> None:
-        headers = request.headers
-        for wire, name, convert, kind in known:
-            text = headers.get(wire)
-            if text is None:
+        for wire, text in request.headers.items():
+            found = known.get(wire)
+            if found is None:
                 continue
+            name, convert, kind = found
             try:
                 params[name] = convert(text)
             except (ValueError, OverflowError, AwsError):

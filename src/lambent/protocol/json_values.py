@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from binascii import a2b_base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 import msgspec
@@ -91,12 +91,20 @@ def wrong(kind: str, value: Any) -> NoReturn:
 # Reading -------------------------------------------------------------------------------
 
 
-def reader() -> Compiler[Read]:
-    """A compiler of functions from decoded JSON to a parameter."""
-    return Compiler(_reader, lambda cell: lambda value: cell[0](value))
+def reader(scalars: Mapping[str, Read] | None = None) -> Compiler[Read]:
+    """A compiler of functions from a decoded document to a parameter.
+
+    `scalars` by type are those of JSON unless given.
+    """
+    known = scalars or SCALARS
+
+    def build(shape: Shape, compiler: Compiler[Read]) -> Read:
+        return _reader(shape, compiler, known)
+
+    return Compiler(build, lambda cell: lambda value: cell[0](value))
 
 
-def _reader(shape: Shape, compiler: Compiler[Read]) -> Read:
+def _reader(shape: Shape, compiler: Compiler[Read], scalars: Mapping[str, Read]) -> Read:
     if shape.model.document:
         return _same
     if shape.type == "structure":
@@ -105,7 +113,7 @@ def _reader(shape: Shape, compiler: Compiler[Read]) -> Read:
         return _list_reader(compiler(shape.member))
     if shape.type == "map":
         return _map_reader(compiler(shape.value))
-    return _SCALARS[shape.type]
+    return scalars[shape.type]
 
 
 def structure_reader(members: dict[str, Shape], compiler: Compiler[Read]) -> Read:
@@ -210,7 +218,7 @@ def _timestamp(value: Any) -> Any:
     return wrong("timestamp", value)
 
 
-_SCALARS: dict[str, Read] = {
+SCALARS: dict[str, Read] = {
     "string": _string,
     "character": _string,
     "integer": _whole("integer"),
@@ -228,12 +236,20 @@ _SCALARS: dict[str, Read] = {
 # Writing -------------------------------------------------------------------------------
 
 
-def writer() -> Compiler[Write | None]:
-    """A compiler of functions from a result to what msgspec encodes.
+def writer(
+    scalar: Callable[[Shape], Write | None] | None = None,
+) -> Compiler[Write | None]:
+    """A compiler of functions from a result to a document that can be encoded.
 
-    None stands for values that are encoded as they are.
+    None stands for values that are encoded as they are. `scalar` makes the functions of
+    scalars, JSON's unless given.
     """
-    return Compiler(_writer, _later)
+    leaf = scalar or _scalar_writer
+
+    def build(shape: Shape, compiler: Compiler[Write | None]) -> Write | None:
+        return _writer(shape, compiler, leaf)
+
+    return Compiler(build, _later)
 
 
 def _later(cell: list[Write | None]) -> Write:
@@ -244,7 +260,9 @@ def _later(cell: list[Write | None]) -> Write:
     return write
 
 
-def _writer(shape: Shape, compiler: Compiler[Write | None]) -> Write | None:
+def _writer(
+    shape: Shape, compiler: Compiler[Write | None], leaf: Callable[[Shape], Write | None]
+) -> Write | None:
     if shape.model.document:
         return None
     if shape.type == "structure":
@@ -253,6 +271,10 @@ def _writer(shape: Shape, compiler: Compiler[Write | None]) -> Write | None:
         return _list_writer(compiler(shape.member))
     if shape.type == "map":
         return _map_writer(compiler(shape.value))
+    return leaf(shape)
+
+
+def _scalar_writer(shape: Shape) -> Write | None:
     if shape.type == "timestamp":
         return _timestamp_writer(shape.timestamp_format)
     if shape.type in ("float", "double"):

@@ -111,20 +111,34 @@ class Router:
     """All routes of a service."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
+        ordered = sorted(routes, key=Route.order)
+        self._all = _Table(ordered)
+        # A request without a query string addresses no query literal.
+        self._plain = _Table(route for route in ordered if not route.template.literals)
+
+    def find(self, request: WireRequest) -> str | None:
+        """The operation's name, or None when nothing lies there."""
+        if not request.query:
+            return self._plain.find(request, {})
+        return self._all.find(request, dict(query_pairs(request.query)))
+
+
+class _Table:
+    """Routes by what can be told at once: method, and depth unless a label is greedy."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
         self._exact: dict[tuple[str, int], list[Route]] = {}
         self._greedy: dict[str, list[Route]] = {}
-        for route in sorted(routes, key=Route.order):
+        for route in routes:
             if route.template.greedy:
                 self._greedy.setdefault(route.method, []).append(route)
             else:
                 key = route.method, route.template.slashes
                 self._exact.setdefault(key, []).append(route)
 
-    def find(self, request: WireRequest) -> str | None:
-        """The operation's name, or None when nothing lies there."""
+    def find(self, request: WireRequest, query: Mapping[str, str]) -> str | None:
         path = request.path
         depth = 0 if path in ("", "/") else path.count("/", 0, len(path) - 1)
-        query = dict(query_pairs(request.query)) if request.query else {}
         for routes in (
             self._exact.get((request.method, depth), ()),
             self._greedy.get(request.method, ()),
@@ -146,7 +160,7 @@ def _first(
         if pattern is missed:
             continue
         if pattern is not matched:
-            # re caches by text, so operations of one template share the pattern object.
+            # Neighbours of one template mostly share the pattern (re caches them): match once.
             if pattern.fullmatch(path) is None:
                 missed = pattern
                 continue
