@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 
 from lambent.core.arns import Arn
-from lambent.core.context import RequestContext
+from lambent.core.context import Params, RequestContext
 from lambent.core.errors import AwsError
 from lambent.events.contract import Event
 from lambent.services.contract import Platform
-from lambent.services.s3 import event_json, notifications
-from lambent.services.s3.model import Bucket, Version
+from lambent.services.s3 import details, event_json, notifications
+from lambent.services.s3.model import Bucket, Details, Version
+from lambent.services.s3.public_access import check_public_acl
 from lambent.services.s3.versions import Versions
 from lambent.store.contract import Transaction
 
@@ -25,6 +26,14 @@ class Base:
         self.platform = platform
         self.store = platform.store
         self.versions = Versions(platform.ids)
+
+    async def admit_details(
+        self, tx: Transaction, context: RequestContext, bucket: Bucket, params: Params
+    ) -> Details:
+        """What the request says of a new object; refused where S3 would refuse it."""
+        about = details.read_details(params, context, bucket, tx.now)
+        await check_public_acl(tx, bucket, about.grants)
+        return about
 
     async def emit(
         self,

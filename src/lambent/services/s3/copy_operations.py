@@ -116,7 +116,7 @@ class CopyOperations(ObjectOperations):
         async def precheck(tx: Transaction) -> None:
             bucket = await open_bucket(tx, context, params, "s3:PutObject")
             await self.check_write(tx, bucket, params)
-            details.read_details(params, context, bucket, tx.now)
+            await self.admit_details(tx, context, bucket, params)
 
         origin, original, received = await self.copy_bytes(
             context, params, source, algorithm, precheck
@@ -126,7 +126,7 @@ class CopyOperations(ObjectOperations):
             bucket = await open_bucket(tx, context, params, "s3:PutObject")
             await self.check_write(tx, bucket, params)
             about = _copied_details(
-                params, original, details.read_details(params, context, bucket, tx.now)
+                params, original, await self.admit_details(tx, context, bucket, params)
             )
             version = await self.link(tx, bucket, params["Key"], received, about)
             event = "s3:ObjectCreated:Copy"

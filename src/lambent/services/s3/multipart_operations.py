@@ -59,7 +59,7 @@ class MultipartOperations(CopyOperations):
                 algorithm=algorithm,
                 checksum_type=kind,
                 asked=asked,
-                details=details.read_details(params, context, bucket, tx.now),
+                details=await self.admit_details(tx, context, bucket, params),
             )
             await tx.put(UPLOADS, bucket.key, upload_sort(raw, upload.id), pack(upload))
             result: dict[str, Any] = {

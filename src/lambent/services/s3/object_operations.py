@@ -88,7 +88,7 @@ class ObjectOperations(Base):
         # Whether the write may be, as far as can be told without its body.
         bucket = await open_bucket(tx, context, params, "s3:PutObject")
         await self.check_write(tx, bucket, params)
-        return bucket, details.read_details(params, context, bucket, tx.now)
+        return bucket, await self.admit_details(tx, context, bucket, params)
 
     async def check_write(self, tx: Transaction, bucket: Bucket, params: Params) -> None:
         """Hold If-Match and If-None-Match of a write against the current version."""
