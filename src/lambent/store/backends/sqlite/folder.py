@@ -17,8 +17,8 @@ from lambent.store.backends.sqlite.schema import migrate
 
 CACHE_KIB = 32 * 1024
 CHECKPOINT_PAGES = 4000
-"""How large the write-ahead log grows before it is folded back: a checkpoint costs two
-syncs, so rarer is faster; 4,000 pages are 16 MiB to read at the next start."""
+"""How large the write-ahead log grows before it is folded back (16 MiB). A checkpoint costs
+two more syncs, which matters on slow disks, and a pause of 10 to 20 ms on fast ones."""
 WAL_LIMIT_BYTES = 64 * 1024 * 1024
 
 

@@ -18,6 +18,7 @@ from lambent.core.ids import Ids
 from lambent.store.backends.sqlite.blobs import BlobFiles, BlobLinks
 from lambent.store.backends.sqlite.commit import GroupCommit
 from lambent.store.backends.sqlite.engine import Effect, Engine
+from lambent.store.backends.sqlite.files import sync_folder
 from lambent.store.backends.sqlite.folder import FolderLock, make_folder, open_database
 from lambent.store.backends.sqlite.log import Logs
 from lambent.store.backends.sqlite.records import Records
@@ -128,7 +129,11 @@ async def open_sqlite(data_dir: Path | None, clock: Clock, ids: Ids) -> Store:
     lock = FolderLock(data_dir)
     try:
         blob_folder = make_folder(data_dir / "blobs")
-        return SqliteStore(open_database(data_dir), blob_folder, clock, ids, data_dir, lock)
+        db = open_database(data_dir)
+        # The files' bytes are synced as they are written; their names are synced here.
+        for folder in (data_dir, data_dir.parent):
+            sync_folder(folder)
+        return SqliteStore(db, blob_folder, clock, ids, data_dir, lock)
     except BaseException:
         lock.release()
         raise
