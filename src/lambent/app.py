@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib
 import logging
 import pkgutil
@@ -10,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,7 +31,7 @@ from lambent.gateway.internal import PREFIX, Asked, InternalRoutes, Route
 from lambent.gateway.keys import StoredKeys
 from lambent.gateway.server import HttpServer
 from lambent.gateway.verifying import Verifying
-from lambent.host.contract import FunctionSpec
+from lambent.host.contract import FunctionHost, FunctionSpec
 from lambent.host.local import open_host
 from lambent.host.logs import CloudWatchLogs
 from lambent.protocol.catalog import Catalog
@@ -126,6 +128,7 @@ class Node:
         authenticator = self._authenticator(keys)
         internal = InternalRoutes(authenticator, ids, administrators_only=settings.auth)
         internal.add("health", self._health, open_to_all=True)
+        internal.add("functions", functools.partial(self._functions, host))
         for service in self._services:
             for path, fetch in service.downloads.items():
                 internal.add(path, _download(path, fetch), open_to_all=True)
@@ -174,6 +177,9 @@ class Node:
             "AWS_SECRET_ACCESS_KEY": key.secret,
             "AWS_SESSION_TOKEN": key.session_token,
         }
+
+    async def _functions(self, host: FunctionHost, _: Asked) -> tuple[int, Any]:
+        return 200, {arn: asdict(activity) for arn, activity in host.activity().items()}
 
     async def _health(self, _: Asked) -> tuple[int, Any]:
         return 200, {

@@ -29,6 +29,15 @@ CREDENTIALS = {
 }
 
 
+def environments(host: LocalHost) -> dict[str, tuple[int, int]]:
+    """By function: how many environments are busy and how many idle, where there are any."""
+    return {
+        arn: (activity.busy, activity.idle)
+        for arn, activity in host.activity().items()
+        if activity.busy or activity.idle
+    }
+
+
 @dataclass
 class Logs:
     """A log sink that keeps everything, by log group."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.host.conftest import CREDENTIALS, Function, alive, until
+from tests.host.conftest import CREDENTIALS, Function, alive, environments, until
 
 from lambent.host.contract import InvocationResult, Throttled
 
@@ -157,7 +157,7 @@ async def test_process_that_ends_is_an_exit_error(
         "errorMessage": f"RequestId: r-3 Error: {message}",
     }
     assert "Runtime.ExitError\n" in run.log
-    assert run.host.environments().get(run.spec.arn, (0, 0)) == (0, 0)
+    assert environments(run.host).get(run.spec.arn, (0, 0)) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -322,7 +322,7 @@ async def test_ten_invocations_at_once_run_in_ten_environments(
     meeting.mkdir()
     results = await asyncio.gather(*(run({"folder": str(meeting)}) for _ in range(10)))
     assert len({body(result) for result in results}) == 10
-    assert run.host.environments()[run.spec.arn] == (0, 10)
+    assert environments(run.host)[run.spec.arn] == (0, 10)
     await run.host.retire(run.spec.arn)
 
 
@@ -441,3 +441,12 @@ async def test_log_format_json_is_passed_to_the_runtime(function: Define) -> Non
     assert (await run(request_id="r-6")).error is None
     [record] = [text for text in run.log if '"hello"' in text]
     assert json.loads(record)["requestId"] == "r-6"
+
+
+async def test_activity_counts_invocations_and_failures(function: Define) -> None:
+    run = function("def handler(event, context):\n    return 1 / event")
+    assert (await run(1)).error is None
+    assert (await run(0)).error == "Unhandled"
+    activity = run.host.activity()[run.spec.arn]
+    assert (activity.invocations, activity.failures, activity.throttles) == (2, 1, 0)
+    assert (activity.busy, activity.idle) == (0, 1)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.host.conftest import Function, alive, parent, until
+from tests.host.conftest import Function, alive, environments, parent, until
 
 from lambent.core.clock import VirtualClock
 from lambent.host import scaling
@@ -48,17 +48,17 @@ async def test_retire_lets_work_finish_and_ends_the_idle(own_host: Any, define: 
         run = define(opened, GATED)
         gate = Gate(run.spec.code)
         busy = asyncio.create_task(run(str(gate.path)))
-        await until(lambda: host.environments().get(run.spec.arn) == (1, 0))
+        await until(lambda: environments(host).get(run.spec.arn) == (1, 0))
         idle = json.loads((await run()).payload)
         newer = run.revised()
         await newer()
         await host.retire(run.spec.arn, newer.spec.revision)
-        assert host.environments() == {run.spec.arn: (1, 1)}
+        assert environments(host) == {run.spec.arn: (1, 1)}
         await until(lambda: not alive(idle))
         await asyncio.to_thread(gate.open)
         pid = json.loads((await busy).payload)
         await until(lambda: not alive(pid))
-        assert host.environments() == {run.spec.arn: (0, 1)}
+        assert environments(host) == {run.spec.arn: (0, 1)}
 
 
 async def test_close_waits_for_what_runs(own_host: Any, define: Define) -> None:
@@ -67,7 +67,7 @@ async def test_close_waits_for_what_runs(own_host: Any, define: Define) -> None:
         run = define(opened, GATED)
         gate = Gate(run.spec.code)
         busy = asyncio.create_task(run(str(gate.path)))
-        await until(lambda: host.environments().get(run.spec.arn) == (1, 0))
+        await until(lambda: environments(host).get(run.spec.arn) == (1, 0))
         closing = asyncio.create_task(host.close())
         await until(lambda: host._closing)
         with pytest.raises(Throttled):
@@ -87,10 +87,10 @@ async def test_client_that_goes_away_does_not_stop_the_function(
         run = define(opened, GATED)
         gate = Gate(run.spec.code)
         call = asyncio.create_task(run(str(gate.path)))
-        await until(lambda: host.environments().get(run.spec.arn) == (1, 0))
+        await until(lambda: environments(host).get(run.spec.arn) == (1, 0))
         call.cancel()
         await asyncio.to_thread(gate.open)
-        await until(lambda: host.environments() == {run.spec.arn: (0, 1)})
+        await until(lambda: environments(host) == {run.spec.arn: (0, 1)})
         assert any(line.startswith("REPORT") for line in run.log)
 
 
@@ -101,7 +101,7 @@ async def test_full_machine_makes_invocations_wait_in_line(own_host: Any, define
         results = await asyncio.gather(*(run() for _ in range(12)))
         assert all(result.error is None for result in results)
         assert len({result.payload for result in results}) <= 2
-        assert host.environments() == {run.spec.arn: (0, 2)}
+        assert environments(host) == {run.spec.arn: (0, 2)}
 
 
 async def test_idle_environment_makes_place_for_another_function(
@@ -113,7 +113,7 @@ async def test_idle_environment_makes_place_for_another_function(
         second = define(opened, "def handler(e, c): return 2")
         assert (await first()).payload == b"1"
         assert (await second()).payload == b"2"
-        assert host.environments() == {second.spec.arn: (0, 1)}
+        assert environments(host) == {second.spec.arn: (0, 1)}
 
 
 async def test_account_over_its_concurrency_is_throttled(
@@ -125,7 +125,7 @@ async def test_account_over_its_concurrency_is_throttled(
         run = define(opened, GATED)
         gate = Gate(run.spec.code)
         busy = asyncio.create_task(run(str(gate.path)))
-        await until(lambda: host.environments().get(run.spec.arn) == (1, 0))
+        await until(lambda: environments(host).get(run.spec.arn) == (1, 0))
         with pytest.raises(Throttled):
             await run()
         assert (await run.revised(account="210987654321")()).error is None
@@ -141,9 +141,9 @@ async def test_idle_environments_go_after_the_keep_alive(own_host: Any, define: 
         run = define(opened, "import os\ndef handler(e, c): return os.getpid()")
         pid = json.loads((await run()).payload)
         await clock.advance(599)
-        assert host.environments() == {run.spec.arn: (0, 1)}
+        assert environments(host) == {run.spec.arn: (0, 1)}
         await clock.advance(10)
-        assert host.environments() == {}
+        assert environments(host) == {}
         await until(lambda: not alive(pid))
 
 
@@ -172,7 +172,7 @@ async def test_dead_zygote_fails_what_ran_and_is_replaced(own_host: Any, define:
         gate = Gate(run.spec.code)
         idle = json.loads((await run()).payload)
         busy = asyncio.create_task(run(str(gate.path)))
-        await until(lambda: host.environments().get(run.spec.arn) == (1, 0))
+        await until(lambda: environments(host).get(run.spec.arn) == (1, 0))
         zygote = parent(idle)
         os.kill(zygote, signal.SIGKILL)
         error = json.loads((await busy).payload)

@@ -67,6 +67,17 @@ class InvocationResult:
     memory_peak: int
 
 
+@dataclass(slots=True)
+class Activity:
+    """A function's environments now, and its counts since the node started."""
+
+    busy: int = 0
+    idle: int = 0
+    invocations: int = 0
+    failures: int = 0
+    throttles: int = 0
+
+
 class Throttled(Exception):
     """There was no place for the invocation within the host's limits."""
 
@@ -90,8 +101,8 @@ class FunctionHost(Protocol):
         cut off. For code updates and deletion."""
         ...
 
-    def environments(self) -> Mapping[str, tuple[int, int]]:
-        """By function ARN: how many environments are busy, and how many are idle."""
+    def activity(self) -> Mapping[str, Activity]:
+        """What runs and what ran, by function ARN; for all functions that were invoked."""
         ...
 
     async def close(self) -> None:

@@ -12,14 +12,20 @@ import os
 import shutil
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from lambent.core.clock import Clock
 from lambent.core.ids import Ids
 from lambent.host import report, scaling
-from lambent.host.contract import FunctionSpec, Invocation, InvocationResult, Throttled
+from lambent.host.contract import (
+    Activity,
+    FunctionSpec,
+    Invocation,
+    InvocationResult,
+    Throttled,
+)
 from lambent.host.environment import Environment, EnvironmentGone, Tools
 from lambent.host.logs import LogSink
 from lambent.host.report import Fault
@@ -97,6 +103,7 @@ class LocalHost:
         self._most = most
         self._fleets: dict[_Key, _Fleet] = {}
         self._running: Counter[_Scope] = Counter()
+        self._counts: dict[str, Activity] = {}
         self._line: deque[tuple[FunctionSpec, Runtime, asyncio.Future[Environment]]] = deque()
         self._invocations: set[asyncio.Task[InvocationResult]] = set()
         self._endings: set[asyncio.Task[None]] = set()
@@ -110,12 +117,14 @@ class LocalHost:
             message = f"The runtime {spec.runtime} cannot be run on this machine"
             return _platform_failure(invocation, Fault("Runtime.Unsupported", message))
         scope = (spec.account, spec.region)
+        counts = self._counts.setdefault(spec.arn, Activity())
         if self._closing or (self._place(spec, self._running[scope]) is Place.THROTTLE):
+            counts.throttles += 1
             raise Throttled(f"No place for another invocation of {spec.arn}.")
         self._running[scope] += 1
         task = asyncio.create_task(self._invoke(spec, runtime, invocation))
         self._invocations.add(task)
-        task.add_done_callback(lambda done: self._invoked(done, scope))
+        task.add_done_callback(lambda done: self._invoked(done, scope, counts))
         return await asyncio.shield(task)
 
     async def prepare(self, runtime: str) -> None:
@@ -135,12 +144,13 @@ class LocalHost:
                 self._forget(owner, revision)
         self._advance()
 
-    def environments(self) -> Mapping[str, tuple[int, int]]:
-        counts: dict[str, tuple[int, int]] = {}
+    def activity(self) -> Mapping[str, Activity]:
+        found = {arn: replace(counts) for arn, counts in self._counts.items()}
         for (arn, _), fleet in self._fleets.items():
-            busy, idle = counts.get(arn, (0, 0))
-            counts[arn] = (busy + len(fleet.busy), idle + len(fleet.idle))
-        return counts
+            activity = found.setdefault(arn, Activity())
+            activity.busy += len(fleet.busy)
+            activity.idle += len(fleet.idle)
+        return found
 
     async def close(self) -> None:
         self._closing = True
@@ -175,13 +185,18 @@ class LocalHost:
             finally:
                 self._give_back(environment)
 
-    def _invoked(self, task: asyncio.Task[InvocationResult], scope: _Scope) -> None:
+    def _invoked(
+        self, task: asyncio.Task[InvocationResult], scope: _Scope, counts: Activity
+    ) -> None:
         self._invocations.discard(task)
         self._running[scope] -= 1
         if not self._running[scope]:
             del self._running[scope]
+        counts.invocations += 1
         if not task.cancelled() and task.exception() is not None:
             _log.debug("An invocation failed", exc_info=task.exception())
+        if task.cancelled() or task.exception() is not None or task.result().error is not None:
+            counts.failures += 1
 
     def _runtime(self, identifier: str) -> Runtime | None:
         return next((family for family in self._runtimes if family.runs(identifier)), None)
