@@ -150,7 +150,7 @@ def puts(prefix: bytes, value: bytes) -> Iterator[Body]:
 def gets() -> Iterator[Body]:
     for number in itertools.count():
 
-        async def get(tx: Transaction, number: int = number % 10_000) -> None:
+        async def get(tx: Transaction, number: int = number % 1000) -> None:
             assert await tx.get("c", b"p%d" % (number % 1000), b"s%d" % number)
 
         yield get

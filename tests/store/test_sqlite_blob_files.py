@@ -119,3 +119,13 @@ async def test_the_blobs_of_a_store_in_memory_go_with_it() -> None:
     assert folder is not None and list(folder.iterdir())
     await store.close()
     assert not folder.exists()
+
+
+async def test_a_reading_left_open_ends_quietly_after_close(tmp_path: Path) -> None:
+    store = await opened(tmp_path)
+    staged = await store.blobs.stage(chunks(LARGE * 100))
+    await call(store, "link_blob", staged)
+    reading = store.blobs.read(staged.id)
+    await anext(reading)
+    await store.close()
+    await reading.aclose()  # type: ignore[attr-defined]

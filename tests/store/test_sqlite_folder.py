@@ -12,7 +12,7 @@ from lambent.core.errors import StartupError
 from lambent.core.ids import SeededIds
 from lambent.store.backends.sqlite import open_sqlite
 from lambent.store.backends.sqlite.schema import APPLICATION_ID, STEPS, migrate
-from lambent.store.contract import Store
+from lambent.store.contract import NewWork, Store
 
 from .calls import call
 
@@ -28,6 +28,21 @@ async def test_what_was_written_is_there_after_reopening(tmp_path: Path) -> None
     store = await opened(tmp_path / "new" / "folder")
     assert (await call(store, "get", "c", b"p", b"s")).value == b"v"
     assert await call(store, "put", "c", b"p", b"s", b"v") > version
+    await store.close()
+
+
+async def test_depths_and_numbers_go_on_after_reopening(tmp_path: Path) -> None:
+    store = await opened(tmp_path)
+    ids = await call(store, "enqueue", "q", [NewWork(b"1"), NewWork(b"2"), NewWork(b"3", delay=9)])
+    [work] = await call(store, "claim", "q", 1, 30)
+    await store.close()
+    store = await opened(tmp_path)
+    counts = await call(store, "work_counts", "q")
+    assert (counts.ready, counts.leased, counts.delayed) == (1, 1, 1)
+    [again] = await call(store, "claim", "q", 1, 30)
+    assert again.token > work.token
+    assert await call(store, "enqueue", "q", [NewWork(b"4")]) > ids[-1:]
+    assert await call(store, "settle", "q", work.id, work.token)
     await store.close()
 
 

@@ -130,7 +130,10 @@ async def test_an_item_belongs_to_its_queue_alone(store: Store) -> None:
     [id] = await enqueue(store, b"x")
     assert await call(store, "item", "other", id) is None
     assert not await call(store, "settle", "other", id, None)
+    assert not await call(store, "extend", "other", id, 1, 5)
     assert await call(store, "claim", "other", 1, 30) == []
+    assert await call(store, "drop", "other") == 0
+    assert await call(store, "work_counts", "other") == WorkCounts(0, 0, 0, None)
 
 
 async def test_extend_moves_the_end_of_the_lease(store: Store, clock: VirtualClock) -> None:

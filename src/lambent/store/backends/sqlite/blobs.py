@@ -102,7 +102,7 @@ class BlobFiles:
             raise
         finally:
             self._writing.discard(id)
-        self._threads.submit(file.close)
+        self._later(file.close)
         self._staged[id] = self._clock.monotonic()
         return StagedBlob(id, size)
 
@@ -135,7 +135,7 @@ class BlobFiles:
         except OSError as error:
             raise StoreUnavailable(f"The blob cannot be read: {error.strerror}.") from error
         finally:
-            self._threads.submit(file.close)
+            self._later(file.close)
 
     def committed(self, links: dict[str, bool]) -> None:
         """Links came (True) and went (False) in a commit."""
@@ -145,7 +145,7 @@ class BlobFiles:
             if not linked:
                 gone.append(id)
         if gone:
-            self._threads.submit(_remove, self._folder, gone)
+            self._later(_remove, self._folder, gone)
 
     async def sweep(self) -> None:
         """Remove the orphans of earlier runs."""
@@ -177,6 +177,13 @@ class BlobFiles:
         if id in self._writing or id in self._staged:
             return False
         return not self._engine.execute("SELECT 1 FROM blob WHERE id = ?", (name,)).fetchall()
+
+    def _later(self, work: Callable[..., None], *arguments: object) -> None:
+        try:
+            self._threads.submit(work, *arguments)
+        except RuntimeError:
+            # The store was closed while someone still read; there is no thread to wait for.
+            work(*arguments)
 
     def _thread(self, work: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
         loop = asyncio.get_running_loop()

@@ -13,6 +13,7 @@ from typing import Any
 
 from lambent.store.backends.sqlite import groups
 from lambent.store.backends.sqlite.engine import Effect, Engine
+from lambent.store.backends.sqlite.names import UNKNOWN
 from lambent.store.backends.sqlite.part import Part
 from lambent.store.contract import NewWork, Work, WorkCounts
 
@@ -115,6 +116,8 @@ class WorkQueues(Part):
     async def settle(self, queue: str, id: int, token: int | None) -> bool:
         engine = self._engine
         number = engine.names.find(queue)
+        if number == UNKNOWN:
+            return False
         engine.writing()
         depth = engine.depths.changing(number, self.now)
         fence = "" if token is None else " AND token = ?"
@@ -250,6 +253,8 @@ class WorkQueues(Part):
         """Let a running lease end (or the item be due) `seconds` from now."""
         engine = self._engine
         number = engine.names.find(queue)
+        if number == UNKNOWN:
+            return False
         engine.writing()
         depth = engine.depths.changing(number, self.now)
         due = self.now + seconds if seconds > 0 else self.now
