@@ -382,6 +382,24 @@ def test_lambda_routes(
         assert found.parse(request) == labels
 
 
+@pytest.mark.parametrize("text", ["x", "", "1_0", "99999999999", "1.5"])
+def test_s3_names_the_argument_that_is_no_number(text: str) -> None:
+    request = WireRequest("GET", "/b", f"max-keys={text}", {}, b"")
+    with pytest.raises(AwsError) as caught:
+        _parse("s3", None, "ListObjects", request)
+    assert (caught.value.code, caught.value.message) == (
+        "InvalidArgument",
+        "Provided max-keys not an integer or within integer range",
+    )
+    assert caught.value.members == {"ArgumentName": "max-keys", "ArgumentValue": text}
+
+
+def test_a_date_that_is_none_is_as_if_it_were_not_there() -> None:
+    headers = {"if-modified-since": "yesterday"}
+    params = _parse("s3", None, "GetObject", WireRequest("GET", "/b/k", "", headers, b""))
+    assert params == {"Bucket": "b", "Key": "k"}
+
+
 # The catalog ---------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from lambent.protocol.contract import WireRequest
 from lambent.protocol.json_values import decode_value, encode
 from lambent.protocol.routes import Template, query_pairs
 from lambent.protocol.shapes import Shape
-from lambent.protocol.texts import from_text, to_text
+from lambent.protocol.texts import from_text, integer, to_text
 
 _IN_REQUESTS = frozenset({"uri", "querystring", "header", "headers"})
 _IN_RESPONSES = frozenset({"header", "headers", "statusCode"})
@@ -65,12 +65,11 @@ def _converted(code: str, name: str, convert: Callable[[Any], Any], value: Any) 
         return convert(value)
     except (ValueError, OverflowError) as error:
         shown = value if isinstance(value, str) else ", ".join(value)
-        raise AwsError(
-            code,
-            f"Provided {name} is not valid: {shown}",
-            400,
-            {"ArgumentName": name, "ArgumentValue": shown},
-        ) from error
+        message = f"Provided {name} is not valid: {shown}"
+        if convert is integer:
+            message = f"Provided {name} not an integer or within integer range"
+        members = {"ArgumentName": name, "ArgumentValue": shown}
+        raise AwsError(code, message, 400, members) from error
 
 
 def _labels(members: dict[str, Shape], template: Template, code: str) -> Bind:

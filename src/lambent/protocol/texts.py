@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from base64 import b64encode
 from binascii import a2b_base64
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from typing import Any
 
 from lambent.protocol.shapes import Shape
 from lambent.protocol.timestamps import formatted, iso8601_millis, parse_timestamp
+
+_WHOLE = re.compile(r"\s*[+-]?[0-9]{1,20}\s*", re.ASCII)
 
 FromText = Callable[[str], Any]
 """Raises ValueError for text that is no such value."""
@@ -36,9 +39,19 @@ def _string(text: str) -> str:
     return text
 
 
-def _integer(text: str) -> int:
-    if len(text) > 20:
-        raise ValueError("too many digits")
+def integer(text: str) -> int:
+    """A number of 32 bits."""
+    return _whole(text, 31)
+
+
+def _long(text: str) -> int:
+    return _whole(text, 63)
+
+
+def _whole(text: str, bits: int) -> int:
+    # Python's int() also takes blanks, underscores and other scripts' digits.
+    if _WHOLE.fullmatch(text) is None or not -(1 << bits) <= int(text) < 1 << bits:
+        raise ValueError(f"not an integer: {text!r}")
     return int(text)
 
 
@@ -58,8 +71,8 @@ def _blob(text: str) -> bytes:
 
 
 _FROM: dict[str, FromText] = {
-    "integer": _integer,
-    "long": _integer,
+    "integer": integer,
+    "long": _long,
     "float": _float,
     "double": _float,
     "boolean": _boolean,
