@@ -210,7 +210,7 @@ def test_a_put_cannot_return_new_values(ddb: Any, make: Make, refused: Refused) 
     message = refused(
         ddb.put_item, TableName="tbl", Item={"pk": {"S": "k"}}, ReturnValues="ALL_NEW"
     )
-    assert message == "Return values set to invalid value"
+    assert message == "ReturnValues can only be ALL_OLD or NONE"
 
 
 def test_a_failed_condition_changes_nothing_and_may_return_the_item(ddb: Any, make: Make) -> None:

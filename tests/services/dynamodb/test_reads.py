@@ -345,6 +345,20 @@ def test_global_indexes_refuse_what_they_do_not_hold(
     )
 
 
+def test_filters_see_only_what_an_index_holds(ddb: Any, table: str, refused: Refused) -> None:
+    message = refused(
+        ddb.scan,
+        TableName="tbl",
+        IndexName="by_v",
+        FilterExpression="w = :w",
+        ExpressionAttributeValues={":w": {"S": "w"}},
+    )
+    assert message == (
+        "One or more parameter values were invalid: Secondary index by_v does not project one or "
+        "more filter attributes: [w]"
+    )
+
+
 def test_a_scan_sees_every_item_once_in_pages_and_segments(ddb: Any, table: str) -> None:
     for number in range(50):
         ddb.put_item(

@@ -11,6 +11,7 @@ from lambent.services.dynamodb.expressions.paths import Projector
 from lambent.services.dynamodb.expressions.request import Expressions, check_mixing
 from lambent.services.dynamodb.model import Table, load_table
 from lambent.services.dynamodb.parameters import table_name
+from lambent.services.dynamodb.selecting import check_names
 from lambent.services.dynamodb.statistics import Ledger, Statistics
 from lambent.services.dynamodb.values import Item, clean_item
 from lambent.services.dynamodb.writes import (
@@ -30,6 +31,7 @@ def projector(params: Params, expressions: Expressions) -> Projector | None:
     if projection is not None:
         return projection.project
     names = params.get("AttributesToGet")
+    check_names(names)
     return Projector((name,) for name in names) if names else None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lambent.services.dynamodb.changes import projected
@@ -21,8 +21,18 @@ class Shape(NamedTuple):
     fetch: bool
 
 
+def check_names(names: Sequence[str] | None) -> None:
+    """Raise when AttributesToGet names an attribute twice."""
+    seen: set[str] = set()
+    for name in names or ():
+        if name in seen:
+            raise invalid_parameter(f"Duplicate value in attribute name: {name}")
+        seen.add(name)
+
+
 def check_select(params: Mapping[str, Any]) -> None:
     """Raise when Select contradicts the other parameters."""
+    check_names(params.get("AttributesToGet"))
     select = params.get("Select")
     if params.get("ProjectionExpression") is not None:
         given: str | None = "ProjectionExpression"
@@ -66,9 +76,13 @@ def shape(
                 f"Select type ALL_ATTRIBUTES is not supported for global secondary index "
                 f"{index.name} because its projection type is not ALL"
             )
-        if condition is not None:
-            wanted |= condition.attributes
-        missing = wanted - projected(table, index)
+        held = projected(table, index)
+        if condition is not None and (unheld := condition.attributes - held):
+            raise invalid_parameter(
+                f"Secondary index {index.name} does not project one or more filter attributes: "
+                f"[{', '.join(sorted(unheld))}]"
+            )
+        missing = wanted - held
         if missing and index.is_global:
             raise invalid_parameter(
                 f"Global secondary index {index.name} does not project "

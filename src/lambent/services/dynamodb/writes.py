@@ -233,7 +233,7 @@ def plan_update(params: Mapping[str, Any]) -> Update:
 
 def _check_return_values(params: Mapping[str, Any]) -> None:
     if params.get("ReturnValues") not in (None, "NONE", "ALL_OLD"):
-        raise invalid("Return values set to invalid value")
+        raise invalid("ReturnValues can only be ALL_OLD or NONE")
 
 
 def _wants_old(params: Mapping[str, Any]) -> bool:
