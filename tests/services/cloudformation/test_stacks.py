@@ -343,6 +343,12 @@ def test_change_sets_create_update_and_tell_when_nothing_changes(cfn: Any) -> No
     assert actions == {"A": "Modify", "B": "Add"}
     cfn.execute_change_set(ChangeSetName="two", StackName="cs")
     assert describe(cfn, "cs")["StackStatus"] == "UPDATE_COMPLETE"
+    # The name of an executed change set is free again; that of a waiting one is not.
+    cfn.create_change_set(StackName="cs", ChangeSetName="two", TemplateBody=first)
+    code, _ = refusal(
+        cfn.create_change_set, StackName="cs", ChangeSetName="two", TemplateBody=first
+    )
+    assert code == "AlreadyExistsException"
     cfn.create_change_set(StackName="cs", ChangeSetName="three", TemplateBody=second)
     shown = cfn.describe_change_set(ChangeSetName="three", StackName="cs")
     assert shown["Status"] == "FAILED"

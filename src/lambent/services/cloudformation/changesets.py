@@ -98,7 +98,9 @@ class ChangeSetOperations(QueryOperations):
                 change_set.stack_id = present.id
             owner = present or stack
             for other in await records.get_change_sets(tx, owner.id):
-                if other.name == name:
+                if other.name == name and other.execution == "EXECUTE_COMPLETE":
+                    await records.delete_change_set(tx, other)
+                elif other.name == name:
                     raise AwsError("AlreadyExistsException", f"ChangeSet {name} already exists")
             change_set.created = tx.now
             await records.put_change_set(tx, change_set)

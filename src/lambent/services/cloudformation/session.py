@@ -28,7 +28,7 @@ from lambent.store.contract import Transaction, Work
 
 T = TypeVar("T")
 
-LEASE = 6.0
+LEASE = 3.0
 """Seconds that a deployment's work stays claimed without a sign of life: how long a stack
 rests after a crash."""
 

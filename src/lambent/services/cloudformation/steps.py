@@ -85,14 +85,19 @@ async def carry_out(
                 request, resource.physical_id, resource.properties, pending.properties
             )
         else:
-            made = await _create(kind, request, pending.properties)
+            made = await _create(
+                kind,
+                request,
+                pending.properties,
+                _custom_name(resource.type, pending.properties),
+            )
     except AwsError as error:
         reason = failures.reason(error, resource.type, request.context.request_id)
         if pending.action == "replace" and failures.is_taken(error):
+            name = _custom_name(resource.type, pending.properties)
             reason = (
                 "CloudFormation cannot update a stack when a custom-named resource requires "
-                f"replacing. Rename {_custom_name(kind, pending.properties)} and update the "
-                "stack again."
+                f"replacing. Rename {name} and update the stack again."
             )
         return await fail(session, resource, verb, reason)
     except (StoreError, Overtaken):
@@ -131,7 +136,7 @@ async def fail(session: Session, resource: Resource, verb: str, reason: str) -> 
 
 
 async def _create(
-    kind: ResourceType, request: ResourceRequest, properties: dict[str, Any]
+    kind: ResourceType, request: ResourceRequest, properties: dict[str, Any], custom: str
 ) -> Created:
     try:
         return await kind.create(request, properties)
@@ -140,7 +145,7 @@ async def _create(
             raise
         # Our own earlier attempt made it. Its physical id is its name for every type that
         # can refuse in this way and does not look at `resumed` itself.
-        for name in _own_names(kind, request, properties):
+        for name in _own_names(request, custom):
             try:
                 return await kind.update(request, name, properties, properties)
             except AwsError as absent:
@@ -149,20 +154,14 @@ async def _create(
         raise
 
 
-def _own_names(
-    kind: ResourceType, request: ResourceRequest, properties: dict[str, Any]
-) -> list[str]:
-    custom = _custom_name(kind, properties)
+def _own_names(request: ResourceRequest, custom: str) -> list[str]:
     return [custom] if custom else [request.default_name, request.default_name.lower()]
 
 
-def _custom_name(kind: ResourceType, properties: dict[str, Any]) -> str:
-    names = (
-        value
-        for key, value in properties.items()
-        if key.endswith("Name") and key in kind.replaces and isinstance(value, str)
-    )
-    return next(names, "")
+def _custom_name(resource_type: str, properties: dict[str, Any]) -> str:
+    """The name that the template gives the resource itself, or ""."""
+    value = properties.get(f"{resource_type.rsplit('::', 1)[-1]}Name", properties.get("Name"))
+    return value if isinstance(value, str) else ""
 
 
 async def delete(

@@ -342,7 +342,20 @@ class EventSourceMappingResource(_Resource):
     async def create(self, request: ResourceRequest, properties: Properties) -> Created:
         params = _chosen(properties, self._params)
         params["Tags"] = _tags(request, properties)
-        return _mapping(await self._call(request.context, "CreateEventSourceMapping", params))
+        try:
+            made = await self._call(request.context, "CreateEventSourceMapping", params)
+        except AwsError as error:
+            if error.code != "ResourceConflictException" or not request.resumed:
+                raise
+            made = await self._present(request.context, properties)
+        return _mapping(made)
+
+    async def _present(self, context: RequestContext, properties: Properties) -> dict[str, Any]:
+        """The mapping that an interrupted creation left: a function has one per source."""
+        wanted = _chosen(properties, ("FunctionName", "EventSourceArn"))
+        answer = await self._call(context, "ListEventSourceMappings", wanted)
+        found: dict[str, Any] = answer["EventSourceMappings"][0]
+        return found
 
     async def update(
         self, request: ResourceRequest, physical_id: str, old: Properties, new: Properties

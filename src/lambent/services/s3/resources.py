@@ -145,13 +145,18 @@ class BucketType:
     async def create(self, request: ResourceRequest, properties: Properties) -> Created:
         context = request.context
         name = properties.get("BucketName") or template.bucket_name(request.default_name)
-        await self._refuse_existing(context, name)
+        if not request.resumed:
+            await self._refuse_existing(context, name)
         params: Params = {"Bucket": name}
         if context.region != "us-east-1":
             params["CreateBucketConfiguration"] = {"LocationConstraint": context.region}
         if template.flag(properties.get("ObjectLockEnabled", False)):
             params["ObjectLockEnabledForBucket"] = True
-        await self._operations.create_bucket(context, params)
+        try:
+            await self._operations.create_bucket(context, params)
+        except AwsError as error:
+            if error.code != "BucketAlreadyOwnedByYou" or not request.resumed:
+                raise
         try:
             await self._apply(request, name, {}, properties)
         except AwsError:

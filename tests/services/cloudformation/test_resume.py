@@ -1,0 +1,72 @@
+"""A step that was cut off between its work and its record is taken again, and makes nothing
+twice: with every real resource type, at every write of a deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.conftest import ClientFactory
+from tests.services.cloudformation.test_crash import WAIT, held, template
+from tests.support.nodes import ThreadNode
+
+from lambent.services.cloudformation import engine, session
+
+WRITES = 18
+"""That a creation of the template makes: two for each of eight resources, and two more."""
+
+
+class PowerLoss(Exception):
+    """Stands for the process's end: the engine records nothing when it meets this."""
+
+
+@pytest.fixture
+def node(fresh_node: Callable[..., ThreadNode], monkeypatch: pytest.MonkeyPatch) -> ThreadNode:
+    monkeypatch.setattr(session, "LEASE", 0.2)
+    monkeypatch.setattr(engine, "LEASE", 0.2)
+    return fresh_node()
+
+
+def lose_power_at(monkeypatch: pytest.MonkeyPatch, number: int) -> list[int]:
+    """Break the engine's `number`-th write, once; the list counts the writes."""
+    count = [0]
+    write = session.Session.write
+
+    async def breaking(self: session.Session, body: Any) -> Any:
+        count[0] += 1
+        if count[0] == number:
+            raise PowerLoss
+        return await write(self, body)
+
+    monkeypatch.setattr(session.Session, "write", breaking)
+    return count
+
+
+@pytest.mark.parametrize("number", range(1, WRITES))
+def test_a_creation_cut_off_at_any_write_makes_everything_once(
+    node: ThreadNode, connect: ClientFactory, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    cfn = connect(node.endpoint, "cloudformation")
+    count = lose_power_at(monkeypatch, number)
+    cfn.create_stack(StackName="s", TemplateBody=template(30), Capabilities=["CAPABILITY_IAM"])
+    cfn.get_waiter("stack_create_complete").wait(StackName="s", WaiterConfig=WAIT)
+    assert count[0] > number
+    once = dict.fromkeys(("buckets", "queues", "tables", "roles", "functions", "mappings"), 1)
+    assert held(connect, node.endpoint) == once
+    cfn.delete_stack(StackName="s")
+    assert held(connect, node.endpoint) == dict.fromkeys(once, 0)
+
+
+@pytest.mark.parametrize("number", range(1, 20, 2))
+def test_a_deletion_cut_off_at_any_write_deletes_everything(
+    node: ThreadNode, connect: ClientFactory, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    cfn = connect(node.endpoint, "cloudformation")
+    made = cfn.create_stack(
+        StackName="s", TemplateBody=template(30), Capabilities=["CAPABILITY_IAM"]
+    )
+    lose_power_at(monkeypatch, number)
+    cfn.delete_stack(StackName="s")
+    cfn.get_waiter("stack_delete_complete").wait(StackName=made["StackId"], WaiterConfig=WAIT)
+    assert not any(held(connect, node.endpoint).values())
