@@ -85,11 +85,15 @@ class WorkModel:
                     found.append(item.id)
         return found
 
-    def ordered_next_due(self) -> float | None:
-        heads: dict[object, float] = {}
+    def next_due(self, ordered: bool, created_after: float | None) -> float | None:
+        latest: dict[object, float] = {}
+        times: dict[object, float] = {}
         for item in sorted(self.items.values(), key=lambda item: item.id):
-            heads.setdefault(item.id if item.group is None else item.group, item.due)
-        return min(heads.values(), default=None)
+            group = item.group if ordered and item.group is not None else item.id
+            latest[group] = max(latest.get(group, 0.0), item.due)
+            if created_after is None or item.created > created_after:
+                times.setdefault(group, latest[group])
+        return min(times.values(), default=None)
 
     def claimed(self, ids: list[int], tokens: list[int], lease: float, now: float) -> None:
         for id, token in zip(ids, tokens, strict=True):

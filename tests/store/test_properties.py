@@ -240,14 +240,13 @@ class WorkPlayer:
         assert (counts.ready, counts.leased, counts.delayed, counts.oldest) == self.model.counts(
             now
         )
-        due = min((item.due for item in items.values()), default=None)
-        assert await tx.next_due("q") == due
-        expected = self.model.ordered_next_due()
-        found = await tx.next_due("q", ordered=True)
-        if expected is None or expected > now:
-            assert found == expected
-        else:
-            assert found is not None and found <= now
+        for ordered, after in itertools.product((False, True), (None, now - 5.0)):
+            expected = self.model.next_due(ordered, after)
+            found = await tx.next_due("q", ordered=ordered, created_after=after)
+            if expected is None or expected > now:
+                assert found == expected
+            else:
+                assert found is not None and found <= now
 
     def same(self, work: Work, item: Item, now: float) -> None:
         assert work == Work(

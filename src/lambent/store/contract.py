@@ -252,10 +252,12 @@ class Transaction(Protocol):
         """Depths of a queue; must stay cheap with a million waiting items."""
         ...
 
-    async def next_due(self, queue: str, *, ordered: bool = False) -> float | None:
-        """The earliest time at which any item is or becomes due (a lease's end counts);
-        None in an empty queue. With `ordered`, blocked items do not count. At or before
-        `now` means that something can be claimed now.
+    async def next_due(
+        self, queue: str, *, ordered: bool = False, created_after: float | None = None
+    ) -> float | None:
+        """The earliest time at which a claim with the same arguments can give something, if
+        nothing but time happens (a lease's end counts); None when it never can. At or before
+        `now`: it can already.
         """
         ...
 

@@ -89,19 +89,44 @@ def eligible(
     return taken[:limit]
 
 
-def next_due(engine: Engine, queue: int, now: float, loose: bool) -> float | None:
+def next_due(engine: Engine, queue: int, now: float, after: float, loose: bool) -> float | None:
     """When the first group can give something: `now` when one can already."""
-    times: list[float] = []
-    heads = engine.execute("SELECT min(until) FROM work_head WHERE queue = ?", (queue,))
-    times += [row[0] for row in heads.fetchall() if row[0] is not None]
+    earliest = float("inf")
     if loose:
         alone = engine.execute(
-            "SELECT due FROM work INDEXED BY work_due WHERE queue = ? AND grp IS NULL"
-            " ORDER BY due LIMIT 1",
-            (queue,),
-        )
-        times += [row[0] for row in alone.fetchall()]
-    return max(min(times), now) if times else None
+            "SELECT due FROM work INDEXED BY work_due"
+            " WHERE queue = ? AND grp IS NULL AND created > ? ORDER BY due LIMIT 1",
+            (queue, after),
+        ).fetchall()
+        earliest = alone[0][0] if alone else earliest
+    # A cursor of its own, because other statements run and it may end early.
+    heads = engine.db.execute(
+        "SELECT until, grp FROM work_head INDEXED BY work_head_until"
+        " WHERE queue = ? ORDER BY until",
+        (queue,),
+    )
+    for until, group in heads:
+        if earliest <= now or float(until) >= earliest:
+            break
+        earliest = min(earliest, _gives_at(engine, queue, str(group), after))
+    heads.close()
+    return None if earliest == float("inf") else max(earliest, now)
+
+
+def _gives_at(engine: Engine, queue: int, group: str, after: float) -> float:
+    """When the group's first item that is not too old is due, and all before it."""
+    latest = READY
+    items = engine.db.execute(
+        "SELECT due, created FROM work INDEXED BY work_group"
+        " WHERE queue = ? AND grp = ? ORDER BY id",
+        (queue, group),
+    )
+    for due, created in items:
+        latest = max(latest, float(due))
+        if float(created) > after:
+            items.close()
+            return float(latest)
+    return float("inf")
 
 
 def _leading(

@@ -174,16 +174,21 @@ class WorkQueues(Part):
         ready = depth.total - depth.leased - depth.waiting
         return WorkCounts(ready, depth.leased, depth.waiting, oldest)
 
-    async def next_due(self, queue: str, *, ordered: bool = False) -> float | None:
+    async def next_due(
+        self, queue: str, *, ordered: bool = False, created_after: float | None = None
+    ) -> float | None:
         engine = self._engine
         number = engine.names.find(queue)
+        after = float("-inf") if created_after is None else created_after
         if ordered:
             loose = engine.depths.of(number, self.now).loose > 0
-            return groups.next_due(engine, number, self.now, loose)
-        earliest: float | None = engine.execute(
-            "SELECT min(due) FROM work WHERE queue = ?", (number,)
-        ).fetchall()[0][0]
-        return earliest
+            return groups.next_due(engine, number, self.now, after, loose)
+        rows = engine.execute(
+            "SELECT due FROM work INDEXED BY work_due WHERE queue = ? AND created > ?"
+            " ORDER BY due LIMIT 1",
+            (number, after),
+        ).fetchall()
+        return rows[0][0] if rows else None
 
     async def drop(self, queue: str, *, created_before: float | None = None) -> int:
         engine = self._engine
