@@ -7,6 +7,7 @@ from typing import Protocol
 
 from lambent.core.context import Params
 from lambent.core.errors import AwsError
+from lambent.protocol.additions import with_additions
 from lambent.protocol.contract import OperationCodec, ServiceTraits, WireRequest, WireResponse
 from lambent.protocol.conventions import Conventions, conventions
 from lambent.protocol.json import JsonProtocol
@@ -183,7 +184,8 @@ class Catalog:
                 raise KeyError(f"{name} is not spoken in {chosen or 'any protocol of ours'}")
             model = self._models.get(name)
             if model is None:
-                model = self._models[name] = self._files.load(name)
+                model = with_additions(name, self._files.load(name))
+                self._models[name] = model
             if chosen == "query" and name == "sqs":
                 model = with_query_names(model)
             found = self._codecs[name, chosen] = Codec(service, chosen, model)

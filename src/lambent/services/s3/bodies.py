@@ -20,8 +20,8 @@ from lambent.services.s3.model import Part
 from lambent.store.contract import Blobs, StagedBlob
 
 PUT_LIMIT: Final = 5 * 1024**3
-_THREAD_FROM: Final = 128 * 1024
-"""Pieces of at least this many bytes are hashed beside the event loop."""
+_STRETCH: Final = 256 * 1024
+"""How many bytes are hashed at once beside the event loop; less is hashed on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,31 +125,36 @@ class _Intake:
         self.checksum = ""
         self.kept = ""
 
-    def _hash(self, chunk: bytes) -> None:
-        self._md5.update(chunk)
-        self._hasher.update(chunk)
-        if self._kept is not None:
-            self._kept.update(chunk)
+    def _hash(self, chunks: list[bytes]) -> None:
+        for chunk in chunks:
+            self._md5.update(chunk)
+            self._hasher.update(chunk)
+            if self._kept is not None:
+                self._kept.update(chunk)
 
     async def chunks(self) -> AsyncIterator[bytes]:
+        # Large bodies are hashed in a thread, one stretch behind what is passed on.
         hashing: asyncio.Future[None] | None = None
         loop = asyncio.get_running_loop()
+        waiting: list[bytes] = []
+        waiting_size = 0
         try:
             async for chunk in _pieces(self._body):
                 self.size += len(chunk)
                 if self.size > self._limit:
                     raise too_large(self.size, self._limit)
-                if hashing is not None:
-                    await hashing
-                    hashing = None
-                if len(chunk) >= _THREAD_FROM:
-                    hashing = loop.run_in_executor(None, self._hash, chunk)
-                else:
-                    self._hash(chunk)
+                waiting.append(chunk)
+                waiting_size += len(chunk)
+                if waiting_size >= _STRETCH:
+                    if hashing is not None:
+                        await hashing
+                    hashing = loop.run_in_executor(None, self._hash, waiting)
+                    waiting, waiting_size = [], 0
                 yield chunk
         finally:
             if hashing is not None:
                 await hashing
+        self._hash(waiting)
         self._check()
 
     def _check(self) -> None:

@@ -14,8 +14,8 @@ ListOperations              keys and versions
 from __future__ import annotations
 
 from lambent.services.s3.list_operations import ListOperations
-from lambent.services.s3.notification_operations import NotificationOperations
+from lambent.services.s3.post_operations import PostOperations
 
 
-class Operations(NotificationOperations, ListOperations):
+class Operations(PostOperations, ListOperations):
     """What the registry serves."""
