@@ -1,5 +1,6 @@
 """FIFO queues: order within groups, deduplication."""
 
+import concurrent.futures
 import json
 
 import pytest
@@ -135,3 +136,15 @@ def test_an_exhausted_message_frees_its_group(sqs, queue, account):
     (moved,) = receive(sqs, dead)
     assert moved["Body"] == "poison"
     assert moved["Attributes"]["MessageGroupId"] == "g"
+
+
+def test_a_long_poll_behind_a_blocked_group_lets_others_work(sqs, queue):
+    for body in "ab":
+        send(sqs, queue, body)
+    (first,) = receive(sqs, queue, 1)
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        polling = threads.submit(receive, sqs, queue, WaitTimeSeconds=5)
+        with pytest.raises(TimeoutError):
+            polling.result(timeout=0.2)
+        sqs.delete_message(QueueUrl=queue, ReceiptHandle=first["ReceiptHandle"])
+        assert bodies(polling.result(timeout=2)) == ["b"]

@@ -103,7 +103,7 @@ class MessageOperations:
             if lease is None:
                 lease = attributes.value(queue, "VisibilityTimeout")
             received = await receiving.claim(tx, self._queues, queue, limit or 1, float(lease))
-            due = None if received else await tx.next_due(queue.work)
+            due = None if received else await receiving.next_due(tx, queue)
             return queue, received, None if due is None else max(due - tx.now, 0.0)
 
         started = self._clock.monotonic()

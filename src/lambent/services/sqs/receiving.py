@@ -50,7 +50,7 @@ async def claim(
     policy = redrive.policy_of(queue)
     # A dead-letter queue that is gone keeps its messages where they are.
     target = await queues.by_arn(tx, policy.target) if policy else None
-    since = tx.now - attributes.value(queue, "MessageRetentionPeriod")
+    since = _retained_since(tx, queue)
     taken: list[Received] = []
     while len(taken) < limit:
         claimed = await tx.claim(
@@ -68,6 +68,16 @@ async def claim(
         if not moved or lease <= 0:
             break
     return taken
+
+
+async def next_due(tx: Transaction, queue: Queue) -> float | None:
+    """When `claim` can give something, in seconds since the epoch; None: not by time alone."""
+    since = _retained_since(tx, queue)
+    return await tx.next_due(queue.work, ordered=queue.fifo, created_after=since)
+
+
+def _retained_since(tx: Transaction, queue: Queue) -> float:
+    return tx.now - float(attributes.value(queue, "MessageRetentionPeriod"))
 
 
 async def _move(tx: Transaction, queue: Queue, target: Queue, work: Work, message: Message) -> None:

@@ -71,7 +71,7 @@ class QueueSource:
         return self._store.work_arrived(work)
 
     async def next_due(self, tx: Transaction, arn: Arn) -> float | None:
-        return await tx.next_due((await self._queue(tx, arn)).work)
+        return await receiving.next_due(tx, await self._queue(tx, arn))
 
     async def describe(self, tx: Transaction, arn: Arn) -> Mapping[str, Any]:
         queue = await self._queue(tx, arn)
