@@ -176,13 +176,16 @@ class Session:
         properties: dict[str, Any] | None = None,
     ) -> None:
         """Add a line about a resource to the stack's history."""
+        event_id = self.platform.ids.uuid()
         pending = resource.pending if isinstance(resource, Resource) else None
+        # Two lines with one status in one millisecond still need ids of their own.
+        mark = f"{status}-{timestamp(tx.now)}" if reason is None else event_id
         shown = properties or (pending.properties if pending else resource.properties)
         await records.put_event(
             tx,
             self.stack.id,
             StackEvent(
-                f"{resource.logical_id}-{status}-{timestamp(tx.now)}",
+                f"{resource.logical_id}-{mark}",
                 tx.now,
                 resource.logical_id,
                 resource.physical_id,
