@@ -92,7 +92,7 @@ class Items:
         change, statistics, meter = await self._store.transact(body)
         self._ledger.add(statistics)
         result: dict[str, Any] = {}
-        attributes = _returned(params.get("ReturnValues"), plan, change)
+        attributes = returned(params.get("ReturnValues"), plan, change)
         if attributes:
             result["Attributes"] = attributes
         result["ConsumedCapacity"] = meter.report(params.get("ReturnConsumedCapacity"))
@@ -101,7 +101,8 @@ class Items:
         return result
 
 
-def _returned(wanted: str | None, plan: Plan, change: Change) -> Item | None:
+def returned(wanted: str | None, plan: Plan, change: Change) -> Item | None:
+    """The attributes that a write gives back, by its ReturnValues."""
     if wanted is None or wanted == "NONE":
         return None
     if wanted == "ALL_OLD":

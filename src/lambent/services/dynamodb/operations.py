@@ -5,6 +5,7 @@ from __future__ import annotations
 from lambent.core.context import Params, RequestContext, Result
 from lambent.services.dynamodb.batch import Batches
 from lambent.services.dynamodb.items import Items
+from lambent.services.dynamodb.partiql.execution import PartiQL
 from lambent.services.dynamodb.reads import Reads
 from lambent.services.dynamodb.tables import Tables
 from lambent.services.dynamodb.transactions import Transactions
@@ -20,6 +21,7 @@ class DynamoDB:
         reads: Reads,
         batches: Batches,
         transactions: Transactions,
+        partiql: PartiQL,
     ) -> None:
         self._tables = tables
         # The hot ones are bound without a step between.
@@ -33,6 +35,9 @@ class DynamoDB:
         self.batch_write_item = batches.write
         self.transact_write_items = transactions.write
         self.transact_get_items = transactions.get
+        self.execute_statement = partiql.execute
+        self.batch_execute_statement = partiql.batch
+        self.execute_transaction = partiql.transact
         self.create_table = tables.create
         self.describe_table = tables.describe
         self.update_table = tables.update

@@ -206,48 +206,10 @@ class Reads:
 
         async def body(tx: Transaction) -> Page:
             table = await load_table(tx, context.account, context.region, reading.name)
-            return await self._query_page(tx, table, reading, tests)
+            _check_filter(table, reading)
+            return await query_page(tx, table, reading, tests)
 
         return reading.result(await self._store.transact(body))
-
-    async def _query_page(
-        self, tx: Transaction, table: Table, reading: Reading, tests: Tests
-    ) -> Page:
-        index = reading.source(table)
-        schema = index.key if index is not None else table.key
-        selection = key_conditions.select(schema, tests)
-        if reading.condition is not None:
-            for name in schema.attributes:
-                if name in reading.condition.attributes:
-                    legacy_style = reading.params.get("QueryFilter") is not None
-                    what = "QueryFilter" if legacy_style else "Filter Expression"
-                    raise invalid(
-                        f"{what} can only contain non-primary key attributes: "
-                        f"Primary key attribute: {name}"
-                    )
-        partition = keys.partition(schema.hash_type, selection.hash)
-        start, end = key_conditions.bounds(
-            selection.range, schema.range_type, in_index=index is not None
-        )
-        collection = table.items if index is None else table.entries(index)
-        backward = reading.params.get("ScanIndexForward") is False
-        after: StoreKey | None = None
-        if reading.start is not None:
-            after = _query_start(table, index, reading.start, selection)
-
-        async def fetch(after: StoreKey | None, limit: int) -> list[Record]:
-            low, high = start, end
-            if after is not None and backward:
-                high = after.sort if high is None else min(high, after.sort)
-            elif after is not None:
-                low = max(low, after.sort + b"\x00")
-            if high is not None and low >= high:
-                return []
-            return await tx.scan(
-                collection, partition, start=low, end=high, reverse=backward, limit=limit
-            )
-
-        return await reading.page(tx, table, index, after, fetch)
 
     async def scan(self, context: RequestContext, params: Params) -> Result:
         """Scan."""
@@ -267,29 +229,76 @@ class Reads:
 
         async def body(tx: Transaction) -> Page:
             table = await load_table(tx, context.account, context.region, reading.name)
-            return await self._scan_page(tx, table, reading)
+            return await scan_page(tx, table, reading)
 
         return reading.result(await self._store.transact(body))
 
-    async def _scan_page(self, tx: Transaction, table: Table, reading: Reading) -> Page:
-        index = reading.source(table)
-        collection = table.items if index is None else table.entries(index)
-        first, until = _segment(reading.params)
-        after: StoreKey | None = StoreKey(first, b"") if first else None
-        if reading.start is not None:
-            after = _scan_start(table, index, reading.start)
-            if after.partition < first or (until is not None and after.partition >= until):
+
+def _check_filter(table: Table, reading: Reading) -> None:
+    """Raise when a query's filter is about its keys."""
+    index = reading.source(table)
+    schema = index.key if index is not None else table.key
+    if reading.condition is not None:
+        for name in schema.attributes:
+            if name in reading.condition.attributes:
+                legacy_style = reading.params.get("QueryFilter") is not None
+                what = "QueryFilter" if legacy_style else "Filter Expression"
                 raise invalid(
-                    "The provided starting key is invalid: Invalid ExclusiveStartKey. Please use "
-                    "ExclusiveStartKey with correct Segment. "
-                    f"TotalSegments: {reading.params['TotalSegments']} "
-                    f"Segment: {reading.params['Segment']}"
+                    f"{what} can only contain non-primary key attributes: "
+                    f"Primary key attribute: {name}"
                 )
 
-        async def fetch(after: StoreKey | None, limit: int) -> list[Record]:
-            return await tx.scan_all(collection, after=after, until=until, limit=limit)
 
-        return await reading.page(tx, table, index, after, fetch)
+async def query_page(tx: Transaction, table: Table, reading: Reading, tests: Tests) -> Page:
+    """A page of what the key tests select."""
+    index = reading.source(table)
+    schema = index.key if index is not None else table.key
+    selection = key_conditions.select(schema, tests)
+    partition = keys.partition(schema.hash_type, selection.hash)
+    start, end = key_conditions.bounds(
+        selection.range, schema.range_type, in_index=index is not None
+    )
+    collection = table.items if index is None else table.entries(index)
+    backward = reading.params.get("ScanIndexForward") is False
+    after: StoreKey | None = None
+    if reading.start is not None:
+        after = _query_start(table, index, reading.start, selection)
+
+    async def fetch(after: StoreKey | None, limit: int) -> list[Record]:
+        low, high = start, end
+        if after is not None and backward:
+            high = after.sort if high is None else min(high, after.sort)
+        elif after is not None:
+            low = max(low, after.sort + b"\x00")
+        if high is not None and low >= high:
+            return []
+        return await tx.scan(
+            collection, partition, start=low, end=high, reverse=backward, limit=limit
+        )
+
+    return await reading.page(tx, table, index, after, fetch)
+
+
+async def scan_page(tx: Transaction, table: Table, reading: Reading) -> Page:
+    """A page of everything, or of a segment of it."""
+    index = reading.source(table)
+    collection = table.items if index is None else table.entries(index)
+    first, until = _segment(reading.params)
+    after: StoreKey | None = StoreKey(first, b"") if first else None
+    if reading.start is not None:
+        after = _scan_start(table, index, reading.start)
+        if after.partition < first or (until is not None and after.partition >= until):
+            raise invalid(
+                "The provided starting key is invalid: Invalid ExclusiveStartKey. Please use "
+                "ExclusiveStartKey with correct Segment. "
+                f"TotalSegments: {reading.params['TotalSegments']} "
+                f"Segment: {reading.params['Segment']}"
+            )
+
+    async def fetch(after: StoreKey | None, limit: int) -> list[Record]:
+        return await tx.scan_all(collection, after=after, until=until, limit=limit)
+
+    return await reading.page(tx, table, index, after, fetch)
 
 
 def _query_start(table: Table, index: Index | None, start: Item, selection: Selection) -> StoreKey:

@@ -7,6 +7,7 @@ from lambent.services.dynamodb.batch import Batches
 from lambent.services.dynamodb.duties import Duties
 from lambent.services.dynamodb.items import Items
 from lambent.services.dynamodb.operations import DynamoDB
+from lambent.services.dynamodb.partiql.execution import PartiQL
 from lambent.services.dynamodb.reads import Reads
 from lambent.services.dynamodb.resources import GlobalTableResource, TableResource
 from lambent.services.dynamodb.statistics import Ledger
@@ -26,6 +27,7 @@ def create(platform: Platform) -> Service:
         Reads(store),
         Batches(store, ledger),
         Transactions(store, ledger),
+        PartiQL(store, ledger),
     )
     return Service(
         "dynamodb",
