@@ -17,7 +17,7 @@ from lambent.core.ids import Ids
 from lambent.core.registry import Registry
 from lambent.core.streams import Body
 from lambent.gateway import claim as claims
-from lambent.gateway import failures, identify
+from lambent.gateway import cross_origin, failures, identify
 from lambent.gateway.authenticate import Authenticator, Identity
 from lambent.gateway.body import BytesBody
 from lambent.gateway.internal import PREFIX, InternalRoutes
@@ -49,6 +49,9 @@ class Codecs(Protocol):
         preferred one). KeyError when there is none."""
         ...
 
+
+_ANYONE: Final = Identity("", "", "", "")
+"""Who asks what needs no credentials."""
 
 Authorize = Callable[[Identity, str, str], None]
 """Identity, service, operation: raises AwsError when it may not."""
@@ -84,6 +87,8 @@ class Dispatcher:
             service = operation = "-"
         else:
             response, service, operation = await self._answer(request, now)
+            if service == "s3" and "origin" in request.headers:
+                response = await cross_origin.shared(self._registry, request, response, now)
         if _access.isEnabledFor(logging.DEBUG):
             _access.debug(
                 "%s %s %d %s %s %.1fms",
@@ -115,8 +120,10 @@ class Dispatcher:
                 implementation = self._registry.operation(service, operation.name)
                 if implementation is None:
                     raise failures.not_implemented(service, operation.name)
-                identity = await self._authenticator.authenticate(request, claim, service, now)
-                self._authorize(identity, service, operation.name)
+                identity = _ANYONE
+                if operation.name not in cross_origin.OPEN:
+                    identity = await self._authenticator.authenticate(request, claim, service, now)
+                    self._authorize(identity, service, operation.name)
                 wire = await self._payload(wire, request, operation, identity)
                 context = RequestContext(
                     identity.account,

@@ -5,6 +5,7 @@ The owner's account may do everything here; others need a bucket policy or a gra
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from lambent.core.context import Params, RequestContext
@@ -18,6 +19,7 @@ from lambent.services.s3.model import (
     unpack,
     unpack_document,
 )
+from lambent.services.s3.public_access import is_set
 from lambent.store.contract import Transaction
 
 _BUCKET_PERMISSIONS: Final = {
@@ -65,7 +67,9 @@ async def open_bucket(
     if bucket.account == context.account or action in _OBJECT_PERMISSIONS:
         return bucket
     permission = _BUCKET_PERMISSIONS.get(action)
-    if permission is not None and acl.permits(bucket.grants, context.account, permission):
+    if permission is not None and await _grants_permit(
+        tx, bucket, bucket.grants, context.account, permission
+    ):
         return bucket
     key = params.get("Key")
     if not await _policy_allows(tx, context, bucket, action, key):
@@ -87,12 +91,26 @@ async def check_object(
     if account in (bucket.account, owner):
         return
     grants = version.details.grants if version is not None else ()
-    if acl.permits(grants, account, _OBJECT_PERMISSIONS.get(action, "FULL_CONTROL")):
+    permission = _OBJECT_PERMISSIONS.get(action, "FULL_CONTROL")
+    if await _grants_permit(tx, bucket, grants, account, permission):
         return
-    if version is None and acl.permits(bucket.grants, account, "READ"):
+    if version is None and await _grants_permit(tx, bucket, bucket.grants, account, "READ"):
         return
     if not await _policy_allows(tx, context, bucket, action, key):
         raise access_denied()
+
+
+async def _grants_permit(
+    tx: Transaction,
+    bucket: Bucket,
+    grants: Sequence[acl.Grant],
+    account: str,
+    permission: str,
+) -> bool:
+    if not acl.permits(grants, account, permission):
+        return False
+    own = [grant for grant in grants if grant[0].startswith("id:")]
+    return acl.permits(own, account, permission) or not await is_set(tx, bucket, "IgnorePublicAcls")
 
 
 async def _policy_allows(

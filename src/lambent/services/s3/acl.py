@@ -45,8 +45,8 @@ def canonical_id(account: str) -> str:
 
 
 def owner(account: str) -> dict[str, str]:
-    """An `Owner` document."""
-    return {"ID": canonical_id(account)}
+    """An `Owner` document; the account is its own display name."""
+    return {"ID": canonical_id(account), "DisplayName": account}
 
 
 def private(account: str) -> list[Grant]:
@@ -115,12 +115,12 @@ def _grantee(kind: str, value: str) -> str:
 def from_document(document: Mapping[str, Any], owner_account: str) -> list[Grant]:
     """The grants of an `AccessControlPolicy` document, which must name the true owner."""
     named = document.get("Owner", {}).get("ID")
-    if named is None or "Grants" not in document:
+    if named is None:
         raise malformed_xml()
     if named != canonical_id(owner_account):
         raise AwsError("AccessDenied", "Access Denied", 403)
     grants: list[Grant] = []
-    for entry in document["Grants"]:
+    for entry in document.get("Grants", ()):
         grantee, permission = entry.get("Grantee", {}), entry.get("Permission")
         if permission not in _PERMISSIONS:
             raise malformed_xml()
@@ -136,13 +136,16 @@ def from_document(document: Mapping[str, Any], owner_account: str) -> list[Grant
     return grants
 
 
-def as_grants(grants: Sequence[Grant]) -> list[dict[str, Any]]:
-    """Grants as `Grants` shows them."""
+def as_grants(grants: Sequence[Grant], account: str) -> list[dict[str, Any]]:
+    """Grants as `Grants` shows them; `account` is the owner's."""
+    names = {canonical_id(account): account}
     shown: list[dict[str, Any]] = []
     for grantee, permission in grants:
         kind, _, value = grantee.partition(":")
         if kind == "id":
             who = {"Type": "CanonicalUser", "ID": value}
+            if value in names:
+                who["DisplayName"] = names[value]
         else:
             who = {"Type": "Group", "URI": value}
         shown.append({"Grantee": who, "Permission": permission})

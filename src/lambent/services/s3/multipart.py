@@ -170,5 +170,8 @@ def check_claims(upload: Upload, params: Params, size: int, checksum: str) -> No
                     f"The upload was created using a {upload.algorithm.lower()} checksum."
                 )
             continue
-        if str(params[member]).partition("-")[0] != checksum.partition("-")[0]:
+        claimed_value = str(params[member]).partition("-")[0]
+        if not checksums.is_wellformed(algorithm, claimed_value):
+            raise invalid_request(f"Value for {checksums.HEADERS[algorithm]} header is invalid.")
+        if claimed_value != checksum.partition("-")[0]:
             raise bad_checksum(algorithm)

@@ -100,7 +100,7 @@ class ObjectSettingsOperations(NamedSettingsOperations):
         _, version = await self._version(context, params, "s3:GetObjectAcl")
         return {
             "Owner": acl.owner(version.details.owner),
-            "Grants": acl.as_grants(version.details.grants),
+            "Grants": acl.as_grants(version.details.grants, version.details.owner),
         }
 
     async def put_object_retention(self, context: RequestContext, params: Params) -> Result:

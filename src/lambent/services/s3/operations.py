@@ -13,9 +13,10 @@ ListOperations              keys and versions
 
 from __future__ import annotations
 
+from lambent.services.s3.cors_operations import CorsOperations
 from lambent.services.s3.list_operations import ListOperations
 from lambent.services.s3.post_operations import PostOperations
 
 
-class Operations(PostOperations, ListOperations):
+class Operations(PostOperations, ListOperations, CorsOperations):
     """What the registry serves."""

@@ -82,6 +82,22 @@ def _access_key(fields: Mapping[str, str]) -> str:
     return credential.partition("/")[0] or fields.get("awsaccesskeyid", "")
 
 
+def _need_signature(fields: Mapping[str, str]) -> None:
+    needed: tuple[str, ...]
+    if "x-amz-algorithm" in fields or "x-amz-credential" in fields:
+        needed = ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Signature")
+    else:
+        needed = ("AWSAccessKeyId", "Signature")
+    for name in needed:
+        if name.lower() not in fields:
+            raise invalid_argument(
+                f"Bucket POST must contain a field named '{name}'.  If it is specified, please "
+                "check the order of the fields.",
+                name,
+                "",
+            )
+
+
 class PostOperations(NotificationOperations):
     """The form's file becomes an object."""
 
@@ -94,6 +110,7 @@ class PostOperations(NotificationOperations):
         checked = {**fields, "key": wanted["Key"]}
         limit, least = bodies.PUT_LIMIT, 0
         if "policy" in fields:
+            _need_signature(fields)
             size = check_policy(fields["policy"], checked, params["Bucket"], context.now)
             least, limit = size or (0, bodies.PUT_LIMIT)
         key_bytes(wanted["Key"])

@@ -83,20 +83,27 @@ def check_policy(
 def _parse(condition: Any) -> tuple[str, Any, Any]:
     if isinstance(condition, dict) and len(condition) == 1:
         [(name, wanted)] = condition.items()
-        return "eq", str(name).lower(), str(wanted)
+        return "eq", str(name).lower(), _unescaped(wanted)
     if isinstance(condition, list) and len(condition) == 3:
         kind = str(condition[0]).lower()
         if kind == "content-length-range":
             return kind, condition[1], condition[2]
         if kind in ("eq", "starts-with") and str(condition[1]).startswith("$"):
-            return kind, str(condition[1])[1:].lower(), str(condition[2])
+            return kind, str(condition[1])[1:].lower(), _unescaped(condition[2])
     raise _invalid_document(
         "Invalid Simple-Condition: Simple-Conditions must have exactly one property specified."
     )
 
 
+def _unescaped(value: Any) -> str:
+    return str(value).replace("\\$", "$")
+
+
 def _size_range(low: Any, high: Any) -> tuple[int, int]:
     try:
-        return int(low), int(high)
+        least, most = int(low), int(high)
     except (TypeError, ValueError):
         raise _invalid_document("Invalid content-length-range.") from None
+    if least < 0 or most < 0:
+        raise _invalid_document("Invalid content-length-range.")
+    return least, most

@@ -30,11 +30,16 @@ def public_access(document: Mapping[str, bool] | None) -> Mapping[str, bool] | N
     return document or None
 
 
-async def refuse_public(tx: Transaction, bucket: Bucket, switch: str) -> None:
-    """AccessDenied when the switch was set."""
+async def is_set(tx: Transaction, bucket: Bucket, switch: str) -> bool:
+    """Whether someone set the switch."""
     record = await tx.get(SETTINGS, bucket.key, b"public")
     document: dict[str, Any] = {} if record is None else unpack_document(record.value)
-    if document.get(switch):
+    return bool(document.get(switch))
+
+
+async def refuse_public(tx: Transaction, bucket: Bucket, switch: str) -> None:
+    """AccessDenied when the switch was set."""
+    if await is_set(tx, bucket, switch):
         raise access_denied()
 
 

@@ -401,7 +401,10 @@ class SettingsOperations(BucketOperations):
 
     async def get_bucket_acl(self, context: RequestContext, params: Params) -> Result:
         bucket, _ = await self._read_setting(context, params, "s3:GetBucketAcl", "")
-        return {"Owner": acl.owner(bucket.account), "Grants": acl.as_grants(bucket.grants)}
+        return {
+            "Owner": acl.owner(bucket.account),
+            "Grants": acl.as_grants(bucket.grants, bucket.account),
+        }
 
     # Object lock --------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from lambent.core.errors import AwsError
-from lambent.services.s3.errors import invalid_argument
+from lambent.services.s3.errors import invalid_argument, malformed_xml
 
 OBJECT_TAGS = 10
 BUCKET_TAGS = 50
@@ -46,16 +46,22 @@ def read_tags(pairs: Iterable[tuple[str, str]], limit: int) -> dict[str, str]:
     return tags
 
 
+def _pair(entry: Mapping[str, Any]) -> tuple[str, str]:
+    if "Key" not in entry or "Value" not in entry:
+        raise malformed_xml()
+    return entry["Key"], entry["Value"]
+
+
 def tag_set(tagging: Mapping[str, Any] | None, limit: int) -> dict[str, str]:
     """The tags of a `Tagging` document."""
     entries = (tagging or {}).get("TagSet", ())
-    return read_tags(((entry["Key"], entry.get("Value", "")) for entry in entries), limit)
+    return read_tags((_pair(entry) for entry in entries), limit)
 
 
 def tag_header(header: str) -> dict[str, str]:
     """The tags of an `x-amz-tagging` header ("k1=v1&k2=v2", percent-encoded)."""
     try:
-        pairs = parse_qsl(header, keep_blank_values=True, strict_parsing=bool(header))
+        pairs = parse_qsl(header, keep_blank_values=True, errors="strict")
     except ValueError:
         raise invalid_argument(
             "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query "
