@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -342,3 +343,49 @@ def test_another_account_is_let_in_by_grants_alone(s3, bucket, client):
     assert refused(other.list_objects_v2, Bucket=bucket).status == 403
     s3.put_object_acl(Bucket=bucket, Key="k", ACL="public-read")
     assert body_of(other.get_object(Bucket=bucket, Key="k")) == b"x"
+
+
+def test_a_conditional_delete(s3, bucket):
+    etag = s3.put_object(Bucket=bucket, Key="k", Body=b"x")["ETag"]
+    refusal = refused(s3.delete_object, Bucket=bucket, Key="k", IfMatch='"other"')
+    assert (refusal.code, refusal.status) == ("PreconditionFailed", 412)
+    s3.delete_object(Bucket=bucket, Key="k", IfMatch=etag)
+    assert refused(s3.head_object, Bucket=bucket, Key="k").status == 404
+
+
+def test_a_failed_upload_leaves_nothing_and_changes_nothing(s3, bucket, raw):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"before")
+    with raw.socket() as wire:
+        wire.sendall(
+            f"PUT /{bucket}/k HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n".encode()
+            + b"x" * 300_000
+        )
+    assert body_of(s3.get_object(Bucket=bucket, Key="k")) == b"before"
+
+
+def test_what_was_acknowledged_is_there_after_a_kill(node_process, connect, name):
+    node = node_process()
+    s3 = connect(node.endpoint, "s3")
+    s3.create_bucket(Bucket=name)
+    small, large = b"s" * 100, b"l" * 500_000
+    s3.put_object(Bucket=name, Key="small", Body=small)
+    s3.put_object(Bucket=name, Key="large", Body=large)
+    node.kill()
+    node.start()
+    s3 = connect(node.endpoint, "s3")
+    assert body_of(s3.get_object(Bucket=name, Key="small")) == small
+    assert body_of(s3.get_object(Bucket=name, Key="large")) == large
+
+
+def test_readers_of_an_overwritten_object_see_one_whole_version(s3, bucket):
+    bodies = [bytes([n]) * 400_000 for n in range(4)]
+    s3.put_object(Bucket=bucket, Key="k", Body=bodies[0])
+    with ThreadPoolExecutor(3) as pool:
+        for body in bodies * 3:
+            reads = [pool.submit(s3.get_object, Bucket=bucket, Key="k") for _ in range(3)]
+            s3.put_object(Bucket=bucket, Key="k", Body=body)
+            for read in reads:
+                found = read.result()
+                data = body_of(found)
+                assert found["ETag"] == f'"{hashlib.md5(data).hexdigest()}"'
+                assert data in bodies

@@ -15,7 +15,7 @@ from lambent.core.context import Params
 from lambent.core.errors import AwsError
 from lambent.core.streams import Body
 from lambent.services.s3 import checksums
-from lambent.services.s3.errors import invalid_request
+from lambent.services.s3.errors import invalid_request, not_implemented
 from lambent.services.s3.model import Part
 from lambent.store.contract import Blobs, StagedBlob
 
@@ -50,6 +50,21 @@ def too_large(size: int, limit: int = PUT_LIMIT) -> AwsError:
         400,
         {"ProposedSize": size, "MaxSizeAllowed": limit},
     )
+
+
+def body_length(body: Body | bytes, headers: Mapping[str, str]) -> int:
+    """How long an upload says it is, in bytes.
+
+    NotImplemented for plain chunked transfer, MissingContentLength without any length.
+    """
+    length = len(body) if isinstance(body, bytes) else body.length
+    if length is None and "transfer-encoding" in headers:
+        raise not_implemented("Transfer-Encoding")
+    if length is None or (headers and not length and "content-length" not in headers):
+        raise AwsError(
+            "MissingContentLength", "You must provide the Content-Length HTTP header.", 411
+        )
+    return length
 
 
 def expected_md5(header: str | None) -> str | None:

@@ -6,10 +6,9 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from lambent.core.context import Params, RequestContext, Result
-from lambent.core.errors import AwsError
 from lambent.services.s3 import acl, checksums, details, multipart
 from lambent.services.s3.access import open_bucket
-from lambent.services.s3.bodies import Received, asked_checksum, expected_md5, receive
+from lambent.services.s3.bodies import Received, asked_checksum, body_length, expected_md5, receive
 from lambent.services.s3.copy_operations import CopyOperations
 from lambent.services.s3.copy_source import parse_copy_source
 from lambent.services.s3.cursor import Cursor
@@ -121,11 +120,7 @@ class MultipartOperations(CopyOperations):
         md5 = expected_md5(params.get("ContentMD5"))
         asked = asked_checksum(params, context.headers)
         body = params.get("Body") or b""
-        length = len(body) if isinstance(body, bytes) else body.length
-        if length is None:
-            raise AwsError(
-                "MissingContentLength", "You must provide the Content-Length HTTP header.", 411
-            )
+        body_length(body, context.headers)
 
         async def precheck(tx: Transaction) -> Upload:
             return await self._admit_part(tx, context, params)

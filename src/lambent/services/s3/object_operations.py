@@ -16,6 +16,7 @@ from lambent.services.s3.base import Base
 from lambent.services.s3.bodies import (
     Received,
     asked_checksum,
+    body_length,
     expected_md5,
     opened,
     read_parts,
@@ -58,11 +59,7 @@ class ObjectOperations(Base):
         md5 = expected_md5(params.get("ContentMD5"))
         asked = asked_checksum(params, context.headers)
         body = params.get("Body") or b""
-        length = len(body) if isinstance(body, bytes) else body.length
-        if length is None:
-            raise AwsError(
-                "MissingContentLength", "You must provide the Content-Length HTTP header.", 411
-            )
+        length = body_length(body, context.headers)
         if length > _SMALL:
             # A large body is not taken in for nothing.
             async def precheck(tx: Transaction) -> None:

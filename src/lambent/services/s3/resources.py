@@ -67,6 +67,9 @@ class BucketType:
 
     required: frozenset[str] = frozenset()
     replaces = frozenset({"BucketName"})
+    attributes = frozenset(
+        ("Arn", "DomainName", "DualStackDomainName", "RegionalDomainName", "WebsiteURL")
+    )
 
     def __init__(self, operations: Operations) -> None:
         ops = self._operations = operations
@@ -240,6 +243,7 @@ class BucketPolicyType:
     properties = frozenset({"Bucket", "PolicyDocument"})
     required = frozenset({"Bucket", "PolicyDocument"})
     replaces = frozenset({"Bucket"})
+    attributes: frozenset[str] = frozenset()
 
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
