@@ -6,6 +6,7 @@ A query names the hash key's value and may narrow the range key by one compariso
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from lambent.services.dynamodb import keys
@@ -49,18 +50,37 @@ _LEGACY = {
 }
 
 
+class _Shape(NamedTuple):
+    """A comparison of a key attribute before the values are known."""
+
+    name: str
+    operator: str
+    operands: tuple[Operand, ...]
+
+
 def from_expression(condition: CompiledCondition, values: Values) -> Tests:
     """The comparisons in a KeyConditionExpression, by attribute."""
-    tests: dict[str, KeyTest] = {}
+    return {
+        shape.name: KeyTest(
+            shape.operator,
+            [value for each in shape.operands if (value := literal(each, values)) is not None],
+        )
+        for shape in _shapes(condition)
+    }
+
+
+@lru_cache(4096)
+def _shapes(condition: CompiledCondition) -> tuple[_Shape, ...]:
+    shapes: dict[str, _Shape] = {}
     for part in conjuncts(condition.tree):
-        name, test = _key_test(part, values)
-        if name in tests:
+        shape = _shape(part)
+        if shape.name in shapes:
             raise invalid("KeyConditionExpressions must only contain one condition per key")
-        tests[name] = test
-    return tests
+        shapes[shape.name] = shape
+    return tuple(shapes.values())
 
 
-def _key_test(node: Condition, values: Values) -> tuple[str, KeyTest]:
+def _shape(node: Condition) -> _Shape:
     if isinstance(node, Either):
         raise _operator("OR")
     if isinstance(node, Negation):
@@ -71,16 +91,12 @@ def _key_test(node: Condition, values: Values) -> tuple[str, KeyTest]:
         if node.operator == "<>":
             raise _operator("<>")
         if isinstance(node.right, PathNode) and not isinstance(node.left, PathNode):
-            name, operands = _split((node.right, node.left), values)
-            return name, KeyTest(_FLIPPED[node.operator], operands)
-        name, operands = _split((node.left, node.right), values)
-        return name, KeyTest(node.operator, operands)
+            return _split(_FLIPPED[node.operator], (node.right, node.left))
+        return _split(node.operator, (node.left, node.right))
     if isinstance(node, Between):
-        name, operands = _split((node.operand, node.low, node.high), values)
-        return name, KeyTest("BETWEEN", operands)
+        return _split("BETWEEN", (node.operand, node.low, node.high))
     if isinstance(node, Function) and node.name == "begins_with":
-        name, operands = _split(node.arguments, values)
-        return name, KeyTest("begins_with", operands)
+        return _split("begins_with", node.arguments)
     raise _operator(node.name if isinstance(node, Function) else "AND")
 
 
@@ -88,7 +104,7 @@ def _operator(name: str) -> Exception:
     return invalid(f"Invalid operator used in KeyConditionExpression: {name}")
 
 
-def _split(operands: Sequence[Operand], values: Values) -> tuple[str, list[AttributeValue]]:
+def _split(operator: str, operands: tuple[Operand, ...]) -> _Shape:
     if any(isinstance(operand, Function) for operand in operands):
         raise invalid("KeyConditionExpressions cannot contain nested operations")
     paths = [operand for operand in operands if isinstance(operand, PathNode)]
@@ -102,8 +118,7 @@ def _split(operands: Sequence[Operand], values: Values) -> tuple[str, list[Attri
     path = paths[0].path
     if len(path) > 1:
         raise invalid("KeyConditionExpressions cannot have conditions on nested attributes")
-    given = [literal(operand, values) for operand in operands[1:]]
-    return str(path[0]), [value for value in given if value is not None]
+    return _Shape(str(path[0]), operator, operands[1:])
 
 
 def from_legacy(conditions: Mapping[str, tuple[str, Sequence[AttributeValue]]]) -> Tests:

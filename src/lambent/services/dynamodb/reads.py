@@ -93,7 +93,8 @@ class Reading:
                 item = decode_item(record.value)
                 page.scanned += 1
                 page.size += stored_size(record.value)
-                await self._take(tx, page, form, item, index)
+                whole = await self._whole(tx, page, item) if form.fetch else item
+                self._take(page, form, whole)
                 if page.scanned == self.limit or page.size >= PAGE_BYTES:
                     page.last = _position(table, index, item)
                     return page
@@ -101,14 +102,15 @@ class Reading:
                 return page
             after = StoreKey(records[-1].partition, records[-1].sort)
 
-    async def _take(
-        self, tx: Transaction, page: Page, form: Shape, item: Item, index: Index | None
-    ) -> None:
-        if form.fetch:
-            stored = await read_item(tx, page.table, keys.store_key(page.table.key, item))
-            if stored is not None:
-                item = stored.item
-                page.fetched_units += capacity.read_units(stored.size, self.consistent)
+    async def _whole(self, tx: Transaction, page: Page, entry: Item) -> Item:
+        """The item that an entry of a local index stands for."""
+        stored = await read_item(tx, page.table, keys.store_key(page.table.key, entry))
+        if stored is None:
+            return entry
+        page.fetched_units += capacity.read_units(stored.size, self.consistent)
+        return stored.item
+
+    def _take(self, page: Page, form: Shape, item: Item) -> None:
         if self.condition is not None and not self.condition.test(item, self.values):
             return
         page.count += 1

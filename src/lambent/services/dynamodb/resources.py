@@ -98,6 +98,7 @@ class TableResource:
     )
     required = frozenset({"KeySchema"})
     replaces = frozenset({"TableName", "KeySchema", "LocalSecondaryIndexes"})
+    attributes = frozenset(("Arn", "StreamArn", "TableId"))
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables

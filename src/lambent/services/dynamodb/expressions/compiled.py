@@ -33,9 +33,12 @@ Names = tuple[tuple[str, str], ...]
 _CACHE = 4096
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Compiled:
-    """What all kinds of expression have: what they use, and what they ask of the values."""
+    """What all kinds of expression have: what they use, and what they ask of the values.
+
+    Compared by identity, so that what is worked out from one can be cached by it.
+    """
 
     kind: str
     names: frozenset[str]
@@ -63,7 +66,7 @@ class Compiled:
         return invalid(f"Invalid {self.kind}: {message}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class CompiledCondition(Compiled):
     """A condition: its bound tree, and `test(item, values)`."""
 
@@ -72,7 +75,7 @@ class CompiledCondition(Compiled):
     test: Test
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class CompiledUpdate(Compiled):
     """An update: its bound clauses, and a projector for the attributes it touches."""
 
@@ -80,7 +83,7 @@ class CompiledUpdate(Compiled):
     touched: Projector
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class CompiledProjection(Compiled):
     """A projection: its bound paths, and `project(item)`."""
 
