@@ -49,6 +49,9 @@ class ResourceType(Protocol):
 
     Errors are AwsErrors of the service's own operations; the engine makes them the
     resource's status reason. `delete` of what is already gone succeeds.
+
+    A type may list what Fn::GetAtt can name in a further member, `attributes: frozenset[str]`
+    (see `attribute_names`); other names are then refused before anything is made.
     """
 
     @property
@@ -79,3 +82,9 @@ class ResourceType(Protocol):
     async def delete(
         self, request: ResourceRequest, physical_id: str, properties: Properties
     ) -> None: ...
+
+
+def attribute_names(kind: ResourceType) -> frozenset[str] | None:
+    """What Fn::GetAtt can name, for a type that lists it; None when only creation tells."""
+    listed: frozenset[str] | None = getattr(kind, "attributes", None)
+    return listed

@@ -268,7 +268,10 @@ def test_every_problem_of_a_template_is_named_at_once(cfn: Any) -> None:
             "B": {**queue(), "DependsOn": "C"},
             "C": {**queue(), "DependsOn": "B"},
         },
-        Outputs={"O": {"Value": {"Fn::GetAtt": ["Ghost", "Arn"]}}},
+        Outputs={
+            "O": {"Value": {"Fn::GetAtt": ["Ghost", "Arn"]}},
+            "P": {"Value": {"Fn::Sub": "${A.Colour}"}},
+        },
     )
     code, message = refusal(cfn.create_stack, StackName="bad", TemplateBody=body)
     assert code == "ValidationError"
@@ -279,6 +282,7 @@ def test_every_problem_of_a_template_is_named_at_once(cfn: Any) -> None:
         "extraneous key [Colour] is not permitted",
         "Circular dependency between resources: [B, C]",
         "instance of Fn::GetAtt references undefined resource Ghost",
+        "resource A does not support attribute type Colour in Fn::GetAtt",
     ):
         assert part in message
     assert cfn.list_stacks()["StackSummaries"] == []

@@ -1,4 +1,4 @@
-"""CloudFormation's own resource types: nested stacks and wait condition handles."""
+"""CloudFormation's own resource types: nested stacks, and those that make nothing."""
 
 from __future__ import annotations
 
@@ -15,15 +15,19 @@ _ROUND = 10.0
 """Seconds between looks at a nested stack that another node works on."""
 
 
-class WaitConditionHandle:
-    """AWS::CloudFormation::WaitConditionHandle: a place holder that does nothing."""
+class Inert:
+    """A resource that is only a place in a template: a wait condition handle, the CDK's
+    metadata. Nothing is made for it."""
 
-    properties: frozenset[str] = frozenset()
     required: frozenset[str] = frozenset()
     replaces: frozenset[str] = frozenset()
+    attributes: frozenset[str] = frozenset()
+
+    def __init__(self, *properties: str) -> None:
+        self.properties = frozenset(properties)
 
     async def create(self, request: ResourceRequest, properties: Properties) -> Created:
-        return Created(f"{request.context.endpoint}/_lambent/wait/{request.default_name}")
+        return Created(request.default_name)
 
     async def update(
         self, request: ResourceRequest, physical_id: str, old: Properties, new: Properties

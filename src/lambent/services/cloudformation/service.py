@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lambent.services.cloudformation.engine import Engine
 from lambent.services.cloudformation.operations import Operations
-from lambent.services.cloudformation.resources import NestedStack, WaitConditionHandle
+from lambent.services.cloudformation.resources import Inert, NestedStack
 from lambent.services.contract import Platform, Service
 
 
@@ -16,7 +16,8 @@ def create(platform: Platform) -> Service:
         operations=Operations(platform, engine),
         resources={
             "AWS::CloudFormation::Stack": NestedStack(platform, engine),
-            "AWS::CloudFormation::WaitConditionHandle": WaitConditionHandle(),
+            "AWS::CloudFormation::WaitConditionHandle": Inert(),
+            "AWS::CDK::Metadata": Inert("Analytics"),
         },
         start=engine.start,
         stop=engine.stop,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lambent.core.errors import AwsError
-from lambent.core.resources import ResourceType
+from lambent.core.resources import ResourceType, attribute_names
 from lambent.services.cloudformation import graph
 from lambent.services.cloudformation.conditions import active
 from lambent.services.cloudformation.intrinsics import PSEUDO_NAMES
@@ -165,6 +165,23 @@ def dangling_problems(
     return problems
 
 
+def attribute_problems(template: Mapping[str, Any], types: Mapping[str, ResourceType]) -> list[str]:
+    """Attributes asked of resources whose type has none of that name."""
+    resources = template["Resources"]
+    values = [one.get("Properties") for one in resources.values()]
+    values += [one.get("Value") for one in (template.get("Outputs") or {}).values()]
+    problems: list[str] = []
+    for name, attribute in sorted(graph.references(values).attributes):
+        kind = types.get(resources.get(name, {}).get("Type", ""))
+        known = None if kind is None else attribute_names(kind)
+        if known is not None and attribute and attribute not in known:
+            problems.append(
+                f"Template error: resource {name} does not support attribute type {attribute} "
+                "in Fn::GetAtt"
+            )
+    return problems
+
+
 def check_deployable(
     template: Mapping[str, Any],
     types: Mapping[str, ResourceType],
@@ -174,7 +191,7 @@ def check_deployable(
 
     `conditions` evaluates the template's conditions; it may raise an AwsError.
     """
-    problems = reference_problems(template)
+    problems = reference_problems(template) + attribute_problems(template, types)
     try:
         holding = conditions()
     except AwsError as error:

@@ -24,6 +24,7 @@ class InlinePolicyResource:
     properties = frozenset({"Groups", "PolicyDocument", "PolicyName", "Roles", "Users"})
     required = frozenset({"PolicyDocument", "PolicyName"})
     replaces = NOTHING
+    attributes = frozenset(("Id",))
 
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
@@ -89,6 +90,9 @@ class ManagedPolicyResource:
     )
     required = frozenset({"PolicyDocument"})
     replaces = frozenset({"Description", "ManagedPolicyName", "Path"})
+    attributes = frozenset(
+        ("AttachmentCount", "DefaultVersionId", "IsAttachable", "PolicyArn", "PolicyId")
+    )
 
     def __init__(self, operations: Operations) -> None:
         self._operations = operations

@@ -125,6 +125,7 @@ class RoleResource(_PrincipalResource):
     )
     required = frozenset({"AssumeRolePolicyDocument"})
     replaces = frozenset({"Path", "RoleName"})
+    attributes = frozenset(("Arn", "RoleId"))
 
     async def create(self, request: ResourceRequest, properties: Properties) -> Created:
         name = self._physical(request, properties)
@@ -211,6 +212,7 @@ class UserResource(_PrincipalResource):
         }
     )
     replaces = frozenset({"UserName"})
+    attributes = frozenset(("Arn", "UserId"))
 
     async def create(self, request: ResourceRequest, properties: Properties) -> Created:
         name = self._physical(request, properties)
@@ -296,6 +298,7 @@ class GroupResource(_PrincipalResource):
 
     properties = frozenset({"GroupName", "ManagedPolicyArns", "Path", "Policies"})
     replaces = frozenset({"GroupName"})
+    attributes = frozenset(("Arn", "GroupId"))
 
     async def create(self, request: ResourceRequest, properties: Properties) -> Created:
         name = self._physical(request, properties)

@@ -17,6 +17,7 @@ class AccessKeyResource:
     properties = frozenset({"Serial", "Status", "UserName"})
     required = frozenset({"UserName"})
     replaces = frozenset({"Serial", "UserName"})
+    attributes = frozenset(("SecretAccessKey",))
 
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
@@ -65,6 +66,7 @@ class InstanceProfileResource:
     properties = frozenset({"InstanceProfileName", "Path", "Roles"})
     required = frozenset({"Roles"})
     replaces = frozenset({"InstanceProfileName", "Path"})
+    attributes = frozenset(("Arn", "InstanceProfileId"))
 
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
@@ -119,6 +121,7 @@ class MembershipResource:
     properties = frozenset({"GroupName", "Users"})
     required = frozenset({"GroupName", "Users"})
     replaces = frozenset({"GroupName"})
+    attributes = frozenset(("Id",))
 
     def __init__(self, operations: Operations) -> None:
         self._operations = operations

@@ -151,6 +151,14 @@ class FunctionResource(_Resource):
     )
     required = frozenset(("Code", "Role"))
     replaces = frozenset(("FunctionName", "PackageType"))
+    attributes = frozenset(
+        (
+            "Arn",
+            "SnapStartResponse",
+            "SnapStartResponse.ApplyOn",
+            "SnapStartResponse.OptimizationStatus",
+        )
+    )
 
     async def create(self, request: ResourceRequest, properties: Properties) -> Created:
         name = properties.get("FunctionName") or request.default_name[:64]
@@ -267,6 +275,7 @@ class PermissionResource(_Resource):
     properties = frozenset(_params)
     required = frozenset(("FunctionName", "Action", "Principal"))
     replaces = properties
+    attributes = frozenset(("Id",))
 
     async def create(self, request: ResourceRequest, properties: Properties) -> Created:
         params = _chosen(properties, self._params)
@@ -338,6 +347,7 @@ class EventSourceMappingResource(_Resource):
     properties = frozenset((*_params, "KmsKeyArn", "Tags"))
     required = frozenset(("FunctionName",))
     replaces = _only_created
+    attributes = frozenset(("EventSourceMappingArn", "Id"))
 
     async def create(self, request: ResourceRequest, properties: Properties) -> Created:
         params = _chosen(properties, self._params)
@@ -393,6 +403,7 @@ class EventInvokeConfigResource(_Resource):
     properties = frozenset(_params)
     required = frozenset(("FunctionName", "Qualifier"))
     replaces = frozenset(("FunctionName", "Qualifier"))
+    attributes: frozenset[str] = frozenset()
 
     async def create(self, request: ResourceRequest, properties: Properties) -> Created:
         await self._call(
@@ -424,6 +435,7 @@ class VersionResource(_Resource):
     )
     required = frozenset(("FunctionName",))
     replaces = frozenset(_params)
+    attributes = frozenset(("FunctionArn", "Version"))
 
     async def create(self, request: ResourceRequest, properties: Properties) -> Created:
         made = await self._call(
@@ -455,6 +467,7 @@ class AliasResource(_Resource):
     properties = frozenset((*_params, "ProvisionedConcurrencyConfig"))
     required = frozenset(("FunctionName", "FunctionVersion", "Name"))
     replaces = frozenset(("FunctionName", "Name"))
+    attributes = frozenset(("AliasArn",))
 
     async def create(self, request: ResourceRequest, properties: Properties) -> Created:
         return await self._apply(request, "CreateAlias", properties)
@@ -499,6 +512,7 @@ class LayerVersionResource(_Resource):
     properties = frozenset(_params)
     required = frozenset(("Content",))
     replaces = properties
+    attributes = frozenset(("LayerVersionArn",))
 
     async def create(self, request: ResourceRequest, properties: Properties) -> Created:
         params = _chosen(properties, self._params)

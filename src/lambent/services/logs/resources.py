@@ -26,6 +26,7 @@ class LogGroupResource:
     )
     required: frozenset[str] = frozenset()
     replaces = frozenset(("LogGroupName",))
+    attributes = frozenset(("Arn",))
 
     def __init__(self, operations: LogOperations) -> None:
         self._operations = operations
@@ -82,6 +83,7 @@ class LogStreamResource:
     properties = frozenset(("LogGroupName", "LogStreamName"))
     required = frozenset(("LogGroupName",))
     replaces = frozenset(("LogGroupName", "LogStreamName"))
+    attributes: frozenset[str] = frozenset()
 
     def __init__(self, operations: LogOperations) -> None:
         self._operations = operations

@@ -31,6 +31,7 @@ class SecretResource:
     )
     required: frozenset[str] = frozenset()
     replaces = frozenset(("Name",))
+    attributes = frozenset(("Id",))
 
     def __init__(self, operations: SecretOperations, ids: Ids) -> None:
         self._operations = operations
@@ -50,10 +51,28 @@ class SecretResource:
     async def create(self, request: ResourceRequest, properties: Properties) -> Created:
         tags = {tag["Key"]: str(tag["Value"]) for tag in properties.get("Tags") or ()}
         text = self._text(properties)
+        name = properties.get("Name") or request.default_name
+        try:
+            arn = await self._made(request, properties, name, text, tags)
+        except AwsError as error:
+            if error.code != "ResourceExistsException" or not request.resumed:
+                raise
+            found = await self._operations.describe_secret(request.context, {"SecretId": name})
+            arn = (found or {})["ARN"]
+        return Created(arn, {"Id": arn})
+
+    async def _made(
+        self,
+        request: ResourceRequest,
+        properties: Properties,
+        name: str,
+        text: str | None,
+        tags: dict[str, str],
+    ) -> str:
         result = await self._operations.create_secret(
             request.context,
             {
-                "Name": properties.get("Name") or request.default_name,
+                "Name": name,
                 "Description": properties.get("Description"),
                 "KmsKeyId": properties.get("KmsKeyId"),
                 "Tags": [
@@ -62,8 +81,8 @@ class SecretResource:
                 **({} if text is None else {"SecretString": text}),
             },
         )
-        arn = (result or {})["ARN"]
-        return Created(arn, {"Id": arn})
+        arn: str = (result or {})["ARN"]
+        return arn
 
     async def update(
         self, request: ResourceRequest, physical_id: str, old: Properties, new: Properties

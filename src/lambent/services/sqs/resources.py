@@ -65,6 +65,7 @@ class QueueResource:
     properties = frozenset((*_PLAIN, "QueueName", "Tags"))
     required: frozenset[str] = frozenset()
     replaces = frozenset(("QueueName", "FifoQueue"))
+    attributes = frozenset(("Arn", "QueueName", "QueueUrl"))
 
     def __init__(self, operations: QueueOperations) -> None:
         self._operations = operations
@@ -139,6 +140,7 @@ class QueuePolicyResource:
     properties = frozenset(("PolicyDocument", "Queues"))
     required = frozenset(("PolicyDocument", "Queues"))
     replaces: frozenset[str] = frozenset()
+    attributes = frozenset(("Id",))
 
     def __init__(self, operations: QueueOperations) -> None:
         self._operations = operations

@@ -28,6 +28,7 @@ class ParameterResource:
     )
     required = frozenset(("Type", "Value"))
     replaces = frozenset(("Name",))
+    attributes = frozenset(("Type", "Value"))
 
     def __init__(self, operations: ParameterOperations) -> None:
         self._operations = operations
