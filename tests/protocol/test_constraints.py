@@ -97,6 +97,15 @@ def test_the_constraints_of_a_lists_members_are_told_of_the_list() -> None:
     assert error.message.endswith(", Member must not be null]")
 
 
+def test_the_constraints_of_a_lists_length_in_a_map_are_told_of_the_map() -> None:
+    error = _error("dynamodb", "BatchWriteItem", {"RequestItems": {"tbl": []}})
+    assert error.message.startswith(
+        "1 validation error detected: Value '{tbl=[]}' at 'requestItems' failed to satisfy "
+        "constraint: Map value must satisfy constraint: [Member must have length less than or "
+        "equal to 25, Member must have length greater than or equal to 1"
+    )
+
+
 def test_a_sensitive_value_is_not_repeated() -> None:
     body = {
         "FunctionName": "f",

@@ -141,9 +141,13 @@ def _map(
 ) -> Check | None:
     key_rules = [] if shape.key.name in own_checks else constraints(shape.key)
     key_words = f"Map keys must satisfy constraint: {_bracketed(key_rules)}"
-    nested = shape.value.type in ("structure", "list", "map")
-    inner = compiler(shape.value) if nested else None
-    value_rules = [] if nested or shape.value.name in own_checks else constraints(shape.value)
+    # The rules of a list, like those of a scalar, are told of the map that holds it.
+    if shape.value.type == "list":
+        inner = _list(shape.value, compiler, own_checks)
+    else:
+        inner = compiler(shape.value) if shape.value.type in ("structure", "map") else None
+    ruled = shape.value.type not in ("structure", "map") and shape.value.name not in own_checks
+    value_rules = constraints(shape.value) if ruled else []
     value_words = f"Map value must satisfy constraint: {_bracketed(value_rules)}"
     sensitive = any(bool(s.model.sensitive) for s in (shape, shape.key, shape.value))
     if not key_rules and not value_rules and inner is None:
