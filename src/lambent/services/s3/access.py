@@ -66,15 +66,17 @@ async def open_bucket(
         raise access_denied()
     if bucket.account == context.account or action in _OBJECT_PERMISSIONS:
         return bucket
+    decided = await _policy_decides(tx, context, bucket, action, params.get("Key"))
     permission = _BUCKET_PERMISSIONS.get(action)
-    if permission is not None and await _grants_permit(
-        tx, bucket, bucket.grants, context.account, permission
+    if decided:
+        return bucket
+    if (
+        decided is None
+        and permission is not None
+        and await _grants_permit(tx, bucket, bucket.grants, context.account, permission)
     ):
         return bucket
-    key = params.get("Key")
-    if not await _policy_allows(tx, context, bucket, action, key):
-        raise access_denied()
-    return bucket
+    raise access_denied()
 
 
 async def check_object(
@@ -91,13 +93,17 @@ async def check_object(
     if account in (bucket.account, owner):
         return
     grants = version.details.grants if version is not None else ()
+    decided = await _policy_decides(tx, context, bucket, action, key)
+    if decided:
+        return
+    if decided is False:
+        raise access_denied()
     permission = _OBJECT_PERMISSIONS.get(action, "FULL_CONTROL")
     if await _grants_permit(tx, bucket, grants, account, permission):
         return
     if version is None and await _grants_permit(tx, bucket, bucket.grants, account, "READ"):
         return
-    if not await _policy_allows(tx, context, bucket, action, key):
-        raise access_denied()
+    raise access_denied()
 
 
 async def _grants_permit(
@@ -113,14 +119,14 @@ async def _grants_permit(
     return acl.permits(own, account, permission) or not await is_set(tx, bucket, "IgnorePublicAcls")
 
 
-async def _policy_allows(
+async def _policy_decides(
     tx: Transaction, context: RequestContext, bucket: Bucket, action: str, key: str | None
-) -> bool:
+) -> bool | None:
     if not bucket.policy:
-        return False
+        return None
     record = await tx.get(SETTINGS, bucket.key, b"policy")
     if record is None:
-        return False
+        return None
     arn = bucket.arn if key is None else f"{bucket.arn}/{key}"
     document = policy.check_policy(unpack_document(record.value), bucket.name)
-    return policy.allows(document, context.account, context.principal, action, arn)
+    return policy.decide(document, context.account, context.principal, action, arn)

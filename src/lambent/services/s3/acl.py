@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from lambent.core.errors import AwsError
-from lambent.services.s3.errors import invalid_argument, invalid_request, malformed_xml
+from lambent.services.s3.errors import invalid_argument, invalid_request
 
 Grant = tuple[str, str]
 
@@ -112,18 +112,27 @@ def _grantee(kind: str, value: str) -> str:
             raise invalid_argument("Argument format not recognized", kind, value)
 
 
+def malformed_acl() -> AwsError:
+    """400 for a document that is no access control list."""
+    return AwsError(
+        "MalformedACLError",
+        "The XML you provided was not well-formed or did not validate against our published schema",
+        400,
+    )
+
+
 def from_document(document: Mapping[str, Any], owner_account: str) -> list[Grant]:
     """The grants of an `AccessControlPolicy` document, which must name the true owner."""
     named = document.get("Owner", {}).get("ID")
     if named is None:
-        raise malformed_xml()
+        raise malformed_acl()
     if named != canonical_id(owner_account):
         raise AwsError("AccessDenied", "Access Denied", 403)
     grants: list[Grant] = []
     for entry in document.get("Grants", ()):
         grantee, permission = entry.get("Grantee", {}), entry.get("Permission")
         if permission not in _PERMISSIONS:
-            raise malformed_xml()
+            raise malformed_acl()
         match grantee.get("Type"):
             case "CanonicalUser":
                 grants.append((_grantee("id", grantee.get("ID", "")), permission))
@@ -132,7 +141,7 @@ def from_document(document: Mapping[str, Any], owner_account: str) -> list[Grant
             case "AmazonCustomerByEmail":
                 _grantee("emailAddress", grantee.get("EmailAddress", ""))
             case _:
-                raise malformed_xml()
+                raise malformed_acl()
     return grants
 
 

@@ -57,6 +57,19 @@ def read_checksum_plan(params: Params) -> tuple[str, str, bool]:
     return algorithm, kind, True
 
 
+def check_part_key(upload: Upload, given: str) -> None:
+    """A part must be encrypted as the upload was begun; `given` is the MD5 of its key."""
+    if upload.details.customer_key and not given:
+        raise invalid_request(
+            "The multipart upload initiate requested encryption. Subsequent part requests must "
+            "include the appropriate encryption parameters."
+        )
+    if upload.details.customer_key != given:
+        raise invalid_request(
+            "The provided encryption parameters did not match the ones used originally."
+        )
+
+
 def check_part_checksum(upload: Upload, algorithm: str | None) -> None:
     """A part must bring the checksum that the upload was begun with."""
     if upload.asked and algorithm != upload.algorithm:

@@ -86,8 +86,7 @@ class MultipartOperations(CopyOperations):
         bucket = await open_bucket(tx, context, params, "s3:PutObject")
         upload = await self._upload(tx, bucket, params)
         given = details.customer_key(params)
-        if given != upload.details.customer_key:
-            details.check_customer_key(Version(seq=0, modified=0.0, details=upload.details), given)
+        multipart.check_part_key(upload, given)
         return upload
 
     async def _keep_part(

@@ -85,12 +85,16 @@ def _names(principal: Any, account: str, caller: str) -> bool:
     )
 
 
-def allows(policy: Mapping[str, Any], account: str, caller: str, action: str, arn: str) -> bool:
-    """Whether the policy lets another account's caller do `action` ("s3:GetObject") to `arn`.
+def decide(
+    policy: Mapping[str, Any], account: str, caller: str, action: str, arn: str
+) -> bool | None:
+    """Whether another account's caller may do `action` ("s3:GetObject") to `arn`; None when
+    the policy does not say.
 
-    A statement with conditions grants nothing, since nothing vouches for them here.
+    A denial outweighs all permission. Statements with conditions are passed over, since
+    nothing vouches for conditions here.
     """
-    allowed = False
+    allowed: bool | None = None
     for statement in _listed(policy.get("Statement")):
         if "Principal" not in statement or not _names(statement["Principal"], account, caller):
             continue
@@ -98,9 +102,11 @@ def allows(policy: Mapping[str, Any], account: str, caller: str, action: str, ar
             continue
         if not _matches(_listed(statement.get("Resource")), arn):
             continue
+        if statement.get("Condition"):
+            continue
         if statement["Effect"] == "Deny":
             return False
-        allowed = allowed or not statement.get("Condition")
+        allowed = True
     return allowed
 
 
