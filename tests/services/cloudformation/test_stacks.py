@@ -122,6 +122,39 @@ def test_a_failed_creation_stays_when_rollback_is_disabled(cfn: Any, client: Cli
     assert len(client("sqs").list_queues()["QueueUrls"]) == 1
 
 
+def test_what_failed_and_stayed_can_be_rolled_back(cfn: Any, client: ClientFactory) -> None:
+    sqs = client("sqs")
+    good = template({"A": queue(VisibilityTimeout=10)})
+    cfn.create_stack(StackName="late", TemplateBody=good)
+    bad = template(
+        {
+            "A": queue(VisibilityTimeout=20),
+            "Z": {**queue(VisibilityTimeout=99999999), "DependsOn": "A"},
+        }
+    )
+    cfn.update_stack(StackName="late", TemplateBody=bad, DisableRollback=True)
+    assert describe(cfn, "late")["StackStatus"] == "UPDATE_FAILED"
+    cfn.rollback_stack(StackName="late")
+    assert describe(cfn, "late")["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    [url] = sqs.list_queues()["QueueUrls"]
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])
+    assert attributes["Attributes"] == {"VisibilityTimeout": "10"}
+    assert refusal(cfn.cancel_update_stack, StackName="late")[1] == (
+        "CancelUpdateStack cannot be called from current stack status"
+    )
+
+
+def test_stack_policies_are_kept(cfn: Any) -> None:
+    policy = {"Statement": []}
+    cfn.create_stack(StackName="pol", TemplateBody=template({"A": queue()}))
+    assert "StackPolicyBody" not in cfn.get_stack_policy(StackName="pol")
+    cfn.set_stack_policy(StackName="pol", StackPolicyBody=json.dumps(policy))
+    assert json.loads(cfn.get_stack_policy(StackName="pol")["StackPolicyBody"]) == policy
+    assert refusal(cfn.set_stack_policy, StackName="pol", StackPolicyBody="{")[1] == (
+        "Error validating stack policy: Invalid stack policy"
+    )
+
+
 def test_a_failed_creation_goes_away_on_failure_delete(cfn: Any) -> None:
     body = template({"Bad": queue(VisibilityTimeout=99999999)})
     made = cfn.create_stack(StackName="gone", TemplateBody=body, OnFailure="DELETE")

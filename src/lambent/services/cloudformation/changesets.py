@@ -116,7 +116,7 @@ class ChangeSetOperations(QueryOperations):
                     f"Stack [{stack.name}] already exists and cannot be created again with the "
                     f"changeSet [{name}]."
                 )
-        elif stack is None or stack.status == "DELETE_COMPLETE":
+        elif stack is None or stack.status in ("DELETE_COMPLETE", "REVIEW_IN_PROGRESS"):
             raise invalid(f"Stack [{stack_name}] does not exist")
         else:
             check_updatable(stack)

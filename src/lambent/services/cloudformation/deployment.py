@@ -164,11 +164,11 @@ async def _turn_back(session: Session, reason: str) -> None:
     """Something failed on the way forward."""
     if session.operation.kind == "update":
         if session.operation.on_failure == "DO_NOTHING":
-            await session.finish("UPDATE_FAILED", reason)
+            await session.finish("UPDATE_FAILED", reason, keep_operation=True)
         else:
             await _enter(session, "rollback", "UPDATE_ROLLBACK_IN_PROGRESS", reason)
     elif session.operation.on_failure == "DO_NOTHING":
-        await session.finish("CREATE_FAILED", reason)
+        await session.finish("CREATE_FAILED", reason, keep_operation=True)
     elif session.operation.on_failure == "DELETE":
         await _enter(session, "delete", "DELETE_IN_PROGRESS", f"{reason}Delete requested by user.")
     else:
@@ -206,6 +206,7 @@ async def _restore(session: Session, resource: Resource) -> str | None:
     before = resource.before
     assert before is not None
     restored = f"{session.operation.id}/restored"
+    await _learn(session, resource)
     if resource.physical_id != before.physical_id:
         new = steps.leftover_of(resource, resource.physical_id, "Delete")
         old = steps.leftover_of(resource, before.physical_id, "Delete")
@@ -356,9 +357,10 @@ async def _learn(session: Session, item: Resource | Leftover) -> None:
     if (
         kind is not None
         and isinstance(item, Resource)
-        and not item.physical_id
         and item.pending is not None
-        and item.status == "CREATE_IN_PROGRESS"
+        and item.pending.action != "update"
+        and item.status.endswith("_IN_PROGRESS")
+        and item.status != "DELETE_IN_PROGRESS"
     ):
         await steps.carry_out(session, item, kind, resumed=True)
 

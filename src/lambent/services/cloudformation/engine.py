@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -41,7 +42,7 @@ class Engine:
         self._running: dict[int, asyncio.Task[None]] = {}
         self._claims: dict[int, Work] = {}
         self._waiters: dict[str, set[asyncio.Event]] = {}
-        self._turns: dict[str, asyncio.Lock] = {}
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def start(self) -> None:
         """Begin to claim."""
@@ -110,7 +111,7 @@ class Engine:
 
     async def _run(self, work: Work) -> None:
         ticket = msgspec.json.decode(work.payload, type=records.Ticket)
-        beat = asyncio.create_task(self._beat(work))
+        beat = asyncio.create_task(self._beat(work, asyncio.current_task()))
         # A deletion can begin while a creation is under way: the overtaken run ends first.
         turn = self._turns.setdefault(ticket.stack_id, asyncio.Lock())
         try:
@@ -128,8 +129,6 @@ class Engine:
             if self._running.get(work.id) is asyncio.current_task():
                 del self._running[work.id]
                 self._claims.pop(work.id, None)
-            if not turn.locked():
-                self._turns.pop(ticket.stack_id, None)
             for ended in self._waiters.get(ticket.stack_id, ()):
                 ended.set()
 
@@ -159,11 +158,16 @@ class Engine:
             return None
         return Session(self._platform, work, stack, stack.operation, resources, leftovers)
 
-    async def _beat(self, work: Work) -> None:
+    async def _beat(self, work: Work, run: asyncio.Task[None] | None) -> None:
+        """Hold the lease while `run` goes on; end it when the claim is lost, since whatever
+        it waits for may never come."""
+
         async def extend(tx: Transaction) -> bool:
             return await tx.extend(QUEUE, work.id, work.token, LEASE)
 
         while True:
             await self._platform.clock.sleep(LEASE / 3)
             if not await self._platform.store.transact(extend):
+                if run is not None:
+                    run.cancel()
                 return

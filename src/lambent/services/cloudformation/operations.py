@@ -38,7 +38,7 @@ class Operations(ChangeSetOperations, QueryOperations):
         operation.on_failure = params.get("OnFailure") or (
             "DO_NOTHING" if params.get("DisableRollback") else "ROLLBACK"
         )
-        policy = await source.body_of(self.platform.registry, context, params, "StackPolicy")
+        policy = await source.policy_of(self.platform.registry, context, params)
         stack = Stack(
             id=stack_id,
             name=name,
@@ -82,7 +82,7 @@ class Operations(ChangeSetOperations, QueryOperations):
         operation = self.operation(context, params, "update")
         if params.get("DisableRollback"):
             operation.on_failure = "DO_NOTHING"
-        policy = await source.body_of(self.platform.registry, context, params, "StackPolicy")
+        policy = await source.policy_of(self.platform.registry, context, params)
 
         async def body(tx: Transaction) -> Stack:
             stack = await records.get_stack(tx, context.account, context.region, found.id)
@@ -135,6 +135,48 @@ class Operations(ChangeSetOperations, QueryOperations):
         await self.launch(body)
         return None
 
+    async def cancel_update_stack(self, context: RequestContext, params: Params) -> Result:
+        name = params["StackName"]
+
+        async def body(tx: Transaction) -> Stack:
+            stack = await records.get_stack(tx, context.account, context.region, name)
+            if stack is None:
+                raise invalid(f"Stack [{name}] does not exist")
+            if stack.status != "UPDATE_IN_PROGRESS" or stack.operation is None:
+                raise invalid("CancelUpdateStack cannot be called from current stack status")
+            await self._turn_back(tx, stack, stack.operation, params)
+            return stack
+
+        await self.launch(body)
+        return None
+
+    async def rollback_stack(self, context: RequestContext, params: Params) -> Result:
+        name = params["StackName"]
+
+        async def body(tx: Transaction) -> Stack:
+            stack = await records.get_stack(tx, context.account, context.region, name)
+            if stack is None:
+                raise invalid(f"Stack [{name}] does not exist")
+            if stack.status not in ("CREATE_FAILED", "UPDATE_FAILED") or stack.operation is None:
+                raise invalid(
+                    f"Stack:{stack.id} is in {stack.status} state and can not be rolled back."
+                )
+            await self._turn_back(tx, stack, stack.operation, params)
+            return stack
+
+        return {"StackId": await self.launch(body)}
+
+    async def _turn_back(
+        self, tx: Transaction, stack: Stack, operation: Operation, params: Params
+    ) -> None:
+        """Let an operation that is under way, or has failed, be rolled back."""
+        operation.phase = "rollback"
+        operation.client_token = params.get("ClientRequestToken")
+        status = "ROLLBACK_IN_PROGRESS"
+        if operation.kind == "update":
+            status = "UPDATE_ROLLBACK_IN_PROGRESS"
+        await self.begin(tx, stack, operation, status, "User Initiated")
+
     async def continue_update_rollback(self, context: RequestContext, params: Params) -> Result:
         name = params["StackName"]
         skip = set(params.get("ResourcesToSkip") or [])
@@ -168,7 +210,7 @@ class Operations(ChangeSetOperations, QueryOperations):
         return {"StackId": (await self._change(context, params["StackName"], change)).id}
 
     async def set_stack_policy(self, context: RequestContext, params: Params) -> Result:
-        policy = await source.body_of(self.platform.registry, context, params, "StackPolicy")
+        policy = await source.policy_of(self.platform.registry, context, params)
 
         def change(stack: Stack) -> None:
             stack.policy = policy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -27,6 +28,19 @@ async def body_of(
             )
         return str(body)
     return None if url is None else await _download(registry, context, url)
+
+
+async def policy_of(registry: Registry, context: RequestContext, params: Params) -> str | None:
+    """The stack policy that a request gives, if any; it must be a JSON object."""
+    policy = await body_of(registry, context, params, "StackPolicy")
+    if policy is not None:
+        try:
+            held = isinstance(json.loads(policy), dict)
+        except ValueError:
+            held = False
+        if not held:
+            raise invalid("Error validating stack policy: Invalid stack policy")
+    return policy
 
 
 def s3_location(url: str) -> tuple[str, str, str | None]:
