@@ -10,6 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 from tests.conftest import ClientFactory
 
+from lambent.core.clock import VirtualClock
+
 TRUST = json.dumps(
     {
         "Statement": [
@@ -115,3 +117,17 @@ def test_in_server_mode_only_roles_that_exist_can_be_assumed(
     with pytest.raises(ClientError) as caught:
         sts.assume_role(RoleArn=f"arn:aws:iam::{key.account}:role/none", RoleSessionName="s1")
     assert caught.value.response["Error"]["Code"] == "AccessDenied"
+
+
+def test_ended_keys_are_forgotten_when_new_ones_are_made(
+    fresh_node: Any, connect: ClientFactory
+) -> None:
+    clock = VirtualClock()
+    node = fresh_node(clock=clock, data_dir=None)
+    sts = connect(node.endpoint, "sts")
+    old = sts.get_session_token(DurationSeconds=900)["Credentials"]["AccessKeyId"]
+    assert sts.get_access_key_info(AccessKeyId=old)["Account"]
+    node.run(clock.advance(901))
+    sts.get_session_token(DurationSeconds=900)
+    with pytest.raises(ClientError):
+        sts.get_access_key_info(AccessKeyId=old)

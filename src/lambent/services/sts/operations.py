@@ -21,6 +21,10 @@ from lambent.core.errors import AwsError
 from lambent.services.contract import Platform
 from lambent.store.contract import Transaction
 
+_ENDS = "sts.ends"
+"""The temporary keys in the order in which they end."""
+_FORGOTTEN = 10
+"""How many ended keys a new one clears away at most, so that they cannot pile up."""
 _HOUR = 3600
 _SESSION = 12 * _HOUR
 
@@ -61,9 +65,11 @@ class Operations:
             key = credentials.temporary(
                 self._platform.ids, tx.now, seconds, account, principal, user_id
             )
+            await _forget_expired(tx)
             await tx.put(
                 credentials.COLLECTION, credentials.partition(key.id), b"", credentials.encode(key)
             )
+            await tx.put(_ENDS, b"", _end(tx.now + seconds, key.id), key.id.encode())
             return key
 
         return await self._platform.store.transact(body)
@@ -186,6 +192,16 @@ class Operations:
                 403,
             )
         return _derived_id("AROA", str(arn)), _SESSION
+
+
+def _end(time: float, key_id: str = "") -> bytes:
+    return f"{time:020.3f} {key_id}".encode()
+
+
+async def _forget_expired(tx: Transaction) -> None:
+    for record in await tx.scan(_ENDS, b"", end=_end(tx.now), limit=_FORGOTTEN):
+        await tx.delete(credentials.COLLECTION, record.value)
+        await tx.delete(_ENDS, b"", record.sort)
 
 
 def _claims(token: str) -> dict[str, Any]:
