@@ -52,6 +52,8 @@ def test_sums_and_differences_are_exact(one: int, two: int) -> None:
         ("1E-3", "0.001"),
         ("100", "100"),
         ("0.000", "0"),
+        ("1e+0000000000000000003", "1000"),
+        ("0" * 300 + "1", "1"),
     ],
 )
 def test_numbers_come_back_as_dynamodb_gives_them(text: str, plain: str) -> None:

@@ -232,13 +232,46 @@ def test_tables_are_listed_in_pages(ddb: Any, make: Make) -> None:
     assert [name for page in pages for name in page["TableNames"]] == names
 
 
+def put_many(ddb: Any, count: int) -> None:
+    """Items that an index on the string `g` holds every other of."""
+    requests = [
+        {"PutRequest": {"Item": {"pk": {"S": str(number)}, "g": g}}}
+        for number in range(count)
+        for g in ({"S": "g"} if number % 2 else {"N": "1"},)
+    ]
+    for start in range(0, count, 25):
+        ddb.batch_write_item(RequestItems={"tbl": requests[start : start + 25]})
+
+
+def test_filling_an_index_goes_on_after_a_restart(
+    fresh_node: Callable[..., Any], connect: Callable[..., Any]
+) -> None:
+    node = fresh_node()
+    ddb = connect(node.endpoint, "dynamodb")
+    ddb.create_table(
+        TableName="tbl",
+        AttributeDefinitions=attributes("pk"),
+        KeySchema=key("pk"),
+        BillingMode="PAY_PER_REQUEST",
+    )
+    put_many(ddb, 600)
+    ddb.update_table(
+        TableName="tbl",
+        AttributeDefinitions=attributes("g"),
+        GlobalSecondaryIndexUpdates=[{"Create": index("general", "g")}],
+    )
+    node.stop()
+    node.start()
+    for _ in range(10_000):
+        table = ddb.describe_table(TableName="tbl")["Table"]
+        if table["TableStatus"] == "ACTIVE":
+            break
+    assert ddb.scan(TableName="tbl", IndexName="general")["Count"] == 300
+
+
 def test_a_new_index_is_filled_with_the_items_that_are_there(ddb: Any, make: Make) -> None:
     make("tbl", "pk:S")
-    for number in range(450):
-        ddb.put_item(
-            TableName="tbl",
-            Item={"pk": {"S": str(number)}, "g": {"S": "g"} if number % 2 else {"N": "1"}},
-        )
+    put_many(ddb, 450)
     updated = ddb.update_table(
         TableName="tbl",
         AttributeDefinitions=attributes("pk", "g"),
@@ -365,6 +398,32 @@ def test_limits_endpoints_and_backups_are_described(ddb: Any, make: Make, refuse
     assert backups["PointInTimeRecoveryDescription"] == {"PointInTimeRecoveryStatus": "DISABLED"}
     message = refused(ddb.describe_continuous_backups, "TableNotFoundException", TableName="none")
     assert message == "Table not found: none"
+
+
+@pytest.mark.crash
+def test_counts_are_put_right_after_a_crash(
+    node_process: Callable[..., Any], connect: Callable[..., Any]
+) -> None:
+    node = node_process()
+    ddb = connect(node.endpoint, "dynamodb")
+    ddb.create_table(
+        TableName="tbl",
+        AttributeDefinitions=attributes("pk", "g"),
+        KeySchema=key("pk"),
+        GlobalSecondaryIndexes=[index("general", "g")],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    for number in range(300):
+        ddb.put_item(TableName="tbl", Item={"pk": {"S": str(number)}, "g": {"S": "g"}})
+    node.kill()
+    node.start()
+    ddb = connect(node.endpoint, "dynamodb")
+    assert ddb.scan(TableName="tbl", Select="COUNT")["Count"] == 300
+    for _ in range(10_000):
+        table = ddb.describe_table(TableName="tbl")["Table"]
+        if table["ItemCount"] == table["GlobalSecondaryIndexes"][0]["ItemCount"] == 300:
+            break
+    assert table["ItemCount"] == table["GlobalSecondaryIndexes"][0]["ItemCount"] == 300
 
 
 def test_everything_outlives_a_restart(

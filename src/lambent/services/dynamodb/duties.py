@@ -8,12 +8,15 @@ when the node starts.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from lambent.core.clock import Clock
+from lambent.core.errors import StoreError
 from lambent.services.dynamodb import capacity
 from lambent.services.dynamodb.changes import (
     EXPIRY_PARTITION,
@@ -27,6 +30,7 @@ from lambent.services.dynamodb.changes import (
 )
 from lambent.services.dynamodb.keys import StoreKey
 from lambent.services.dynamodb.model import (
+    COUNTED,
     DROPPED,
     STATISTICS,
     TABLES,
@@ -47,7 +51,11 @@ _SWEEP_SECONDS = 60.0
 _RECOUNT_SECONDS = 6 * 3600.0
 TOKEN_SECONDS = 600.0
 
+_RETRY_SECONDS = 5.0
+
 Position = tuple[bytes, bytes] | None
+Duty = Callable[[], Awaitable[None]]
+_log = logging.getLogger("lambent.dynamodb")
 
 
 class Duties:
@@ -63,13 +71,16 @@ class Duties:
     async def start(self) -> None:
         """Take up what an earlier run left, and begin the regular duties."""
 
-        async def body(tx: Transaction) -> tuple[list[str], list[Table]]:
+        async def body(tx: Transaction) -> tuple[list[str], list[Table], bool]:
             dropped = [record.partition.decode() for record in await tx.scan_all(DROPPED)]
-            return dropped, [decode_table(record) for record in await tx.scan_all(TABLES)]
+            tables = [decode_table(record) for record in await tx.scan_all(TABLES)]
+            return dropped, tables, await tx.delete(COUNTED, b"")
 
-        dropped, tables = await self._store.transact(body)
+        dropped, tables, counted = await self._store.transact(body)
+        if tables and not counted:
+            self._begin(self._until_done(self._recount_all))
         for collection in dropped:
-            self._begin(self._clear(collection))
+            self._begin(self._until_done(partial(self._clear, collection)))
         for table in tables:
             if table.ttl_filling or any(index.filling for index in table.indexes):
                 self.fill(table)
@@ -84,9 +95,14 @@ class Duties:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._ledger.flush()
 
+        async def body(tx: Transaction) -> None:
+            await tx.put(COUNTED, b"", b"", b"")
+
+        await self._store.transact(body)
+
     def fill(self, table: Table) -> None:
         """Begin to fill the table's new indexes."""
-        task = self._begin(self._fill(table))
+        task = self._begin(self._until_done(partial(self._fill, table)))
         self._filling.setdefault(table.id, set()).add(task)
         task.add_done_callback(lambda done: self._filled(table.id, done))
 
@@ -104,7 +120,7 @@ class Duties:
     def clear(self, collections: list[str]) -> None:
         """Begin to clear collections that were noted under `DROPPED`."""
         for collection in collections:
-            self._begin(self._clear(collection))
+            self._begin(self._until_done(partial(self._clear, collection)))
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
@@ -112,12 +128,28 @@ class Duties:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _every(self, seconds: float, duty: Any, wanted: asyncio.Event | None = None) -> None:
+    async def _until_done(self, duty: Duty) -> None:
+        """Do a duty once; when the store cannot, try again later."""
+        while not await self._attempt(duty):
+            await self._clock.sleep(_RETRY_SECONDS)
+
+    async def _every(self, seconds: float, duty: Duty, wanted: asyncio.Event | None = None) -> None:
+        """Do a duty again and again; with `wanted`, only after it was set."""
         while True:
             if wanted is not None:
                 await self._clock.wait(wanted, None)
             await self._clock.sleep(seconds)
+            await self._attempt(duty)
+
+    async def _attempt(self, duty: Duty) -> bool:
+        try:
             await duty()
+        except StoreError as error:
+            _log.warning("a background duty of DynamoDB is put off: %s", error)
+            return False
+        except Exception:
+            _log.exception("a background duty of DynamoDB failed")
+        return True
 
     async def _clear(self, collection: str) -> None:
         async def body(tx: Transaction) -> bool:

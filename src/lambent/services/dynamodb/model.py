@@ -7,6 +7,7 @@
 | `dynamodb.index/ID/INDEX` | index hash key, index range key and table key | projected item |
 | `dynamodb.ttl/ID` | empty, expiry and table key | empty |
 | `dynamodb.statistics` | table id | item counts and sizes |
+| `dynamodb.counted` | empty | empty: the counts were written when the node stopped |
 | `dynamodb.dropped` | collection to clear | empty |
 | `dynamodb.tokens` | account/region, client request token | a transaction's fingerprint |
 
@@ -26,6 +27,7 @@ from lambent.store.contract import Record, Transaction
 
 TABLES: Final = "dynamodb.tables"
 STATISTICS: Final = "dynamodb.statistics"
+COUNTED: Final = "dynamodb.counted"
 DROPPED: Final = "dynamodb.dropped"
 TOKENS: Final = "dynamodb.tokens"
 

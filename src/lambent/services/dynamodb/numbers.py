@@ -17,6 +17,7 @@ _FORM = re.compile(r"([+-]?)(?:([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))(?:[eE]([+-]?[
 _DIGITS = 38
 _LARGEST = 125
 _SMALLEST = -130
+_LONGEST_REMEMBERED = 200
 # Wide enough that a sum or a difference of two valid numbers is exact.
 _EXACT = Context(prec=300, Emax=999999, Emin=-999999, traps=[Inexact])
 
@@ -25,10 +26,14 @@ def normalise(text: str) -> str:
     """The form that DynamoDB gives back; ValidationException when it is no valid number."""
     if text.isdigit() and text.isascii() and len(text) <= _DIGITS and text[0] != "0":
         return text
-    return _normalise(text)
+    return _remembered(text) if len(text) <= _LONGEST_REMEMBERED else _normalise(text)
 
 
 @lru_cache(4096)
+def _remembered(text: str) -> str:
+    return _normalise(text)
+
+
 def _normalise(text: str) -> str:
     match = _FORM.match(text)
     if match is None:
@@ -44,8 +49,9 @@ def _normalise(text: str) -> str:
         return "0"
     # The value is 0.DIGITS times ten to the power of `point`.
     if exponent:
-        # Only the size of an absurdly long exponent matters.
-        point += int(exponent[:12])
+        # Of an absurdly long exponent only that it is large matters.
+        size = int(exponent.lstrip("+-").lstrip("0")[:12] or "0")
+        point += -size if exponent[0] == "-" else size
     if len(digits) > _DIGITS:
         raise invalid("Attempting to store more than 38 significant digits in a Number")
     if point - 1 > _LARGEST:

@@ -1,8 +1,9 @@
 """Item counts and sizes of tables and indexes, kept cheaply.
 
 A write does not touch a shared counter: its effect is added up in memory and written now
-and then, and before a description of the table is given. What a crash loses is put right by
-a recount (see `duties`); DynamoDB itself brings its numbers up to date every six hours.
+and then, and added to what a description of the table says. What a crash loses is put right
+by a recount at the next start (see `duties`), and by one every six hours, which is how often
+DynamoDB itself brings its numbers up to date.
 """
 
 from __future__ import annotations
