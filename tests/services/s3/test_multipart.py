@@ -9,6 +9,8 @@ import pytest
 from tests.services.s3.conftest import body_of, refused
 
 from lambent.core import checksums
+from lambent.core.clock import VirtualClock
+from lambent.services.s3 import retirement
 
 MIB = 1024 * 1024
 FIRST = b"a" * (5 * MIB)
@@ -283,3 +285,32 @@ def test_a_multipart_object_is_copied_whole(s3, bucket, upload):
     made = s3.copy_object(Bucket=bucket, Key="copy", CopySource=f"{bucket}/big")
     assert made["CopyObjectResult"]["ETag"] == f'"{hashlib.md5(FIRST + SECOND).hexdigest()}"'
     assert body_of(s3.get_object(Bucket=bucket, Key="copy")) == FIRST + SECOND
+
+
+def test_a_download_of_parts_goes_on_when_the_object_is_replaced(s3, bucket, upload):
+    target = upload()
+    complete(s3, target, send(s3, target, FIRST, FIRST, SECOND))
+    begun = s3.get_object(Bucket=bucket, Key="big")
+    start = begun["Body"].read(1000)
+    s3.put_object(Bucket=bucket, Key="big", Body=b"new")
+    assert start + begun["Body"].read() == FIRST + FIRST + SECOND
+    assert body_of(s3.get_object(Bucket=bucket, Key="big")) == b"new"
+
+
+def test_parts_of_a_replaced_object_are_given_up_after_a_while(fresh_node, connect, name):
+    clock = VirtualClock()
+    node = fresh_node(clock=clock)
+    s3 = connect(node.endpoint, "s3")
+    s3.create_bucket(Bucket=name)
+    target = {"Bucket": name, "Key": "big"}
+    target["UploadId"] = s3.create_multipart_upload(**target)["UploadId"]
+    complete(s3, target, send(s3, target, FIRST, SECOND))
+    s3.delete_object(Bucket=name, Key="big")
+    files = node.node.settings.data_dir / "blobs"
+    assert len(list(files.iterdir())) == 1
+    node.run(clock.advance(retirement.KEPT_SECONDS + 1))
+    deadline = 200
+    while any(files.iterdir()) and deadline:
+        node.run(clock.advance(1))
+        deadline -= 1
+    assert not any(files.iterdir())

@@ -5,9 +5,17 @@ from __future__ import annotations
 from lambent.services.contract import Platform, Service
 from lambent.services.s3.operations import Operations
 from lambent.services.s3.resources import resource_types
+from lambent.services.s3.retirement import Retirement
 
 
 def create(platform: Platform) -> Service:
     """S3 with its operations and CloudFormation resource types."""
     operations = Operations(platform)
-    return Service(name="s3", operations=operations, resources=resource_types(operations))
+    retirement = Retirement(platform.store, platform.clock)
+    return Service(
+        name="s3",
+        operations=operations,
+        resources=resource_types(operations),
+        start=retirement.start,
+        stop=retirement.stop,
+    )

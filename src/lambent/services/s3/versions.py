@@ -31,6 +31,7 @@ from lambent.services.s3.model import (
     version_seq,
     version_sort,
 )
+from lambent.services.s3.retirement import unlink
 from lambent.store.contract import Transaction
 
 
@@ -109,7 +110,7 @@ class Versions:
         if current is None:
             return Deleted()
         await tx.delete(OBJECTS, bucket.key, key)
-        await unlink(tx, current)
+        await unlink(tx, current.parts)
         removed = msgspec.structs.replace(current, seq=self._sequence(tx.now, current))
         return Deleted(removed=removed)
 
@@ -122,7 +123,7 @@ class Versions:
             await tx.delete(OBJECTS, bucket.key, key)
         else:
             await self._discard(tx, bucket, key, version)
-        await unlink(tx, version)
+        await unlink(tx, version.parts)
         if current is None or current.seq == version.seq:
             await self._promote(tx, bucket, key)
         return msgspec.structs.replace(version, seq=self._sequence(tx.now, current or version))
@@ -152,7 +153,7 @@ class Versions:
         if current is not None and current.version_id:
             await self._store(tx, bucket, key, current)
         elif current is not None:
-            await unlink(tx, current)
+            await unlink(tx, current.parts)
         if bucket.versioning:
             await self._discard_null(tx, bucket, key)
         return msgspec.structs.replace(version, seq=seq, version_id="")
@@ -181,17 +182,10 @@ class Versions:
         if record is not None:
             version = unpack(Version, record.value)
             await self._discard(tx, bucket, key, version)
-            await unlink(tx, version)
+            await unlink(tx, version.parts)
 
     async def _promote(self, tx: Transaction, bucket: Bucket, key: bytes) -> None:
         newest = await self._newest_stored(tx, bucket, key)
         if newest is not None and not newest.marker:
             await self._discard(tx, bucket, key, newest)
             await tx.put(OBJECTS, bucket.key, key, pack(newest))
-
-
-async def unlink(tx: Transaction, version: Version) -> None:
-    """Give up the version's bytes."""
-    for part in version.parts:
-        if part.blob:
-            await tx.unlink_blob(part.blob)
