@@ -293,6 +293,32 @@ def test_a_new_index_is_filled_with_the_items_that_are_there(ddb: Any, make: Mak
     assert table["AttributeDefinitions"] == attributes("pk")
 
 
+def test_index_changes_that_do_not_fit_the_table_are_refused(
+    ddb: Any, make: Make, refused: Refused
+) -> None:
+    make("tbl", "pk:S", gsi={"general": ("g:S", "ALL")})
+
+    def update(change: dict[str, Any], code: str = "ValidationException", **more: Any) -> str:
+        given = {"TableName": "tbl", "GlobalSecondaryIndexUpdates": [change], **more}
+        return refused(ddb.update_table, code, **given)
+
+    message = update({"Create": index("general", "g")})
+    assert message.startswith("Attempting to create an index which already exists")
+    missing = {"Delete": {"IndexName": "none"}}
+    assert update(missing, "ResourceNotFoundException") == "Requested resource not found"
+    assert "Some index key attributes are not defined" in update({"Create": index("new", "x")})
+    retyped = [{"AttributeName": "pk", "AttributeType": "N"}]
+    update({"Create": index("new", "pk")}, AttributeDefinitions=retyped)
+    both = [{"Create": index("one", "pk")}, {"Create": index("two", "pk")}]
+    message = refused(
+        ddb.update_table,
+        "LimitExceededException",
+        TableName="tbl",
+        GlobalSecondaryIndexUpdates=both,
+    )
+    assert message.startswith("Subscriber limit exceeded: Only 1 online index can be created")
+
+
 def test_throughput_and_billing_change(ddb: Any, make: Make, refused: Refused) -> None:
     make("tbl", "pk:S", BillingMode="PROVISIONED", ProvisionedThroughput=UNITS)
     assert refused(ddb.update_table, TableName="tbl") == (

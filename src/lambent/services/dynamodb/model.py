@@ -189,7 +189,7 @@ def encode_item(item: Item, size: int) -> bytes:
 
 def decode_item(value: bytes) -> Item:
     """The item in a record's value; a new object each time."""
-    return _item_decoder.decode(memoryview(value)[_SIZE_BYTES:])
+    return _item_decoder.decode(value[_SIZE_BYTES:])
 
 
 def stored_size(value: bytes) -> int:

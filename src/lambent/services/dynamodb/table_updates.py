@@ -152,7 +152,11 @@ def _billing(table: Table, params: Mapping[str, Any], now: float) -> Table:
 def _indexes(table: Table, params: Mapping[str, Any], ids: Ids) -> tuple[Table, tuple[Index, ...]]:
     attributes = dict(table.attributes)
     for each in params.get("AttributeDefinitions") or ():
-        attributes[each["AttributeName"]] = each["AttributeType"]
+        name, kind = each["AttributeName"], each["AttributeType"]
+        if attributes.setdefault(name, kind) != kind:
+            raise invalid_parameter(
+                f"Attribute {name} is already defined with type {attributes[name]}"
+            )
     indexes = list(table.indexes)
     dropped: list[Index] = []
     online = 0
