@@ -13,6 +13,7 @@ from tests.conftest import ClientFactory
 from tests.services.cloudformation.test_crash import WAIT
 from tests.support.nodes import ThreadNode
 
+from lambent.core.errors import AwsError
 from lambent.core.resources import Created, Properties, ResourceRequest
 from lambent.services.cloudformation import engine, session
 
@@ -26,6 +27,7 @@ class Slow:
 
     def __init__(self) -> None:
         self.things: dict[str, dict[str, Any]] = {}
+        self.refused: set[int] = set()
         self.started = threading.Event()
         self.go = asyncio.Event()
 
@@ -40,6 +42,8 @@ class Slow:
     async def update(
         self, request: ResourceRequest, physical_id: str, old: Properties, new: Properties
     ) -> Created:
+        if new.get("Size") in self.refused:
+            raise AwsError("LimitExceededException", "too many")
         self.things[physical_id] = dict(new)
         if new.get("Held"):
             self.started.set()
@@ -122,3 +126,49 @@ def test_a_stack_cannot_be_updated_or_deleted_while_it_is_updated(
     held.join()
     [stack] = other.describe_stacks(StackName="s")["Stacks"]
     assert stack["StackStatus"] == "UPDATE_COMPLETE"
+
+
+def test_a_rollback_that_fails_can_be_continued(client: ClientFactory, slow: Slow) -> None:
+    cfn = client("cloudformation")
+    made = cfn.create_stack(StackName="s", TemplateBody=body(Size=1))["StackId"]
+    slow.refused = {1, 2}
+    cfn.update_stack(StackName="s", TemplateBody=body(Size=2))
+    [stack] = cfn.describe_stacks(StackName="s")["Stacks"]
+    assert stack["StackStatus"] == "UPDATE_ROLLBACK_FAILED"
+    assert stack["StackStatusReason"] == ("The following resource(s) failed to update: [Thing]. ")
+    with pytest.raises(Exception, match="UPDATE_ROLLBACK_FAILED state and can not be updated"):
+        cfn.update_stack(StackName="s", TemplateBody=body(Size=3))
+    slow.refused = set()
+    cfn.continue_update_rollback(StackName="s")
+    [stack] = cfn.describe_stacks(StackName="s")["Stacks"]
+    assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert [*slow.things.values()] == [{"Size": 1}]
+    events = cfn.describe_stack_events(StackName=made)["StackEvents"]
+    reasons = [one["ResourceStatusReason"] for one in events if "ResourceStatusReason" in one]
+    assert any(
+        reason.startswith('Resource handler returned message: "too many (Service: Slow, ')
+        and reason.endswith("HandlerErrorCode: ServiceLimitExceeded)")
+        for reason in reasons
+    )
+
+
+def test_a_deletion_that_fails_can_keep_what_it_could_not_delete(
+    client: ClientFactory, slow: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cfn = client("cloudformation")
+    made = cfn.create_stack(StackName="s", TemplateBody=body(Size=1))["StackId"]
+
+    async def refuse(*_: Any) -> None:
+        raise AwsError("BucketNotEmpty", "not empty", 409)
+
+    monkeypatch.setattr(slow, "delete", refuse)
+    cfn.delete_stack(StackName="s")
+    [stack] = cfn.describe_stacks(StackName="s")["Stacks"]
+    assert (stack["StackStatus"], stack["StackStatusReason"]) == (
+        "DELETE_FAILED",
+        "The following resource(s) failed to delete: [Thing]. ",
+    )
+    cfn.delete_stack(StackName="s", RetainResources=["Thing"])
+    [stack] = cfn.describe_stacks(StackName=made)["Stacks"]
+    assert stack["StackStatus"] == "DELETE_COMPLETE"
+    assert len(slow.things) == 1
