@@ -3,7 +3,7 @@
 import io
 import json
 import os
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from urllib.parse import unquote_plus
 
 import boto3
@@ -59,6 +59,6 @@ def process(upload, attempts):
             "thumbnail_bytes": len(encoded.getvalue()),
             "attempts": attempts,
             "uploaded_at": upload["eventTime"],
-            "stored_at": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+            "stored_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         }
     )
