@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
+import sys
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
 from lambent.core.errors import LambentError
-from lambent.core.settings import DEFAULT_ACCOUNT, DEFAULT_PORT, DEFAULT_REGION
+from lambent.core.settings import DEFAULT_PORT, DEFAULT_REGION
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -30,8 +33,16 @@ def endpoint_option(function: F) -> F:
         default=DEFAULT_ENDPOINT,
         show_default=True,
         metavar="URL",
+        callback=_endpoint,
         help="The node to talk to.",
     )(function)
+
+
+def _endpoint(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    place = urlsplit(value)
+    if place.scheme not in ("http", "https") or not place.hostname:
+        raise click.BadParameter(f"{value} is not a URL such as {DEFAULT_ENDPOINT}.")
+    return value.rstrip("/")
 
 
 def json_option(function: F) -> F:
@@ -42,44 +53,63 @@ def json_option(function: F) -> F:
 
 
 class NodeClient:
-    """AWS clients for one node, with the shell's credentials or the local account's."""
+    """AWS clients for one node, with the shell's credentials; without any in the environment,
+    as the node's own account (profiles in files are for AWS, and are not sent to a node)."""
 
     def __init__(self, endpoint: str) -> None:
-        self.endpoint = endpoint.rstrip("/")
+        self.endpoint = endpoint
+        self._region = (
+            os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or DEFAULT_REGION
+        )
 
     @cached_property
     def _session(self) -> Any:
         import botocore.session
 
-        return botocore.session.Session()
+        session = botocore.session.Session()
+        if "AWS_ACCESS_KEY_ID" not in os.environ and "AWS_PROFILE" not in os.environ:
+            session.set_credentials("local", "local")
+        return session
 
     def service(self, name: str) -> Any:
         """A client of that AWS service."""
         from botocore.config import Config
 
-        has_credentials = "AWS_ACCESS_KEY_ID" in os.environ or "AWS_PROFILE" in os.environ
-        credentials = (
-            {}
-            if has_credentials
-            else {"aws_access_key_id": DEFAULT_ACCOUNT, "aws_secret_access_key": "local"}
-        )
-        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
         return self._session.create_client(
             name,
             endpoint_url=self.endpoint,
-            region_name=region or DEFAULT_REGION,
+            region_name=self._region,
             config=Config(
                 retries={"total_max_attempts": 2},
                 read_timeout=910,
                 s3={"addressing_style": "path"},
             ),
-            **credentials,
         )
+
+    def ask(self, path: str) -> Any:
+        """A JSON answer of the node's own API, asked for with a signature."""
+        from botocore.auth import SigV4Auth
+        from botocore.awsrequest import AWSRequest
+        from botocore.httpsession import URLLib3Session
+
+        request = AWSRequest("GET", f"{self.endpoint}/_lambent/{path}")
+        credentials = self._session.get_credentials()
+        if credentials is not None:
+            SigV4Auth(credentials.get_frozen_credentials(), "lambent", self._region).add_auth(
+                request
+            )
+        answer = URLLib3Session(timeout=10).send(request.prepare())
+        try:
+            content = json.loads(answer.text)
+        except ValueError:
+            raise CommandError(f"What answers at {self.endpoint} is not a Lambent node.") from None
+        if answer.status_code != 200:
+            raise CommandError(content.get("message") or f"status {answer.status_code}")
+        return content
 
 
 def calls_node(function: F) -> F:
     """Turn the SDK's errors into one sentence for the user."""
-    import functools
 
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -88,14 +118,14 @@ def calls_node(function: F) -> F:
         try:
             return function(*args, **kwargs)
         except EndpointConnectionError as error:
-            url = error.kwargs.get("endpoint_url", "")
+            place = urlsplit(error.kwargs.get("endpoint_url", ""))
             raise CommandError(
-                f"No node answers at {url}: start one with `lambent up`, or name another with "
-                "--endpoint."
+                f"No node answers at {place.scheme}://{place.netloc}: start one with `lambent up`, "
+                "or name another with --endpoint."
             ) from error
         except ClientError as error:
             answer = error.response["Error"]
-            raise CommandError(f"{answer.get('Message') or answer.get('Code')}") from error
+            raise CommandError(answer.get("Message") or answer["Code"]) from error
         except BotoCoreError as error:
             raise CommandError(str(error)) from error
 
@@ -103,5 +133,5 @@ def calls_node(function: F) -> F:
 
 
 def print_json(value: Any) -> None:
-    """JSON as scripts and people can read it."""
-    click.echo(json.dumps(value, indent=2, default=str))
+    """JSON as people can read it; for scripts, one line for each value."""
+    click.echo(json.dumps(value, indent=2 if sys.stdout.isatty() else None, default=str))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from lambent.cli.client import CommandError, NodeClient, calls_node, endpoint_option
-from lambent.cli.progress import events, follow
+from lambent.cli.progress import follow, new_events
 
 
 @click.command()
@@ -25,9 +25,9 @@ def command(stack: str, endpoint: str) -> None:
     cloudformation = NodeClient(endpoint).service("cloudformation")
     described = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
     stack_id = described["StackId"]
-    seen = {event["EventId"] for event in events(cloudformation, stack_id)}
+    seen = {event["EventId"] for event in new_events(cloudformation, stack_id, set())}
     cloudformation.delete_stack(StackName=stack)
     status, reason = follow(cloudformation, stack_id, seen)
     if status != "DELETE_COMPLETE":
-        raise CommandError(f"{stack} was not deleted ({status}): {reason or 'see the events'}")
+        raise CommandError(f"{stack} was not deleted ({status}).\n{reason}")
     click.secho(f"{stack} is deleted.", fg="green")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from lambent.cli.client import (
     print_json,
 )
 from lambent.cli.package import package_file
-from lambent.cli.progress import events, follow
+from lambent.cli.progress import follow, new_events
 from lambent.cli.table import print_table
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
@@ -52,7 +54,8 @@ def command(
     """
     client = NodeClient(endpoint)
     name = stack_name or default_stack_name(template)
-    body = package_file(template, client.service)
+    with _waiting("Building …"):
+        body = package_file(template, client.service)
     stack = _deploy(client.service("cloudformation"), name, body, parse(parameters), as_json)
     outputs = stack.get("Outputs", [])
     if as_json:
@@ -71,6 +74,15 @@ def command(
         ("output", "value", "what it is"),
         [(o["OutputKey"], o["OutputValue"], o.get("Description", "")) for o in outputs],
     )
+
+
+def _waiting(text: str) -> AbstractContextManager[Any]:
+    """A spinner in a terminal; nothing when piped."""
+    if not sys.stdout.isatty():
+        return contextlib.nullcontext()
+    from rich.console import Console
+
+    return Console().status(text)
 
 
 def default_stack_name(template: Path) -> str:
@@ -130,11 +142,11 @@ def _deploy(
         if not updating:
             cloudformation.delete_stack(StackName=stack_id)
         raise CommandError(reason)
-    seen = {event["EventId"] for event in events(cloudformation, stack_id)}
+    seen = {event["EventId"] for event in new_events(cloudformation, stack_id, set())}
     cloudformation.execute_change_set(ChangeSetName=change_set["Id"])
     status, reason = follow(cloudformation, stack_id, seen, quiet)
     if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-        raise CommandError(f"{name} was not deployed ({status}). {reason}")
+        raise CommandError(f"{name} was not deployed ({status}).\n{reason}")
     stack = _stack(cloudformation, stack_id)
     if stack is None:
         raise CommandError(f"{name} was deleted meanwhile.")

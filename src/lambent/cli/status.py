@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
 from typing import Any
 
 import click
 
 from lambent.cli.client import (
-    CommandError,
     NodeClient,
     calls_node,
     endpoint_option,
@@ -34,7 +31,7 @@ def command(endpoint: str, as_json: bool) -> None:
     """
     client = NodeClient(endpoint)
     status = {
-        "node": node(client.endpoint),
+        "node": client.ask("health"),
         "stacks": stacks(client),
         "functions": functions(client),
         "mappings": mappings(client),
@@ -70,25 +67,6 @@ def command(endpoint: str, as_json: bool) -> None:
     print_table("buckets", ("name",), [[name] for name in status["buckets"]])
 
 
-def ask(endpoint: str, path: str) -> Any:
-    """A JSON answer of the node's own API."""
-    try:
-        with urllib.request.urlopen(f"{endpoint}/_lambent/{path}", timeout=10) as answer:  # noqa: S310
-            return json.load(answer)
-    except urllib.error.HTTPError as error:
-        raise CommandError(f"The node answered {error.code} to {path}.") from error
-    except OSError as error:
-        raise CommandError(
-            f"No node answers at {endpoint}: start one with `lambent up`, or name another with "
-            "--endpoint."
-        ) from error
-
-
-def node(endpoint: str) -> Any:
-    """The node's health."""
-    return ask(endpoint, "health")
-
-
 def stacks(client: NodeClient) -> list[dict[str, Any]]:
     """Every stack that is not deleted."""
     cloudformation = client.service("cloudformation")
@@ -109,11 +87,11 @@ def stacks(client: NodeClient) -> list[dict[str, Any]]:
 
 def functions(client: NodeClient) -> list[dict[str, Any]]:
     """Every function with its environments and its counts since the node started."""
-    aws = client.service("lambda")
+    activity = client.ask("functions")
     found: list[dict[str, Any]] = []
-    for page in aws.get_paginator("list_functions").paginate():
+    for page in client.service("lambda").get_paginator("list_functions").paginate():
         for item in page["Functions"]:
-            figures = ask(client.endpoint, "functions").get(item["FunctionArn"], {})
+            figures = activity.get(item["FunctionArn"], {})
             found.append(
                 {
                     "name": item["FunctionName"],

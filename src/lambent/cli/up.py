@@ -53,7 +53,12 @@ def default_data_dir() -> Path:
 @click.option(
     "--parameter", "parameters", multiple=True, metavar="K=V", help="For TEMPLATE; repeatable."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the banner as one line of JSON.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print the banner, and what was deployed, as a line of JSON each.",
+)
 @click.option("--verbose", "-v", is_flag=True, help="Log every request.")
 def command(
     template: str | None,
@@ -94,6 +99,8 @@ def command(
         deploy += ["--stack-name", stack_name] if stack_name else []
         for parameter in parameters:
             deploy += ["--parameter", parameter]
+        if as_json:
+            deploy.append("--json")
     sys.exit(run(_serve(settings, deploy, as_json)))
 
 
@@ -109,6 +116,8 @@ async def _serve(settings: Settings, deploy: list[str] | None, as_json: bool) ->
     try:
         if deploy is not None:
             status = await _deploy(node, deploy, stopping)
+            if status != 0 and not stopping.is_set():
+                click.echo("The node stays up: mend that, and `lambent deploy` it.", err=True)
         await stopping.wait()
     finally:
         if not as_json:
@@ -143,7 +152,9 @@ async def _deploy(node: Node, command: list[str], stopping: asyncio.Event) -> in
     stopped.cancel()
     if not ended.done():
         process.terminate()
-    return await ended
+        await ended
+        return 0
+    return ended.result()
 
 
 def _announce(node: Node, as_json: bool) -> None:
@@ -170,7 +181,20 @@ def _announce(node: Node, as_json: bool) -> None:
         click.echo("\nThe administrator's key, shown this once:\n")
         click.echo(f"  export AWS_ACCESS_KEY_ID={made.id}")
         click.echo(f"  export AWS_SECRET_ACCESS_KEY={made.secret}\n")
-    elif not settings.auth:
-        click.echo(f'  shell     eval "$(lambent env --endpoint {node.endpoint})"')
+    click.echo(f'  shell     eval "$(lambent env{_env_options(node)})"')
     click.echo("  stop      Ctrl-C\n")
     sys.stdout.flush()
+
+
+def _env_options(node: Node) -> str:
+    """What `lambent env` must be told of this node."""
+    settings, options = node.settings, ""
+    if node.port != DEFAULT_PORT or not is_loopback(settings.host):
+        options += f" --endpoint {node.endpoint}"
+    if settings.auth:
+        options += " --keep-key"
+    elif settings.account != DEFAULT_ACCOUNT:
+        options += f" --account {settings.account}"
+    if settings.region != DEFAULT_REGION:
+        options += f" --region {settings.region}"
+    return options
