@@ -115,13 +115,12 @@ def not_exactly_once(rows: list[str], dead_letters: list[str]) -> list[str]:
 
 def go_on(run: Path, pipeline: Pipeline) -> list[tuple[str, str]]:
     """Commands, and what they do."""
-    bin = (
-        LAMBENT.parent.relative_to(CHECKOUT) if LAMBENT.is_relative_to(CHECKOUT) else LAMBENT.parent
-    )
-    # The node listens on Lambent's own port then.
-    dead_letter_queue = (
-        urlsplit(pipeline.dead_letter_queue)._replace(netloc="127.0.0.1:4566").geturl()
-    )
+    here = LAMBENT.parent
+    bin = here.relative_to(CHECKOUT) if here.is_relative_to(CHECKOUT) else here
+    # The node listens on Lambent's own port then. The AWS CLI's version 1 knows no
+    # AWS_ENDPOINT_URL for SQS, so that one is told.
+    queue = urlsplit(pipeline.dead_letter_queue)._replace(netloc="127.0.0.1:4566").geturl()
+    sqs = f"{bin}/aws --endpoint-url $AWS_ENDPOINT_URL sqs"
     return [
         ("start the node again", f"{bin}/lambent up --data-dir {run}/data"),
         ("then, in another shell", f'eval "$({bin}/lambent env)"'),
@@ -130,10 +129,7 @@ def go_on(run: Path, pipeline: Pipeline) -> list[tuple[str, str]]:
         ("the thumbnails", f"{bin}/aws s3 ls s3://{pipeline.thumbnails}"),
         ("a photo of yours", f"{bin}/aws s3 cp PHOTO.jpg s3://{pipeline.photos}"),
         ("the rows", f"{bin}/aws dynamodb scan --table-name {pipeline.table} --output table"),
-        (
-            "the dead letter",
-            f"{bin}/aws sqs receive-message --queue-url {dead_letter_queue}",
-        ),
+        ("the dead letter", f"{sqs} receive-message --queue-url {queue}"),
     ]
 
 

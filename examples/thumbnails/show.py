@@ -1,5 +1,6 @@
 """What the demo prints: colours and live bars in a terminal, plain lines when piped."""
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -141,6 +142,8 @@ def contact_sheet(pictures: Sequence[Path], sheet: Path, columns: int = 4) -> Pa
         with Image.open(path) as picture:
             picture.thumbnail((cell, cell))
             page.paste(picture, (left + (cell - picture.width) // 2, top + cell - picture.height))
-        pen.text((left + cell / 2, top + cell + line / 2), path.stem, "black", anchor="mm")
+        # The font that comes with Pillow has no accents.
+        name = unicodedata.normalize("NFD", path.stem).encode("ascii", "ignore").decode()
+        pen.text((left + cell / 2, top + cell + line / 2), name, "black", anchor="mm")
     page.save(sheet)
     return sheet

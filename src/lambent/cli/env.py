@@ -45,6 +45,9 @@ def command(
     On a node that checks signatures, export the administrator's key (shown when the node was
     first started) yourself, and use --keep-key.
 
+    The AWS CLI's version 1 does not look at AWS_ENDPOINT_URL for `aws sqs`: add --endpoint-url
+    there, or use version 2.
+
     \b
     Examples:
       eval "$(lambent env)"; aws sqs list-queues
