@@ -25,8 +25,8 @@ from lambent.services.lambda_.model import Mapping
 PAYLOAD_BYTES = 6 * 1024 * 1024 - 64
 """The most that the records of one call may hold; the rest is for their envelope."""
 
-_LEAST_LEASE = 5.0
-"""Seconds; a queue whose visibility timeout is shorter would give messages out twice."""
+_LEAST_LEASE = 1.0
+"""Seconds; a queue without visibility timeout would give its messages out again at once."""
 
 _MAXIMUM_THROTTLE_PAUSE = 30.0
 

@@ -195,6 +195,8 @@ class WorkQueues(Part):
         number = engine.names.find(queue)
         depth = engine.depths.of(number, self.now)
         if not depth.total:
+            # Whoever waits on a queue that is dropped for good has to look again.
+            engine.effects.append((Effect.ARRIVED, queue))
             return 0
         if created_before is None:
             engine.writing()
