@@ -46,6 +46,8 @@ class Invocation:
     client_context: bytes | None = None
     tail: bool = False
     """Whether the caller wants the last 4 KiB of the log back."""
+    arn: str = ""
+    """The ARN as the caller named the function, qualifier and all; "" is the spec's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -319,7 +319,7 @@ class _Attempt:
         self.api.offer(
             invocation.request_id,
             invocation.payload,
-            arn=spec.arn,
+            arn=invocation.arn or spec.arn,
             deadline_ms=int((self._clock.now() + timeout) * 1000),
             trace=trace,
             client_context=invocation.client_context,

@@ -8,7 +8,7 @@ invocation on; what is made of it for the host is kept by build.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lambent.core.ids import Ids
 from lambent.host.contract import (
@@ -88,7 +88,7 @@ class Runner:
         with self._running.one(reference.arn, resolved.function.reserved):
             spec = resolved.spec or await self._prepare(reference, resolved)
             try:
-                result = await self._host.invoke(spec, invocation)
+                result = await self._host.invoke(spec, replace(invocation, arn=reference.qualified))
             except Throttled:
                 raise errors.throttled() from None
         return Invoked(result, resolved.version.number)

@@ -12,6 +12,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from lambent.core.arns import Arn
+from lambent.events import in_flight
 from lambent.events.delivery import Lane
 from lambent.events.filter import InvalidPattern
 from lambent.services.contract import Platform
@@ -40,13 +41,17 @@ class Lanes:
 
     async def start(self) -> None:
         """Make the lanes of everything that is stored."""
-        functions, mappings = await self._platform.store.transact(_stored)
+        functions, mappings = await self._platform.store.transact(self._begin)
         for reference, _ in functions:
             self.serve(reference)
         for runtime in sorted({runtime for _, runtime in functions}):
             self.prepare(runtime)
         for mapping in mappings:
             self.poll(mapping)
+
+    async def _begin(self, tx: Transaction) -> tuple[list[tuple[Reference, str]], list[Mapping]]:
+        await in_flight.give_back(tx, self._platform.targets)
+        return await _stored(tx)
 
     async def stop(self) -> None:
         """Stop all lanes; returns once nothing of theirs is in flight."""
@@ -99,6 +104,7 @@ class Lanes:
             arn=arn,
             policy=policy,
             name=f"mapping {mapping.uuid}",
+            noted=True,
         )
         self._mappings[mapping.uuid] = lane
         lane.start()
