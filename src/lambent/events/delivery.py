@@ -6,7 +6,7 @@ one transaction. A place is asked for before the claim, so that nothing waits un
 
 A lane owns no durable state: everything it does is in the store, so a lane that dies with
 its node is made again and goes on, and what it had in flight comes back when its lease
-ends. It wakes when a commit brings work, when something becomes due, when a call ends, or
+ends, or at once where `in_flight` knows of it. It wakes when a commit brings work, when something becomes due, when a call ends, or
 when it is told to; it never polls.
 
 The states of a lane:
@@ -26,7 +26,7 @@ from typing import Any
 from lambent.core.arns import Arn
 from lambent.core.clock import Clock
 from lambent.core.errors import AwsError, StoreError
-from lambent.events import scaling
+from lambent.events import in_flight, scaling
 from lambent.events.contract import Batch, Outcome, Source, Targets
 from lambent.events.policy import Attempt, Policy, Verdict
 from lambent.events.retry import after_system_error
@@ -54,6 +54,7 @@ class _Load:
     identifiers: list[str] = field(default_factory=list)
     tickets: list[Any] = field(default_factory=list)
     parts: list[bytes] = field(default_factory=list)
+    notes: list[bytes] = field(default_factory=list)
     size: int = 0
     finished: asyncio.Event = field(default_factory=asyncio.Event)
     keeper: asyncio.Task[None] | None = None
@@ -69,10 +70,15 @@ class _Claim:
     lease: float
     at: float
     wait: float | None
+    note: bytes | None = None
 
 
 class Lane:
-    """Delivers what comes from one source by one policy. Made per mapping, or per function."""
+    """Delivers what comes from one source by one policy. Made per mapping, or per function.
+
+    With `noted`, what is in flight is written down for `in_flight.give_back`; for sources
+    with long leases, and tickets of plain data.
+    """
 
     def __init__(
         self,
@@ -84,6 +90,7 @@ class Lane:
         arn: Arn,
         policy: Policy,
         name: str = "",
+        noted: bool = False,
     ) -> None:
         self.problem: str | None = None
         self.last_result: str | None = None
@@ -94,6 +101,7 @@ class Lane:
         self._arn = arn
         self._policy = policy
         self._name = name or str(arn)
+        self._noted = noted
         self._scale = scaling.begin(policy.rule)
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -229,17 +237,20 @@ class Lane:
                     tx, arn, [t for t, w in zip(batch.tickets, wanted, strict=True) if not w]
                 )
                 batch = _pick(batch, [index for index, w in enumerate(wanted) if w])
+            note: bytes | None = None
+            if self._noted and batch.tickets:
+                note = await in_flight.note(tx, arn, batch.tickets)
             wait: float | None = None
             if claimed < limit:
                 due = await source.next_due(tx, arn)
                 wait = None if due is None else max(due - tx.now, 0.0)
-            return _Claim(batch, claimed, lease, tx.now, wait)
+            return _Claim(batch, claimed, lease, tx.now, wait, note)
 
         return await self._store.transact(body)
 
     async def _dispatch(self, claim: _Claim) -> None:
         load = _Load(claim.at, claim.lease)
-        self._add(load, claim.batch)
+        self._add(load, claim)
         load.keeper = asyncio.create_task(self._keep(load))
         if self._policy.window > 0:
             await self._gather(load)
@@ -256,7 +267,10 @@ class Lane:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("%s: broke off", self._name, exc_info=error)
 
-    def _add(self, load: _Load, batch: Batch) -> None:
+    def _add(self, load: _Load, claim: _Claim) -> None:
+        batch = claim.batch
+        if claim.note is not None:
+            load.notes.append(claim.note)
         for record in batch.records:
             part = self._policy.encode(record)
             load.parts.append(part)
@@ -285,7 +299,7 @@ class Lane:
             except Exception as error:
                 self._note_trouble(error)
                 return
-            self._add(load, claim.batch)
+            self._add(load, claim)
             if claim.claimed < limit:
                 if claim.wait == 0.0:
                     left = min(left, _BLOCKED_PAUSE)
@@ -316,7 +330,9 @@ class Lane:
                         for first, last in calls[index + 1 :]
                         for ticket in load.tickets[first:last]
                     ]
-                    await self._conclude(Verdict(again=[(ticket, None) for ticket in rest]))
+                    if rest:
+                        again = Verdict(again=[(ticket, None) for ticket in rest])
+                        await self._conclude(again, load.notes)
                     break
         finally:
             load.finished.set()
@@ -347,7 +363,7 @@ class Lane:
             if await self._clock.wait(self._stopping, verdict.retry_after):
                 verdict = Verdict(again=[(ticket, 0.0) for ticket in batch.tickets])
                 break
-        await self._conclude(verdict)
+        await self._conclude(verdict, load.notes if end == len(load.parts) else ())
         return verdict.healthy
 
     async def _call(self, batch: Batch, parts: Sequence[bytes]) -> Outcome:
@@ -366,13 +382,13 @@ class Lane:
             self._scale = scaling.failed(self._scale)
         self.last_result = "OK" if outcome.error is None else "PROBLEM: Function call failed"
 
-    async def _conclude(self, verdict: Verdict) -> None:
+    async def _conclude(self, verdict: Verdict, notes: Sequence[bytes]) -> None:
         """Settle, release and send, in one transaction; while the store is unavailable, try
         again (the leases are being kept)."""
         tries = 0
         while True:
             try:
-                await self._store.transact(lambda tx: self._apply(tx, verdict))
+                await self._store.transact(lambda tx: self._apply(tx, verdict, notes))
                 return
             except StoreError as error:
                 tries += 1
@@ -383,8 +399,10 @@ class Lane:
             if await self._clock.wait(self._stopping, after_system_error(tries, _TROUBLE_PAUSE)):
                 return
 
-    async def _apply(self, tx: Transaction, verdict: Verdict) -> None:
+    async def _apply(self, tx: Transaction, verdict: Verdict, notes: Sequence[bytes]) -> None:
         source, arn = self._source, self._arn
+        for note in notes:
+            await in_flight.forget(tx, arn, note)
         if verdict.done:
             await source.settle(tx, arn, verdict.done)
         delays: dict[float | None, list[Any]] = {}
