@@ -6,8 +6,8 @@ one transaction. A place is asked for before the claim, so that nothing waits un
 
 A lane owns no durable state: everything it does is in the store, so a lane that dies with
 its node is made again and goes on, and what it had in flight comes back when its lease
-ends, or at once where `in_flight` knows of it. It wakes when a commit brings work, when something becomes due, when a call ends, or
-when it is told to; it never polls.
+ends, or at once where `in_flight` knows of it. It wakes when a commit brings work, when
+something becomes due, when a call ends, or when it is told to; it never polls.
 
 The states of a lane:
 
