@@ -1,7 +1,8 @@
 """The main job on real input: photos dropped in a bucket become thumbnails and table rows.
 
-Starts a node of its own on a free port with its data in .demo/ (a fresh folder for each run),
-deploys template.yaml, uploads the photos, watches the stages, and shows what came of it.
+Starts a node of its own on a free port, deploys template.yaml, uploads the photos, watches the
+stages, and shows what came of it. All data lies in .demo/, in a fresh folder for each run, or
+in the folder that is named on the command line.
 The exit status is 0 when every photo is accounted for exactly once.
 
 pipeline.py is plain boto3 and knows nothing of Lambent; show.py prints.
@@ -36,7 +37,7 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "000000000000", "AWS_SECRET_ACCESS_KEY": "lo
 
 def main() -> int:
     os.chdir(CHECKOUT)
-    run = Path(".demo", time.strftime("%Y-%m-%d-%H%M%S"))
+    run = Path(*sys.argv[1:2] or [".demo", time.strftime("%Y-%m-%d-%H%M%S")])
     show = Display()
     with running_node(run / "data") as endpoint:
         show.step(f"A node is up at {endpoint}")
