@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import importlib
-import logging
 import pkgutil
 import shutil
 import tempfile
@@ -41,8 +40,6 @@ from lambent.store.contract import Store
 
 T = TypeVar("T")
 
-_log = logging.getLogger("lambent.app")
-
 DRAIN_SECONDS = 30.0
 """How long requests in work may go on once the node was told to stop."""
 _ROLE_SECONDS = 12 * 3600.0
@@ -64,6 +61,9 @@ class Node:
         self.port = 0
         self._clock = clock or SystemClock()
         self._ids = ids or SystemIds()
+        self.server: HttpServer
+        self.keys: StoredKeys
+        self.cache: Path
         self._ends = AsyncExitStack()
         self._services: list[Service] = []
         self._store: Store | None = None
@@ -92,15 +92,15 @@ class Node:
     async def _start(self) -> None:
         settings, clock, ids = self.settings, self._clock, self._ids
         self._started = clock.monotonic()
-        server = HttpServer(clock)
+        server = self.server = HttpServer(clock)
         self.port = server.bind(settings.host, settings.port)
         self._ends.callback(server.unbind)
         store = await open_sqlite(settings.data_dir, clock, ids)
         self._store = store
         self._ends.push_async_callback(store.close)
-        cache = self._cache()
+        cache = self.cache = self._cache()
         registry = Registry()
-        keys = StoredKeys(store, clock, ids)
+        keys = self.keys = StoredKeys(store, clock, ids)
         host = await open_host(
             clock=clock,
             ids=ids,
@@ -122,6 +122,9 @@ class Node:
             self._services.append(service)
         if settings.auth:
             self.administrator = await keys.administrator(settings.account)
+        # Ends run backwards: services drain first, since functions that still run need the
+        # gateway.
+        self._ends.push_async_callback(server.stop, DRAIN_SECONDS)
         for service in self._services:
             await service.start()
             self._ends.push_async_callback(service.stop)
@@ -136,10 +139,6 @@ class Node:
             registry, Catalog(), authenticator, _allow_all, internal, clock, ids
         )
         await server.start(dispatcher)
-        self._ends.push_async_callback(server.stop, DRAIN_SECONDS)
-        # Services drain first: functions that still run need the gateway.
-        for service in self._services:
-            self._ends.push_async_callback(service.stop)
 
     def _authenticator(self, keys: StoredKeys) -> Authenticator:
         if self.settings.auth:
@@ -204,11 +203,8 @@ def discover(platform: Platform) -> list[Service]:
     for module in pkgutil.iter_modules(lambent.services.__path__):
         folder = Path(lambent.services.__path__[0]) / module.name
         if module.ispkg and (folder / "service.py").exists():
-            try:
-                made = importlib.import_module(f"lambent.services.{module.name}.service")
-                found.append(made.create(platform))
-            except Exception:
-                _log.exception("The service %s cannot be loaded", module.name)
+            made = importlib.import_module(f"lambent.services.{module.name}.service")
+            found.append(made.create(platform))
     return found
 
 

@@ -7,9 +7,14 @@ the same parameters and errors as a client would see.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
 from lambent.core.context import Operation, Params, RequestContext
 from lambent.core.errors import AwsError
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -18,6 +23,13 @@ def method_name(operation: str) -> str:
     """`SendMessage` → `send_message`, `ListObjectsV2` → `list_objects_v2`."""
     name = _WORD.sub("_", operation).lower()
     return re.sub(r"([a-z])(v\d+)$", r"\1_\2", name)
+
+
+def abandonable(operation: Callable[P, T]) -> Callable[P, T]:
+    """Marks an operation that mostly waits and holds nothing: it is cancelled when its client
+    goes away or the node stops. All others run to their end, as on AWS."""
+    operation.abandonable = True  # type: ignore[attr-defined]
+    return operation
 
 
 class Registry:

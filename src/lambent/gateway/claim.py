@@ -8,9 +8,9 @@ Authorization header, the presigned query, and Signature Version 2, which is onl
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import unquote_plus
 
 ALGORITHM = "AWS4-HMAC-SHA256"
@@ -27,8 +27,7 @@ class Form(Enum):
     MALFORMED = "malformed"
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """The signer as claimed. `date`, `region` and `service` are the credential scope's.
 
     `signed_headers` and `signature` are as they came. `query` holds the decoded query of
@@ -68,21 +67,27 @@ def _from_header(value: str) -> Claim:
         if value.startswith("AWS "):
             return Claim(Form.OLD_HEADER, value[4:].partition(":")[0], service="s3", raw=value)
         return Claim(Form.MALFORMED, raw=value)
+    beginning, _, signature = value.rpartition("Signature=")
+    if "," in signature:
+        # In another order than every SDK's.
+        signature = signature.partition(",")[0]
+        beginning = value
+    known = _signer(beginning)
+    if known is None:
+        return Claim(Form.MALFORMED, raw=value)
+    return Claim(Form.HEADER, *known, signature.strip(), None, value)
+
+
+@lru_cache(maxsize=4096)
+def _signer(header: str) -> tuple[str, str, str, str, str] | None:
+    """The scope and the signed headers of an Authorization header, which one client says
+    again and again before its signature."""
     parts: dict[str, str] = {}
-    for part in value[len(ALGORITHM) :].split(","):
+    for part in header[len(ALGORITHM) :].split(","):
         name, _, content = part.strip().partition("=")
         parts[name] = content
     scope = _scope(parts.get("Credential", ""))
-    if scope is None:
-        return Claim(Form.MALFORMED, raw=value)
-    return Claim(
-        Form.HEADER,
-        *scope,
-        parts.get("SignedHeaders", ""),
-        parts.get("Signature", ""),
-        None,
-        value,
-    )
+    return (*scope, parts.get("SignedHeaders", "")) if scope else None
 
 
 def _from_query(query: str) -> Claim:

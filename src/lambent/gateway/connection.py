@@ -39,6 +39,7 @@ _PIPELINE: Final = 16
 """Requests that may wait behind the one in work before the connection stops reading."""
 _DISCARD: Final = 1024 * 1024
 """Bytes of an unread body that are read and dropped to keep the connection in use."""
+_NAMES: dict[bytes, str] = {}
 _HEAD_TOO_LARGE: Final = (431, "Request Header Fields Too Large")
 _LINGER: Final = 5.0
 """Seconds that a client which still sends is given to read the response, before the end."""
@@ -154,7 +155,7 @@ class Connection(asyncio.Protocol):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        key = name.decode("latin-1").lower()
+        key = _NAMES.get(name) or _lower(name)
         headers = self._headers if self._in_head else self._trailers
         text = value.decode("latin-1")
         headers[key] = f"{headers[key]},{text}" if key in headers else text
@@ -510,6 +511,14 @@ class Connection(asyncio.Protocol):
     def _close(self) -> None:
         self._closing = self._deaf = True
         self._transport.close()
+
+
+def _lower(name: bytes) -> str:
+    """A header's name in lower case; remembered, since clients say the same few."""
+    if len(_NAMES) >= 1024:
+        _NAMES.clear()
+    lower = _NAMES[name] = name.decode("latin-1").lower()
+    return lower
 
 
 class _Refused(Exception):

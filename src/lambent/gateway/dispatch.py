@@ -219,8 +219,8 @@ class Dispatcher:
             if isinstance(body, bytes):
                 body = BytesBody(body)
         elif isinstance(body, bytes):
-            if headers is request.headers:
-                return WireRequest(wire.method, wire.path, wire.query, headers, body)
+            if body is wire.body:
+                return wire
         else:
             body = await body.read(MAX_BODY)
         return WireRequest(wire.method, wire.path, wire.query, headers, body)

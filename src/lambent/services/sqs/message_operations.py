@@ -10,6 +10,7 @@ from lambent.core.clock import Clock
 from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
 from lambent.core.ids import Ids
+from lambent.core.registry import abandonable
 from lambent.services.sqs import attributes, batches, errors, receiving, sending
 from lambent.services.sqs.lookup import queue_of
 from lambent.services.sqs.model import Queue
@@ -73,6 +74,7 @@ class MessageOperations:
 
         return await self._store.transact(body)
 
+    @abandonable
     async def receive_message(self, context: RequestContext, params: Params) -> Result:
         limit = _between(
             params, "MaxNumberOfMessages", 1, 10, "Must be between 1 and 10, if provided."
