@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from lambent.core.arns import Arn
 
@@ -18,8 +19,7 @@ Result = dict[str, Any] | None
 seconds since the epoch. None members are left out."""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestContext:
+class RequestContext(msgspec.Struct, frozen=True):
     """Who asks, for what, when, and where.
 
     `endpoint` is the node's base URL as the client reached it ("http://localhost:4566"),
@@ -36,7 +36,7 @@ class RequestContext:
     principal: str = ""
     access_key: str = ""
     trace: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     def arn(self, service: str, resource: str) -> str:
         """The ARN of a resource in this account and region."""

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 from functools import lru_cache
-from typing import NamedTuple
 from urllib.parse import unquote_plus
+
+import msgspec
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 
@@ -27,7 +28,7 @@ class Form(Enum):
     MALFORMED = "malformed"
 
 
-class Claim(NamedTuple):
+class Claim(msgspec.Struct, frozen=True):
     """The signer as claimed. `date`, `region` and `service` are the credential scope's.
 
     `signed_headers` and `signature` are as they came. `query` holds the decoded query of

@@ -6,9 +6,10 @@ that every answer carries them, errors too, is seen to here.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Final
 from urllib.parse import unquote
+
+import msgspec
 
 from lambent.core.context import RequestContext
 from lambent.core.errors import StoreUnavailable
@@ -51,4 +52,4 @@ async def shared(
     except StoreUnavailable:
         return response
     added = [(_HEADERS[name], str(value)) for name, value in allowed.items()]
-    return dataclasses.replace(response, headers=[*response.headers, *added])
+    return msgspec.structs.replace(response, headers=[*response.headers, *added])

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from lambent.core.context import Params, Result
 from lambent.core.errors import AwsError
 from lambent.core.streams import Body, StreamingResult
 
 
-@dataclass(frozen=True, slots=True)
-class WireRequest:
+class WireRequest(msgspec.Struct, frozen=True):
     """A request as it came, made ready by the gateway.
 
     `path` is still percent-encoded, without the query; S3's virtual-host form has been
@@ -27,8 +28,7 @@ class WireRequest:
     body: bytes | Body
 
 
-@dataclass(frozen=True, slots=True)
-class WireResponse:
+class WireResponse(msgspec.Struct, frozen=True):
     """A response, complete but for what the server adds (Date, Content-Length of bytes)."""
 
     status: int

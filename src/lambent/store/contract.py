@@ -25,8 +25,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
+
+import msgspec
 
 T = TypeVar("T")
 
@@ -34,8 +35,7 @@ ABSENT: Final = 0
 """As `expect`: there must be no record under the key."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True):
     """One document. `version` is positive and grows with every put of the key."""
 
     partition: bytes
@@ -44,8 +44,7 @@ class Record:
     version: int
 
 
-@dataclass(frozen=True, slots=True)
-class NewWork:
+class NewWork(msgspec.Struct, frozen=True):
     """Work to enqueue.
 
     `delay` in seconds until it is due. Items of one `group` can be claimed in order (see
@@ -59,8 +58,7 @@ class NewWork:
     created: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(msgspec.Struct, frozen=True):
     """Work as it lies in a queue.
 
     `id` grows in enqueue order over the whole store and is never used again. `attempts`
@@ -80,8 +78,7 @@ class Work:
     leased: bool
 
 
-@dataclass(frozen=True, slots=True)
-class WorkCounts:
+class WorkCounts(msgspec.Struct, frozen=True):
     """How many items of a queue are due, leased (in flight), and not yet due."""
 
     ready: int
@@ -91,8 +88,7 @@ class WorkCounts:
     """When the oldest item was created, leased or not; None when the queue is empty."""
 
 
-@dataclass(frozen=True, slots=True)
-class LogEntry:
+class LogEntry(msgspec.Struct, frozen=True):
     """One entry of a log. `position` is positive and grows by append order within its log."""
 
     position: int
@@ -100,8 +96,7 @@ class LogEntry:
     value: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class StagedBlob:
+class StagedBlob(msgspec.Struct, frozen=True):
     """Bytes that are on disk but not yet linked; an unlinked blob is collected later.
 
     `id` names the blob from then on. `inline` holds small bodies, which the backend keeps

@@ -6,12 +6,13 @@ mode) the access key names the account, as it does in a header.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 from xml.sax.saxutils import unescape
+
+import msgspec
 
 from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
@@ -156,7 +157,7 @@ class PostOperations(NotificationOperations):
             return context
         key = _access_key(fields)
         if re.fullmatch(r"\d{12}", key):
-            return dataclasses.replace(context, account=key, access_key=key)
+            return msgspec.structs.replace(context, account=key, access_key=key)
         return context
 
     def _answer(
