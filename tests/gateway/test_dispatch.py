@@ -126,6 +126,11 @@ def test_errors_are_in_the_service_s_own_form(send, request_, status, code):
     assert len(ids) == 1
 
 
+def test_a_form_too_large_to_be_one_is_refused(send):
+    headers = {**FORM, "Content-Length": str(1 << 30)}
+    assert send("POST", "/", b"Action=", headers).status == 405
+
+
 def test_what_is_missing_here_is_named(send):
     answer = send("POST", "/", b"{}", target("AmazonSQS.PurgeQueue"))
     assert "PurgeQueue of sqs" in answer.text

@@ -106,7 +106,7 @@ class Dispatcher:
         claim = claims.read(headers, request.query)
         service = identify.service(headers, request.path, request.query, claim)
         if service is None:
-            service = identify.from_form(request.path, await _complete(request)) or "s3"
+            service = await _told_by_form(request)
         request_id = self._ids.hex(16).upper() if service == "s3" else self._ids.uuid()
         operation: OperationCodec | None = None
         codec = self._codec(service, request)
@@ -235,6 +235,14 @@ class Dispatcher:
                 self._endpoints.clear()
             self._endpoints[host] = known
         return known
+
+
+async def _told_by_form(request: Request) -> str:
+    """The service that a posted form names; S3 when it names none or does not arrive."""
+    try:
+        return identify.from_form(request.path, await _complete(request)) or "s3"
+    except AwsError:
+        return "s3"
 
 
 async def _complete(request: Request) -> bytes:
