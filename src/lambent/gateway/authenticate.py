@@ -2,7 +2,7 @@
 
 `Trusting` is local mode: the node listens on loopback, every signature is taken as it is,
 and an access key id of twelve digits names the account. What still holds there is the time
-limit of presigned URLs. Server mode, which believes nothing, is `Verifying` in verifying.py.
+limit of presigned URLs, and that pages of other sites are refused. Server mode, which believes nothing, is `Verifying` in verifying.py.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Protocol
 
 from lambent.core.credentials import KeySource, looks_issued
 from lambent.core.settings import Settings
-from lambent.gateway import presigned
+from lambent.gateway import browsers, presigned
 from lambent.gateway.aws_chunked import Verifier
 from lambent.gateway.claim import Claim, Form
 from lambent.gateway.request import Request
@@ -55,6 +55,7 @@ class Trusting:
     async def authenticate(
         self, request: Request, claim: Claim, service: str, now: float
     ) -> Identity:
+        browsers.check(request.headers, service, request.method)
         if claim.query is not None:
             presigned.check_time(claim, service, now)
         known = self._seen.get((claim.access_key, claim.region))
