@@ -2,7 +2,8 @@
 
 `Trusting` is local mode: the node listens on loopback, every signature is taken as it is,
 and an access key id of twelve digits names the account. What still holds there is the time
-limit of presigned URLs, and that pages of other sites are refused. Server mode, which believes nothing, is `Verifying` in verifying.py.
+limit of presigned URLs, and that pages of other sites are refused. Server mode, which
+believes nothing, is `Verifying` in verifying.py.
 """
 
 from __future__ import annotations
