@@ -139,10 +139,14 @@ class Environment:
                 credentials=await tools.credentials(spec),
                 runtime=self._runtime.variables(spec.runtime),
             )
-            launch = Launch(spec.handler, environment, spec.code, self._scratch, write, spec.layers)
+            launch = Launch(
+                *(spec.handler, environment, spec.code, self._scratch, write),
+                layers=spec.layers,
+                runtime=spec.runtime,
+            )
             attempt.began(await self._runtime.start(launch))
         except LaunchFailed as error:
-            attempt.fault = Fault("Sandbox.LaunchFailed", str(error))
+            attempt.fault = Fault(error.type, str(error))
             return attempt
         finally:
             os.close(write)

@@ -22,6 +22,7 @@ class Launch:
     `environment` is complete: nothing of the node's own is added. `code` is its working
     folder, `scratch` what becomes its /tmp. `output` is the file descriptor that takes its
     standard output, standard error and framed log records; the starter does not close it.
+    `runtime` is the function's runtime identifier.
     """
 
     handler: str
@@ -30,6 +31,7 @@ class Launch:
     scratch: Path
     output: int
     layers: Sequence[Path] = ()
+    runtime: str = ""
 
 
 class Process(Protocol):
@@ -51,7 +53,14 @@ class Process(Protocol):
 
 
 class LaunchFailed(Exception):
-    """The process could not be started; the message is for the operator."""
+    """The process could not be started; the message is for the operator.
+
+    `type` is the error type that the function's caller sees.
+    """
+
+    def __init__(self, message: str, type: str = "Sandbox.LaunchFailed") -> None:
+        super().__init__(message)
+        self.type = type
 
 
 class Runtime(Protocol):
