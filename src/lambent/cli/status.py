@@ -63,7 +63,8 @@ def command(endpoint: str, as_json: bool) -> None:
         ("tables", ("name", "status", "items"), ("items",)),
     ):
         rows = [[item[column] for column in columns] for item in status[title]]
-        print_table(title, [column.replace("_", " ") for column in columns], rows, right)
+        spoken = {column: column.replace("_", " ") for column in columns}
+        print_table(title, list(spoken.values()), rows, [spoken[column] for column in right])
     print_table("buckets", ("name",), [[name] for name in status["buckets"]])
 
 

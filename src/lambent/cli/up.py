@@ -120,7 +120,8 @@ async def _serve(settings: Settings, deploy: list[str] | None, as_json: bool) ->
                 click.echo("The node stays up: mend that, and `lambent deploy` it.", err=True)
         await stopping.wait()
     finally:
-        click.secho("Draining … (Ctrl-C again ends at once)", err=True, dim=True)
+        if not as_json:
+            click.secho("Draining … (Ctrl-C again ends at once)", err=True, dim=True)
         await node.stop()
     return status
 
