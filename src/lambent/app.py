@@ -29,6 +29,7 @@ from lambent.gateway.dispatch import Dispatcher
 from lambent.gateway.internal import PREFIX, Asked, InternalRoutes, Route
 from lambent.gateway.keys import StoredKeys
 from lambent.gateway.server import HttpServer
+from lambent.gateway.sites import Sites
 from lambent.gateway.verifying import Verifying
 from lambent.host.contract import FunctionHost, FunctionSpec
 from lambent.host.local import open_host
@@ -130,13 +131,16 @@ class Node:
             self._ends.push_async_callback(service.stop)
         authenticator = self._authenticator(keys)
         internal = InternalRoutes(authenticator, ids, administrators_only=settings.auth)
+        sites = Sites(authenticator, ids)
         internal.add("health", self._health, open_to_all=True)
         internal.add("functions", functools.partial(self._functions, host))
         for service in self._services:
             for path, fetch in service.downloads.items():
                 internal.add(path, _download(path, fetch), open_to_all=True)
+            for site in service.sites:
+                sites.add(service.name, site)
         dispatcher = Dispatcher(
-            registry, Catalog(), authenticator, _allow_all, internal, clock, ids
+            registry, Catalog(), authenticator, _allow_all, internal, sites, clock, ids
         )
         await server.start(dispatcher)
 

@@ -22,6 +22,7 @@ from lambent.gateway.authenticate import Authenticator, Trusting
 from lambent.gateway.dispatch import Dispatcher
 from lambent.gateway.internal import Asked, InternalRoutes
 from lambent.gateway.server import HttpServer
+from lambent.gateway.sites import Sites
 from lambent.gateway.verifying import Verifying
 from lambent.protocol.catalog import Catalog
 
@@ -177,7 +178,14 @@ def _gateway(auth: bool) -> Iterator[Gateway]:
     internal.add("health", health, open_to_all=True)
     internal.add("echo/", echo)
     dispatcher = Dispatcher(
-        registry, Catalog(), authenticator, lambda *_: None, internal, clock, ids
+        registry,
+        Catalog(),
+        authenticator,
+        lambda *_: None,
+        internal,
+        Sites(authenticator, ids),
+        clock,
+        ids,
     )
 
     def wait(work: Any) -> None:

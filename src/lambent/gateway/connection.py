@@ -54,6 +54,7 @@ class Connection(asyncio.Protocol):
         self._limits = server.limits
         self._transport: asyncio.Transport = None  # type: ignore[assignment]
         self._parser = httptools.HttpRequestParser(self)
+        self._client = ""
         # The message being received.
         self._url = b""
         self._headers: dict[str, str] = {}
@@ -86,6 +87,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]
+        peer = transport.get_extra_info("peername")
+        self._client = peer[0] if peer else ""
         self._server.admit(self)
         self._expect_within(self._limits.head_seconds)
         if self._server.draining:
@@ -172,7 +175,7 @@ class Connection(asyncio.Protocol):
             target = _origin_form(target)
         path, _, query = target.partition("?")
         method = parser.get_method().decode("latin-1")
-        request = Request(method, path, query, headers, b"")
+        request = Request(method, path, query, headers, b"", self._client)
         self._request = request
         length = int(headers.get("content-length") or 0)
         chunked = "transfer-encoding" in headers

@@ -23,6 +23,7 @@ from lambent.gateway.body import BytesBody
 from lambent.gateway.internal import PREFIX, InternalRoutes
 from lambent.gateway.payload import HashedBody, check_hash, is_chunked, plain_headers, unchunked
 from lambent.gateway.request import Request
+from lambent.gateway.sites import Sites
 from lambent.protocol.contract import (
     OperationCodec,
     ServiceCodec,
@@ -67,6 +68,7 @@ class Dispatcher:
         authenticator: Authenticator,
         authorize: Authorize,
         internal: InternalRoutes,
+        sites: Sites,
         clock: Clock,
         ids: Ids,
     ) -> None:
@@ -75,6 +77,7 @@ class Dispatcher:
         self._authenticator = authenticator
         self._authorize = authorize
         self._internal = internal
+        self._sites = sites
         self._clock = clock
         self._ids = ids
         self._endpoints: dict[str, str] = {}
@@ -82,9 +85,12 @@ class Dispatcher:
     async def __call__(self, request: Request) -> WireResponse:
         """The response, whatever happens."""
         now = self._clock.now()
-        if request.path.startswith(PREFIX):
+        service = operation = "-"
+        plain = await self._sites.answer(request, now)
+        if plain is not None:
+            response = plain
+        elif request.path.startswith(PREFIX):
             response = await self._internal.answer(request, now)
-            service = operation = "-"
         else:
             response, service, operation = await self._answer(request, now)
             if service == "s3" and "origin" in request.headers:

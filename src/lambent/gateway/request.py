@@ -16,6 +16,7 @@ class Request:
     `path` is percent-encoded as it came; `query` is the raw query string. Header names are
     in lower case, repeated headers are joined by a comma; header bytes are read as Latin-1,
     so that encoding them back gives what was signed. `body` is complete when it is bytes.
+    `client` is the peer's address.
     The one who handles the request sets `abandonable` while nothing would be lost if its
     client went away.
     """
@@ -25,6 +26,7 @@ class Request:
     query: str
     headers: dict[str, str]
     body: bytes | IncomingBody
+    client: str = ""
     abandonable: bool = False
 
 

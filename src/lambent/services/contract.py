@@ -6,7 +6,7 @@ Service`. Services never import each other; see `events.contract` and `core.regi
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from lambent.core.ids import Ids
 from lambent.core.registry import Registry
 from lambent.core.resources import ResourceType
 from lambent.core.settings import Settings
+from lambent.core.web import Site
 from lambent.events.contract import Invocable, Source, Target, Targets
 from lambent.host.contract import FunctionHost
 from lambent.store.contract import Store
@@ -49,6 +50,7 @@ class Service:
     `async def send_message(self, context: RequestContext, params: Params) -> Result`.
     `downloads` are by path below `/_lambent/`, ending in "/": each gives the bytes at what
     follows it, to anyone, so what follows holds a secret (AwsError when there is nothing).
+    `sites` answer plain HTTP.
     `start` runs once all services are made; `stop` drains and ends what `start` began.
     """
 
@@ -59,5 +61,6 @@ class Service:
     invocables: Mapping[str, Invocable] = field(default_factory=dict)
     sources: Mapping[str, Source] = field(default_factory=dict)
     downloads: Mapping[str, Callable[[str], Awaitable[bytes]]] = field(default_factory=dict)
+    sites: Sequence[Site] = ()
     start: Callable[[], Awaitable[None]] = _nothing
     stop: Callable[[], Awaitable[None]] = _nothing

@@ -6,6 +6,7 @@
 | lambda.versions | account/region/name | number, in eight digits |
 | lambda.code | account/region/name | SHA-256 of the archive, hexadecimal |
 | lambda.mappings | account/region | UUID |
+| lambda.urls | id | empty |
 | lambda.layers | account/region/name | version, in eight digits |
 
 Configurations are kept by the API's own member names, so that what was set is what is shown.
@@ -44,10 +45,21 @@ class Alias(msgspec.Struct, kw_only=True):
     revision: str
 
 
+class Url(msgspec.Struct, kw_only=True):
+    """A function URL: the members of its configuration. Times in seconds since the epoch."""
+
+    id: str
+    auth: str
+    mode: str
+    cors: dict[str, Any] | None = None
+    created: float
+    modified: float
+
+
 class Function(msgspec.Struct, kw_only=True):
     """A function with all that belongs to it but its published versions.
 
-    `policies`, `retries` (EventInvokeConfigs) are by qualifier, "$LATEST" for none.
+    `policies`, `retries` (EventInvokeConfigs) and `urls` are by qualifier, "$LATEST" for none.
     `published` counts versions ever published.
     """
 
@@ -56,6 +68,7 @@ class Function(msgspec.Struct, kw_only=True):
     aliases: dict[str, Alias] = {}
     policies: dict[str, list[dict[str, Any]]] = {}
     retries: dict[str, dict[str, Any]] = {}
+    urls: dict[str, Url] = {}
     reserved: int | None = None
     tags: dict[str, str] = {}
     recursive: str = "Terminate"

@@ -17,6 +17,7 @@ from lambent.core.context import Params
 from lambent.services.lambda_ import errors
 
 INVOKE = "lambda:InvokeFunction"
+INVOKE_URL = "lambda:InvokeFunctionUrl"
 
 
 def statement(params: Params, resource: str) -> dict[str, Any]:
@@ -79,6 +80,28 @@ def allows(statements: Iterable[Mapping[str, Any]], principal: str, source: str)
     for the caller to know.
     """
     return any(_allows(one, principal, source) for one in statements)
+
+
+def allows_url(
+    statements: Iterable[Mapping[str, Any]], account: str | None, auth_type: str
+) -> bool:
+    """Whether a function's URL may be called by `account`; None is anyone, unsigned."""
+    return any(_allows_url(one, account, auth_type) for one in statements)
+
+
+def _allows_url(one: Mapping[str, Any], account: str | None, auth_type: str) -> bool:
+    if one["Action"] not in (INVOKE_URL, "lambda:*", "*"):
+        return False
+    who = one["Principal"]
+    if who != "*":
+        named = str(who.get("AWS", ""))
+        if account is None or account not in (named, *named.split(":")[4:5]):
+            return False
+    for wanted in one.get("Condition", {}).values():
+        for key, value in wanted.items():
+            if key.lower() != "lambda:functionurlauthtype" or value != auth_type:
+                return False
+    return True
 
 
 def _allows(one: Mapping[str, Any], principal: str, source: str) -> bool:

@@ -167,6 +167,9 @@ class VersionOperations(Base):
             if function.aliases.pop(name, None) is not None:
                 function.policies.pop(name, None)
                 function.retries.pop(name, None)
+                url = function.urls.pop(name, None)
+                if url is not None:
+                    await records.delete_url(tx, url.id)
                 await records.put_function(tx, reference, function)
 
         await self._store.transact(body)

@@ -17,6 +17,7 @@ VERSIONS = "lambda.versions"
 CODE = "lambda.code"
 MAPPINGS = "lambda.mappings"
 LAYERS = "lambda.layers"
+URLS = "lambda.urls"
 
 T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
@@ -81,7 +82,10 @@ async def put_function(tx: Transaction, reference: Reference, function: Function
 
 
 async def delete_function(tx: Transaction, reference: Reference) -> None:
-    """Remove a function with its versions and code."""
+    """Remove a function with its versions, URLs and code."""
+    function = await find_function(tx, reference)
+    for url in function.urls.values() if function else ():
+        await delete_url(tx, url.id)
     await tx.delete(FUNCTIONS, place(reference.account, reference.region), reference.name.encode())
     await tx.clear(VERSIONS, _of(reference))
     for record in await tx.scan(CODE, _of(reference)):
@@ -218,6 +222,25 @@ async def delete_layer(tx: Transaction, account: str, region: str, name: str, nu
     if layer is not None:
         await tx.unlink_blob(layer.blob)
         await tx.delete(LAYERS, place(account, region, name), _number(str(number)))
+
+
+# URLs ------------------------------------------------------------------------------------
+
+
+async def find_url(tx: Transaction, id: str) -> Reference | None:
+    """The function that a URL's id belongs to, with the URL's alias."""
+    record = await tx.get(URLS, id.encode(), b"")
+    return None if record is None else decode(record, Reference)
+
+
+async def put_url(tx: Transaction, id: str, reference: Reference) -> None:
+    """Note whose URL an id is."""
+    await tx.put(URLS, id.encode(), b"", _encode(reference))
+
+
+async def delete_url(tx: Transaction, id: str) -> None:
+    """Forget a URL's id."""
+    await tx.delete(URLS, id.encode(), b"")
 
 
 def require_revision(wanted: str | None, present: str) -> None:

@@ -32,9 +32,12 @@ _INTEGERS = frozenset(
         "ParallelizationFactor",
         "MaximumRecordAgeInSeconds",
         "TumblingWindowInSeconds",
+        "MaxAge",
     }
 )
-_BOOLEANS = frozenset({"Enabled", "BisectBatchOnFunctionError", "Ipv6AllowedForDualStack"})
+_BOOLEANS = frozenset(
+    {"Enabled", "BisectBatchOnFunctionError", "AllowCredentials", "Ipv6AllowedForDualStack"}
+)
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -298,6 +301,44 @@ class PermissionResource(_Resource):
         )
 
 
+class UrlResource(_Resource):
+    """AWS::Lambda::Url. `Ref` is the function's ARN."""
+
+    _params = ("Qualifier", "AuthType", "Cors", "InvokeMode")
+    properties = frozenset(("TargetFunctionArn", *_params))
+    required = frozenset(("TargetFunctionArn", "AuthType"))
+    replaces = frozenset(("TargetFunctionArn", "Qualifier"))
+    attributes = frozenset(("FunctionArn", "FunctionUrl"))
+
+    async def create(self, request: ResourceRequest, properties: Properties) -> Created:
+        return await self._apply(request, "CreateFunctionUrlConfig", properties)
+
+    async def update(
+        self, request: ResourceRequest, physical_id: str, old: Properties, new: Properties
+    ) -> Created:
+        return await self._apply(request, "UpdateFunctionUrlConfig", {"Cors": {}, **new})
+
+    async def _apply(
+        self, request: ResourceRequest, operation: str, properties: Properties
+    ) -> Created:
+        params = {
+            "FunctionName": properties["TargetFunctionArn"],
+            **_chosen(properties, self._params),
+        }
+        made = await self._call(request.context, operation, params)
+        return Created(
+            made["FunctionArn"],
+            {"FunctionArn": made["FunctionArn"], "FunctionUrl": made["FunctionUrl"]},
+        )
+
+    async def delete(
+        self, request: ResourceRequest, physical_id: str, properties: Properties
+    ) -> None:
+        await self._remove(
+            request.context, "DeleteFunctionUrlConfig", {"FunctionName": physical_id}
+        )
+
+
 class EventSourceMappingResource(_Resource):
     """AWS::Lambda::EventSourceMapping. `Ref` is the UUID."""
 
@@ -542,6 +583,7 @@ def resource_types(operations: object) -> dict[str, ResourceType]:
     return {
         "AWS::Lambda::Function": FunctionResource(operations),
         "AWS::Lambda::Permission": PermissionResource(operations),
+        "AWS::Lambda::Url": UrlResource(operations),
         "AWS::Lambda::EventSourceMapping": EventSourceMappingResource(operations),
         "AWS::Lambda::EventInvokeConfig": EventInvokeConfigResource(operations),
         "AWS::Lambda::Version": VersionResource(operations),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lambent.services.contract import Platform, Service
+from lambent.services.lambda_ import url_site
 from lambent.services.lambda_.base import Base, Parts
 from lambent.services.lambda_.code import CodeStore
 from lambent.services.lambda_.downloads import PATH, Downloads
@@ -19,6 +20,7 @@ from lambent.services.lambda_.publishing import VersionOperations
 from lambent.services.lambda_.resources import resource_types
 from lambent.services.lambda_.tags import TagOperations
 from lambent.services.lambda_.target import FunctionTarget
+from lambent.services.lambda_.urls import UrlOperations
 
 
 class Operations(
@@ -26,6 +28,7 @@ class Operations(
     VersionOperations,
     InvokeOperations,
     PermissionOperations,
+    UrlOperations,
     LimitOperations,
     MappingOperations,
     LayerOperations,
@@ -50,6 +53,7 @@ def create(platform: Platform) -> Service:
         targets={"lambda": FunctionTarget(platform.ids)},
         invocables={"lambda": invocable},
         downloads={PATH: downloads.fetch},
+        sites=[url_site.site(platform.store, runner)],
         start=lanes.start,
         stop=lanes.stop,
     )

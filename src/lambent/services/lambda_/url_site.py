@@ -1,0 +1,114 @@
+"""Answers what comes to function URLs.
+
+Source: Lambda Developer Guide, "Invoking Lambda function URLs" and "Control access to
+Lambda function URLs".
+"""
+
+from __future__ import annotations
+
+import json
+
+from lambent.core.errors import AwsError
+from lambent.core.web import Caller, Site, WebAnswer, WebRequest
+from lambent.host.contract import Invocation
+from lambent.services.lambda_ import policy, records, url_event
+from lambent.services.lambda_.invocations import SYNCHRONOUS_BYTES
+from lambent.services.lambda_.invoking import Resolved, Runner
+from lambent.services.lambda_.model import Url
+from lambent.services.lambda_.names import LATEST, Reference
+from lambent.services.lambda_.urls import LABEL, PATH
+from lambent.store.contract import Store
+
+_FORBIDDEN = (
+    "Forbidden. For troubleshooting Function URL authorization issues, see: "
+    "https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"
+)
+
+
+def site(store: Store, runner: Runner) -> Site:
+    """The site of all function URLs of a node."""
+    urls = _Urls(store, runner)
+    return Site(LABEL, PATH, SYNCHRONOUS_BYTES, urls.answer, _too_large)
+
+
+class _Urls:
+    def __init__(self, store: Store, runner: Runner) -> None:
+        self._store = store
+        self._runner = runner
+
+    async def answer(self, request: WebRequest) -> WebAnswer:
+        """The function's response, or why there is none."""
+        reference = await self._store.transact(lambda tx: records.find_url(tx, request.id))
+        if reference is None:
+            return _refusal(403, "AccessDeniedException", "Forbidden")
+        try:
+            resolved = await self._runner.resolve(reference)
+        except AwsError:
+            return _refusal(403, "AccessDeniedException", "Forbidden")
+        url = resolved.function.urls[reference.qualifier or LATEST]
+        allowed = url_event.allowance(url.cors, request) if url.cors else []
+        if url.cors and url_event.is_preflight(request):
+            return WebAnswer(200, allowed)
+        answer = await self._authorised(request, reference, resolved, url)
+        return WebAnswer(answer.status, url_event.with_cors(answer.headers, allowed), answer.body)
+
+    async def _authorised(
+        self, request: WebRequest, reference: Reference, resolved: Resolved, url: Url
+    ) -> WebAnswer:
+        caller: Caller | None = None
+        if url.auth == "AWS_IAM":
+            try:
+                caller = await request.sign_in()
+            except AwsError as error:
+                return _refusal(403, error.code, error.message)
+            if caller is None:
+                return _refusal(403, "AccessDeniedException", _FORBIDDEN)
+        account = caller.account if caller else None
+        statements = resolved.function.policies.get(reference.qualifier or LATEST, [])
+        if account != reference.account and not policy.allows_url(statements, account, url.auth):
+            return _refusal(403, "AccessDeniedException", _FORBIDDEN)
+        return await self._invoke(request, reference, resolved, caller)
+
+    async def _invoke(
+        self,
+        request: WebRequest,
+        reference: Reference,
+        resolved: Resolved,
+        caller: Caller | None,
+    ) -> WebAnswer:
+        payload = json.dumps(
+            url_event.event(request, caller), separators=(",", ":"), ensure_ascii=False
+        ).encode()
+        if len(payload) > SYNCHRONOUS_BYTES:
+            return _too_large()
+        trace = request.headers.get("x-amzn-trace-id")
+        try:
+            invoked = await self._runner.invoke(
+                reference, Invocation(request.request_id, payload, trace), resolved
+            )
+        except AwsError as error:
+            return _refusal(error.status or 500, error.code, error.message)
+        if invoked.result.error is not None:
+            return _bad_gateway()
+        try:
+            reply = url_event.reply(invoked.result.payload)
+        except url_event.Malformed:
+            return _bad_gateway()
+        return WebAnswer(reply.status, reply.headers, reply.body)
+
+
+def _bad_gateway() -> WebAnswer:
+    return WebAnswer(502, [("Content-Type", "application/json")], b"Internal Server Error")
+
+
+def _too_large() -> WebAnswer:
+    return _refusal(
+        413,
+        "RequestEntityTooLargeException",
+        f"Request must be smaller than {SYNCHRONOUS_BYTES} bytes for the InvokeFunction operation",
+    )
+
+
+def _refusal(status: int, code: str, message: str) -> WebAnswer:
+    headers = [("Content-Type", "application/json"), ("x-amzn-ErrorType", code)]
+    return WebAnswer(status, headers, json.dumps({"Message": message}).encode())
