@@ -1,0 +1,1 @@
+"""Repeatable load runs: Lambent beside its peers, and its parts alone."""

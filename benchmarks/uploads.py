@@ -1,0 +1,110 @@
+"""From upload to table row through examples/thumbnails, one photo at a time, as users see it.
+
+The application is deployed as it is: packaged by Lambent's own packer, uploaded to the
+system under test, deployed by its CloudFormation. The clock runs from before the upload to
+the first GetItem that finds the row. The handler's own time is its REPORT line's duration.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from statistics import median
+from typing import Any
+
+from benchmarks.systems import CHECKOUT, Running
+from benchmarks.throughput import Figures, Scale
+from lambent.cli.package import package_file
+
+APPLICATION = CHECKOUT / "examples" / "thumbnails"
+PHOTO = APPLICATION / "photos" / "clock.png"
+STACK = "thumbnails"
+DEPLOY_SECONDS = 30.0
+ROW_SECONDS = 10.0
+_REPORT = re.compile(r"REPORT RequestId: \S+\s+Duration: ([\d.]+) ms")
+
+
+class UploadFailed(Exception):
+    """The application was not deployed, or no row came of a photo."""
+
+
+def upload_to_row(running: Running, scale: Scale, figures: Figures) -> None:
+    """The median over some uploads, after one that starts the function."""
+    outputs = _deploy(running)
+    s3, dynamodb = running.client("s3"), running.client("dynamodb")
+    photo = PHOTO.read_bytes()
+    _row_of("first", s3, dynamodb, outputs, photo, DEPLOY_SECONDS)
+    group = f"/aws/lambda/{outputs['FunctionName']}"
+    before = len(_durations(running, group))
+    times = [
+        _row_of(f"photo-{number}", s3, dynamodb, outputs, photo, ROW_SECONDS) * 1e3
+        for number in range(scale.uploads)
+    ]
+    figures["uploads.row"] = median(times)
+    handler = _durations_of(running, group, before, scale.uploads)
+    if handler:
+        figures["uploads.handler"] = median(handler)
+        figures["uploads.beyond"] = median(times) - median(handler)
+
+
+def _deploy(running: Running) -> dict[str, str]:
+    stacks = running.client("cloudformation")
+    template = package_file(APPLICATION / "template.yaml", running.client)
+    stacks.create_stack(
+        StackName=STACK,
+        TemplateBody=template,
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+    )
+    ends = time.perf_counter() + DEPLOY_SECONDS
+    pause = threading.Event()
+    while True:
+        stack = stacks.describe_stacks(StackName=STACK)["Stacks"][0]
+        status = stack["StackStatus"]
+        if status == "CREATE_COMPLETE":
+            return {item["OutputKey"]: item["OutputValue"] for item in stack["Outputs"]}
+        if status != "CREATE_IN_PROGRESS" or time.perf_counter() > ends:
+            raise UploadFailed(f"{status}: {stack.get('StackStatusReason', 'no reason given')}")
+        pause.wait(0.05)
+
+
+def _row_of(
+    key: str, s3: Any, dynamodb: Any, outputs: dict[str, str], photo: bytes, patience: float
+) -> float:
+    """Seconds from the upload of a photo to its row."""
+    pause = threading.Event()
+    began = time.perf_counter()
+    s3.put_object(Bucket=outputs["PhotosBucket"], Key=key, Body=photo)
+    while True:
+        found = dynamodb.get_item(TableName=outputs["CatalogueTable"], Key={"photo": {"S": key}})
+        passed = time.perf_counter() - began
+        if "Item" in found:
+            return passed
+        if passed > patience:
+            raise UploadFailed(f"no row within {patience:.0f} s")
+        pause.wait(0.002)
+
+
+def _durations(running: Running, group: str) -> list[float]:
+    """The milliseconds of the function's invocations so far, as its log tells them."""
+    try:
+        pages = running.client("logs").get_paginator("filter_log_events")
+        messages = [
+            event["message"]
+            for page in pages.paginate(logGroupName=group)
+            for event in page["events"]
+        ]
+    except Exception:
+        return []  # a system without function logs
+    return [float(found[1]) for message in messages if (found := _REPORT.search(message))]
+
+
+def _durations_of(running: Running, group: str, before: int, count: int) -> list[float]:
+    """Those after the first `before`, once the log has all of them (or none comes)."""
+    pause = threading.Event()
+    for _ in range(20):
+        found = _durations(running, group)[before:]
+        if len(found) >= count or not (found or before):
+            return found
+        pause.wait(0.05)
+    return found
