@@ -1,0 +1,91 @@
+"""The Node.js family: CommonJS and ES modules, run by our own client (`nodejs_client`).
+
+Why not AWS's: docs/decisions. A function's Node.js is the machine's of that major version,
+else the nearest newer, else its newest; the log says so.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from lambent.host.runtimes.contract import Launch, LaunchFailed, Process
+from lambent.host.runtimes.executable import Programs
+from lambent.host.runtimes.toolchains import Toolchain, choose, notice
+from lambent.host.sandboxes.contract import Launcher
+
+_IDENTIFIER = re.compile(r"nodejs(\d+)\.(?:x|10)")
+_CLIENT = Path(__file__).with_name("nodejs_client")
+_HEAP_SHARE = 0.9
+_STANDARD_OUTPUT = "1"
+_PLACES = (
+    "~/.nvm/versions/node/*/bin/node",
+    "~/.local/share/fnm/node-versions/*/installation/bin/node",
+    "/usr/local/lib/nodejs/*/bin/node",
+    "/opt/node*/bin/node",
+)
+_MISSING = "Node.js is not on this machine: install it so that `node` is on PATH"
+
+
+def create(cache: Path) -> NodejsRuntime:
+    """The family; it caches nothing."""
+    return NodejsRuntime(Programs())
+
+
+class NodejsRuntime:
+    """Starts Node.js environments."""
+
+    def __init__(self, launcher: Launcher) -> None:
+        self._launcher = launcher
+        self._toolchain = Toolchain(("node", "nodejs"), _PLACES, ("--version",), parts=1)
+
+    def runs(self, identifier: str) -> bool:
+        return _IDENTIFIER.fullmatch(identifier) is not None
+
+    def variables(self, identifier: str) -> Mapping[str, str]:
+        return {"AWS_EXECUTION_ENV": f"AWS_Lambda_{identifier}"}
+
+    async def prepare(self) -> None:
+        await self._toolchain.found()
+
+    async def start(self, launch: Launch) -> Process:
+        match = _IDENTIFIER.fullmatch(launch.runtime)
+        assert match is not None
+        wanted = (int(match[1]),)
+        found = await self._toolchain.found()
+        version = choose(wanted, found)
+        if version is None:
+            raise LaunchFailed(_MISSING, "Runtime.Unsupported")
+        if version != wanted:
+            os.write(launch.output, notice(launch.runtime, f"Node.js {version[0]}"))
+        own = {"_LAMBDA_TELEMETRY_LOG_FD": _STANDARD_OUTPUT, **_module_path(launch, version[0])}
+        return await self._launcher.start(
+            replace(launch, environment={**launch.environment, **own}),
+            [str(found[version]), *_options(launch.environment), str(_CLIENT / "bootstrap.cjs")],
+        )
+
+    async def close(self) -> None:
+        await self._launcher.close()
+
+
+def _options(environment: Mapping[str, str]) -> list[str]:
+    """The heap's limit by the function's memory, unless it sets one itself."""
+    own = environment.get("NODE_OPTIONS", "").replace("_", "-")
+    memory = int(environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0"))
+    if "--max-old-space-size" in own or "--max-semi-space-size" in own or not memory:
+        return []
+    return [f"--max-old-space-size={int(memory * _HEAP_SHARE)}"]
+
+
+def _module_path(launch: Launch, major: int) -> dict[str, str]:
+    if "NODE_PATH" in launch.environment:
+        return {}
+    layers = [
+        str(layer / "nodejs" / folder)
+        for folder in (f"node{major}/node_modules", "node_modules")
+        for layer in launch.layers
+    ]
+    return {"NODE_PATH": ":".join([*layers, str(launch.code)])}

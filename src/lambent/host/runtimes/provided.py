@@ -1,0 +1,76 @@
+"""The OS-only family: `bootstrap` from the code folder, or from a layer, is the runtime.
+
+Also `go1.x`, whose executable is the handler's name. Source of the errors: what Lambda says
+of a bootstrap that is not there or cannot be executed (Runtime.InvalidEntrypoint).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from lambent.host.runtimes.contract import Launch, LaunchFailed, Process
+from lambent.host.runtimes.executable import Programs
+from lambent.host.sandboxes.contract import Launcher
+
+_IDENTIFIERS = frozenset({"provided", "provided.al2", "provided.al2023", "go1.x"})
+_INVALID = "Runtime.InvalidEntrypoint"
+
+
+def create(cache: Path) -> ProvidedRuntime:
+    """The family; it caches nothing."""
+    return ProvidedRuntime(Programs())
+
+
+class ProvidedRuntime:
+    """Starts bootstraps."""
+
+    def __init__(self, launcher: Launcher) -> None:
+        self._launcher = launcher
+
+    def runs(self, identifier: str) -> bool:
+        return identifier in _IDENTIFIERS
+
+    def variables(self, identifier: str) -> Mapping[str, str]:
+        # OS-only runtimes have no AWS_EXECUTION_ENV.
+        return {"AWS_EXECUTION_ENV": "AWS_Lambda_go1.x"} if identifier == "go1.x" else {}
+
+    async def prepare(self) -> None:
+        return
+
+    async def start(self, launch: Launch) -> Process:
+        if launch.runtime == "go1.x":
+            return await self._start(launch, launch.code / launch.handler, "/var/task/")
+        if (launch.code / "bootstrap").exists():
+            return await self._start(launch, launch.code / "bootstrap", "/var/task/")
+        for layer in reversed(launch.layers):
+            if (layer / "bootstrap").exists():
+                return await self._start(launch, layer / "bootstrap", "/opt/")
+        missing = "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
+        raise LaunchFailed(missing, _INVALID)
+
+    async def _start(self, launch: Launch, program: Path, folder: str) -> Process:
+        reason = unexecutable(program)
+        if reason is not None:
+            raise LaunchFailed(f"fork/exec {folder}{program.name}: {reason}", _INVALID)
+        return await self._launcher.start(launch, [str(program)])
+
+    async def close(self) -> None:
+        await self._launcher.close()
+
+
+def unexecutable(program: Path) -> str | None:
+    """Why the kernel would not execute a file, in its words; None when it would."""
+    if not program.is_file():
+        return "permission denied" if program.is_dir() else "no such file or directory"
+    if not program.stat().st_mode & 0o111:
+        return "permission denied"
+    with program.open("rb") as file:
+        head = file.read(256)
+    if head.startswith(b"#!"):
+        interpreter = head[2:].split(b"\n")[0].split()
+        if not interpreter or not Path(os.fsdecode(interpreter[0])).exists():
+            return "no such file or directory"
+        return None
+    return None if head.startswith(b"\x7fELF") else "exec format error"
