@@ -13,6 +13,11 @@ def no_such_queue() -> AwsError:
     return AwsError("QueueDoesNotExist", "The specified queue does not exist.")
 
 
+def no_such_resource(message: str) -> AwsError:
+    """A queue or task that a move task needs is not there."""
+    return AwsError("ResourceNotFoundException", message, 404)
+
+
 def missing(parameter: str) -> AwsError:
     """A required parameter is absent or empty."""
     return AwsError("MissingParameter", f"The request must contain the parameter {parameter}.", 400)

@@ -1,9 +1,9 @@
-"""From a queue's URL to its definition."""
+"""From a queue's URL to its definition, and from a dead-letter queue to its sources."""
 
 from __future__ import annotations
 
 from lambent.core.context import Params, RequestContext
-from lambent.services.sqs import errors
+from lambent.services.sqs import errors, redrive
 from lambent.services.sqs.model import Queue
 from lambent.services.sqs.names import parse_url
 from lambent.services.sqs.queues import Queues
@@ -24,3 +24,17 @@ async def queue_of(
 ) -> Queue:
     """The queue that a request's QueueUrl names; AwsError QueueDoesNotExist."""
     return await queues.get(tx, *address(context, params))
+
+
+async def sources_of(
+    tx: Transaction, queues: Queues, target: Queue, *, after: str = "", limit: int | None = None
+) -> list[str]:
+    """The names, after `after`, of the queues whose dead-letter queue `target` is."""
+    found: list[str] = []
+    for candidate in await queues.list(tx, target.account, target.region, after=after):
+        policy = redrive.policy_of(candidate)
+        if policy is not None and str(policy.target) == target.arn:
+            found.append(candidate.name)
+            if limit is not None and len(found) >= limit:
+                break
+    return found

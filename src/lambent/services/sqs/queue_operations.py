@@ -12,7 +12,7 @@ from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
 from lambent.core.ids import Ids
 from lambent.services.sqs import attributes, errors, policy, redrive
-from lambent.services.sqs.lookup import queue_of
+from lambent.services.sqs.lookup import queue_of, sources_of
 from lambent.services.sqs.model import Queue
 from lambent.services.sqs.names import check_name, queue_url
 from lambent.services.sqs.queues import Queues
@@ -196,15 +196,9 @@ class QueueOperations:
 
         async def body(tx: Transaction) -> list[str]:
             queue = await queue_of(tx, self._queues, context, params)
-            candidates = await self._queues.list(
-                tx, queue.account, queue.region, after=params.get("NextToken") or ""
+            return await sources_of(
+                tx, self._queues, queue, after=params.get("NextToken") or "", limit=page + 1
             )
-            found: list[str] = []
-            for candidate in candidates:
-                rule = redrive.policy_of(candidate)
-                if rule is not None and str(rule.target) == queue.arn:
-                    found.append(candidate.name)
-            return found
 
         names = await self._store.transact(body)
         more = limit is not None and len(names) > page

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lambent.core.arns import Arn
-from lambent.services.sqs import errors
+from lambent.services.sqs import errors, moves
 from lambent.services.sqs.model import Queue, decode_queue, encode
 from lambent.store.contract import ABSENT, Transaction
 
@@ -93,3 +93,4 @@ class Queues:
         await tx.delete(COLLECTION, _partition(queue.account, queue.region), queue.name.encode())
         await tx.drop(queue.work)
         await tx.clear(queue.deduplication)
+        await tx.clear(moves.COLLECTION, queue.arn.encode())

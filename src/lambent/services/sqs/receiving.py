@@ -81,14 +81,19 @@ def _retained_since(tx: Transaction, queue: Queue) -> float:
 
 
 async def _move(tx: Transaction, queue: Queue, target: Queue, work: Work, message: Message) -> None:
-    """To the dead-letter queue: standard messages keep their age, FIFO ones start anew."""
+    """To the dead-letter queue: standard messages keep their age, FIFO ones start anew, and
+    are known there by their own id, as two of them may share a deduplication id."""
     await tx.settle(queue.work, work.id, work.token)
-    payload = encode(msgspec.structs.replace(message, source=queue.arn))
+    moved = msgspec.structs.replace(
+        message,
+        source=queue.arn,
+        deduplication=message.id if target.fifo else message.deduplication,
+    )
     await tx.enqueue(
         target.work,
         [
             NewWork(
-                payload,
+                encode(moved),
                 group=message.group if target.fifo else None,
                 created=None if target.fifo else work.created,
             )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from lambent.services.contract import Platform, Service
 from lambent.services.sqs.message_operations import MessageOperations
+from lambent.services.sqs.move_operations import MoveOperations
+from lambent.services.sqs.mover import Mover
 from lambent.services.sqs.queue_operations import QueueOperations
 from lambent.services.sqs.queues import Queues
 from lambent.services.sqs.resources import QueuePolicyResource, QueueResource
@@ -11,18 +13,20 @@ from lambent.services.sqs.source import QueueSource
 from lambent.services.sqs.target import QueueTarget
 
 
-class Operations(QueueOperations, MessageOperations):
+class Operations(QueueOperations, MessageOperations, MoveOperations):
     """Every operation of SQS."""
 
     def __init__(self, platform: Platform, queues: Queues) -> None:
         QueueOperations.__init__(self, platform.store, platform.ids, queues)
         MessageOperations.__init__(self, platform.store, platform.clock, platform.ids, queues)
+        MoveOperations.__init__(self, platform.store, platform.ids, queues)
 
 
 def create(platform: Platform) -> Service:
     """SQS for one node."""
     queues = Queues()
     operations = Operations(platform, queues)
+    mover = Mover(platform.store, platform.clock, platform.ids, queues)
     return Service(
         name="sqs",
         operations=operations,
@@ -32,4 +36,6 @@ def create(platform: Platform) -> Service:
         },
         targets={"sqs": QueueTarget(platform.ids, queues)},
         sources={"sqs": QueueSource(platform.store, queues)},
+        start=mover.start,
+        stop=mover.stop,
     )

@@ -1,0 +1,353 @@
+"""Message move tasks: out of a dead-letter queue, at a rate, resumable, cancellable."""
+
+import base64
+import json
+
+import pytest
+from botocore.exceptions import ClientError
+
+from lambent.core.clock import VirtualClock
+
+
+class Desk:
+    """A node under a virtual clock with a queue, its dead-letter queue, and a bystander."""
+
+    def __init__(self, node, clock, sqs, account, fifo=False):
+        self.node, self.clock, self.sqs = node, clock, sqs
+        self.account = account
+        self.suffix = ".fifo" if fifo else ""
+        kind = {"FifoQueue": "true"} if fifo else {}
+        self.dead = self._make("dead", kind)
+        policy = {"deadLetterTargetArn": self.arn("dead"), "maxReceiveCount": 1}
+        self.source = self._make("source", {**kind, "RedrivePolicy": json.dumps(policy)})
+        self.other = self._make("other", kind)
+
+    def _make(self, name, attributes):
+        return self.sqs.create_queue(QueueName=name + self.suffix, Attributes=attributes)[
+            "QueueUrl"
+        ]
+
+    def arn(self, name):
+        return f"arn:aws:sqs:us-east-1:{self.account}:{name}{self.suffix}"
+
+    def send(self, url, bodies, groups=None):
+        for body in bodies:
+            more = (
+                {"MessageGroupId": body[0], "MessageDeduplicationId": body} if self.suffix else {}
+            )
+            self.sqs.send_message(QueueUrl=url, MessageBody=body, **more)
+
+    def die(self, bodies):
+        """Messages that are in the dead-letter queue because their receives ran out."""
+        self.send(self.source, bodies)
+        for _ in range(2):
+            while self.receive(self.source, VisibilityTimeout=1):
+                pass
+            self.advance(2)
+        self.receive(self.source)
+
+    def receive(self, url, **more):
+        return self.sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"], **more
+        ).get("Messages", [])
+
+    def bodies(self, url):
+        found = []
+        while messages := self.receive(url):
+            found += [message["Body"] for message in messages]
+        return found
+
+    def depth(self, url):
+        return int(
+            self.sqs.get_queue_attributes(
+                QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"]
+            )["Attributes"]["ApproximateNumberOfMessages"]
+        )
+
+    def start(self, **more):
+        return self.sqs.start_message_move_task(SourceArn=self.arn("dead"), **more)["TaskHandle"]
+
+    def tasks(self, count=10):
+        return self.sqs.list_message_move_tasks(SourceArn=self.arn("dead"), MaxResults=count)[
+            "Results"
+        ]
+
+    def advance(self, seconds=0.0):
+        self.node.run(self.clock.advance(seconds))
+
+
+@pytest.fixture
+def virtual(fresh_node, connect, account):
+    def make(**more):
+        clock = VirtualClock()
+        node = fresh_node(clock=clock, data_dir=None)
+        return Desk(node, clock, connect(node.endpoint, "sqs"), account, **more)
+
+    return make
+
+
+def error(caught):
+    return caught.value.response["Error"]["Code"], caught.value.response["Error"]["Message"]
+
+
+def test_messages_go_back_to_their_sources_as_new_ones(virtual):
+    desk = virtual()
+    desk.die(["a", "b"])
+    (dead, _) = desk.receive(desk.dead, VisibilityTimeout=0)
+    assert dead["Attributes"]["DeadLetterQueueSourceArn"] == desk.arn("source")
+    desk.advance(3600)
+    desk.start()
+    desk.advance(1)
+    back = desk.receive(desk.source)
+    assert sorted(message["Body"] for message in back) == ["a", "b"]
+    assert dead["MessageId"] not in {message["MessageId"] for message in back}
+    for message in back:
+        assert message["Attributes"]["ApproximateReceiveCount"] == "1"
+        assert "DeadLetterQueueSourceArn" not in message["Attributes"]
+        sent = int(message["Attributes"]["SentTimestamp"])
+        assert sent >= int(dead["Attributes"]["SentTimestamp"]) + 3_600_000
+    assert desk.bodies(desk.dead) == []
+
+
+def test_a_finished_task_is_listed_without_a_handle(virtual):
+    desk = virtual()
+    desk.send(desk.dead, ["a", "b", "c"])
+    started = int(desk.clock.now() * 1000)
+    desk.start(DestinationArn=desk.arn("other"), MaxNumberOfMessagesPerSecond=500)
+    desk.advance(1)
+    assert desk.tasks() == [
+        {
+            "Status": "COMPLETED",
+            "SourceArn": desk.arn("dead"),
+            "DestinationArn": desk.arn("other"),
+            "MaxNumberOfMessagesPerSecond": 500,
+            "ApproximateNumberOfMessagesMoved": 3,
+            "ApproximateNumberOfMessagesToMove": 3,
+            "StartedTimestamp": started,
+        }
+    ]
+    assert sorted(desk.bodies(desk.other)) == ["a", "b", "c"]
+
+
+def test_the_handle_names_the_task_and_its_source_as_on_aws(virtual):
+    desk = virtual()
+    desk.send(desk.dead, ["a"])
+    handle = desk.start(DestinationArn=desk.arn("other"), MaxNumberOfMessagesPerSecond=1)
+    document = json.loads(base64.b64decode(handle))
+    assert list(document) == ["taskId", "sourceArn"]
+    assert document["sourceArn"] == desk.arn("dead")
+
+
+@pytest.mark.parametrize(("rate", "seconds", "moved"), [(1, 4.5, 5), (7, 2.05, 15), (50, 1.05, 55)])
+def test_the_rate_is_kept(virtual, rate, seconds, moved):
+    desk = virtual()
+    desk.send(desk.dead, [str(n) for n in range(70)])
+    desk.start(DestinationArn=desk.arn("other"), MaxNumberOfMessagesPerSecond=rate)
+    desk.advance()
+    desk.advance(seconds)
+    assert abs(desk.depth(desk.other) - moved) <= max(1, rate // 10)
+    (task,) = desk.tasks()
+    assert task["Status"] == "RUNNING"
+    assert task["TaskHandle"]
+    assert task["ApproximateNumberOfMessagesMoved"] == desk.depth(desk.other)
+    desk.advance(80)
+    assert desk.tasks()[0]["Status"] == "COMPLETED"
+    assert desk.depth(desk.other) == 70
+
+
+def test_a_cancelled_task_leaves_the_rest(virtual):
+    desk = virtual()
+    desk.send(desk.dead, [str(n) for n in range(10)])
+    handle = desk.start(DestinationArn=desk.arn("other"), MaxNumberOfMessagesPerSecond=1)
+    desk.advance(3.5)
+    answer = desk.sqs.cancel_message_move_task(TaskHandle=handle)
+    moved = desk.depth(desk.other)
+    assert answer["ApproximateNumberOfMessagesMoved"] == moved
+    assert desk.tasks()[0]["Status"] == "CANCELLING"
+    desk.advance(60)
+    assert desk.tasks()[0]["Status"] == "CANCELLED"
+    assert desk.depth(desk.other) == moved
+    assert desk.depth(desk.dead) == 10 - moved
+    with pytest.raises(ClientError) as caught:
+        desk.sqs.cancel_message_move_task(TaskHandle=handle)
+    assert error(caught)[1] == "Only active tasks can be cancelled."
+
+
+def test_one_task_of_a_source_runs_at_a_time(virtual):
+    desk = virtual()
+    desk.send(desk.dead, ["a", "b", "c"])
+    desk.start(DestinationArn=desk.arn("other"), MaxNumberOfMessagesPerSecond=1)
+    with pytest.raises(ClientError) as caught:
+        desk.start()
+    assert error(caught) == (
+        "InvalidParameterValue",
+        "There is already a task running. Only one active task is allowed for a source queue arn "
+        "at a given time.",
+    )
+    desk.advance(10)
+    desk.start(DestinationArn=desk.arn("other"))
+    assert len(desk.tasks()) == 2
+    assert len(desk.sqs.list_message_move_tasks(SourceArn=desk.arn("dead"))["Results"]) == 1
+
+
+def test_ten_tasks_are_remembered_newest_first(virtual):
+    desk = virtual()
+    for _ in range(12):
+        desk.start(DestinationArn=desk.arn("other"))
+        desk.advance(1)
+    times = [task["StartedTimestamp"] for task in desk.tasks()]
+    assert len(times) == 10
+    assert times == sorted(times, reverse=True)
+
+
+def test_a_message_that_no_queue_sent_there_fails_the_task_and_stays(virtual):
+    desk = virtual()
+    desk.send(desk.dead, ["stray"])
+    desk.start()
+    desk.advance(1)
+    (task,) = desk.tasks()
+    assert (task["Status"], task["FailureReason"]) == ("FAILED", "CouldNotDetermineMessageSource")
+    (stray,) = desk.receive(desk.dead)
+    assert stray["Attributes"]["ApproximateReceiveCount"] == "1"
+
+
+def test_a_destination_that_goes_away_fails_the_task(virtual):
+    desk = virtual()
+    desk.send(desk.dead, ["a", "b"])
+    desk.start(DestinationArn=desk.arn("other"), MaxNumberOfMessagesPerSecond=1)
+    desk.advance(0.5)
+    desk.sqs.delete_queue(QueueUrl=desk.other)
+    desk.advance(10)
+    (task,) = desk.tasks()
+    assert task["Status"] == "FAILED"
+    assert task["FailureReason"] == "AWS.SimpleQueueService.NonExistentQueue"
+    assert desk.depth(desk.dead) == 1
+
+
+def test_messages_in_flight_are_left(virtual):
+    desk = virtual()
+    desk.send(desk.dead, ["a"])
+    assert desk.receive(desk.dead, VisibilityTimeout=60)
+    desk.send(desk.dead, ["b"])
+    desk.start(DestinationArn=desk.arn("other"))
+    desk.advance(1)
+    assert desk.bodies(desk.other) == ["b"]
+    desk.advance(60)
+    assert desk.bodies(desk.dead) == ["a"]
+
+
+def test_what_fails_again_meanwhile_is_not_moved_in_a_circle(virtual):
+    desk = virtual()
+    desk.die(["a", "b", "c"])
+    desk.start(MaxNumberOfMessagesPerSecond=1)
+    desk.advance(0.5)
+    desk.send(desk.dead, ["new"])
+    desk.advance(30)
+    assert desk.tasks()[0]["Status"] == "COMPLETED"
+    assert desk.bodies(desk.dead) == ["new"]
+
+
+def test_a_fifo_group_behind_a_message_in_flight_keeps_its_order(virtual):
+    desk = virtual(fifo=True)
+    desk.send(desk.dead, ["a1"])
+    assert desk.receive(desk.dead, VisibilityTimeout=60)
+    desk.send(desk.dead, ["b1", "a2", "b2"])
+    desk.start(DestinationArn=desk.arn("other"), MaxNumberOfMessagesPerSecond=1)
+    desk.advance(10)
+    assert desk.tasks()[0]["Status"] == "COMPLETED"
+    assert desk.bodies(desk.other) == ["b1", "b2"]
+    desk.advance(60)
+    assert desk.bodies(desk.dead) == ["a1", "a2"]
+
+
+def test_a_fifo_message_in_a_dead_letter_queue_is_deduplicated_by_its_own_id(virtual):
+    desk = virtual(fifo=True)
+    desk.die(["a1"])
+    (dead,) = desk.receive(desk.dead)
+    assert dead["Attributes"]["MessageDeduplicationId"] == dead["MessageId"]
+
+
+@pytest.mark.parametrize(
+    ("params", "code", "message"),
+    [
+        (
+            {"SourceArn": "nowhere"},
+            "ResourceNotFoundException",
+            "The resource that you specified for the SourceArn parameter doesn't exist.",
+        ),
+        (
+            {"SourceArn": "other"},
+            "InvalidParameterValue",
+            "Source queue must be configured as a Dead Letter Queue.",
+        ),
+        (
+            {"SourceArn": "dead", "DestinationArn": "nowhere"},
+            "ResourceNotFoundException",
+            "The resource that you specified for the DestinationArn parameter doesn't exist.",
+        ),
+        (
+            {"SourceArn": "dead", "DestinationArn": "dead"},
+            "InvalidParameterValue",
+            "Source queue arn and destination queue arn cannot be the same.",
+        ),
+        (
+            {"SourceArn": "dead", "MaxNumberOfMessagesPerSecond": 501},
+            "InvalidParameterValue",
+            "Value 501 for parameter MaxNumberOfMessagesPerSecond is invalid. Reason: Must be "
+            "between 1 and 500, if provided.",
+        ),
+        (
+            {"SourceArn": "dead", "MaxNumberOfMessagesPerSecond": 0},
+            "InvalidParameterValue",
+            "Value 0 for parameter MaxNumberOfMessagesPerSecond is invalid. Reason: Must be "
+            "between 1 and 500, if provided.",
+        ),
+    ],
+)
+def test_a_task_that_cannot_be_is_refused(virtual, params, code, message):
+    desk = virtual()
+    for name in ("SourceArn", "DestinationArn"):
+        if name in params:
+            params = {**params, name: desk.arn(params[name])}
+    with pytest.raises(ClientError) as caught:
+        desk.sqs.start_message_move_task(**params)
+    assert error(caught) == (code, message)
+
+
+def test_unknown_tasks_and_handles_are_refused(virtual):
+    desk = virtual()
+    for handle in ("x", "e30=", base64.b64encode(b'{"taskId":1,"sourceArn":2}').decode()):
+        with pytest.raises(ClientError) as caught:
+            desk.sqs.cancel_message_move_task(TaskHandle=handle)
+        assert error(caught)[0] == "InvalidParameterValue"
+    unknown = json.dumps({"taskId": "x", "sourceArn": desk.arn("dead")})
+    with pytest.raises(desk.sqs.exceptions.ResourceNotFoundException) as caught:
+        desk.sqs.cancel_message_move_task(TaskHandle=base64.b64encode(unknown.encode()).decode())
+    assert error(caught)[1] == "Task does not exist."
+
+
+def test_a_killed_node_goes_on_with_the_task(node_process, connect, account):
+    node = node_process()
+    sqs = connect(node.endpoint, "sqs")
+    urls = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("dead", "to")}
+    arn = f"arn:aws:sqs:us-east-1:{account}:"
+    policy = json.dumps({"deadLetterTargetArn": arn + "dead", "maxReceiveCount": 1})
+    sqs.create_queue(QueueName="source", Attributes={"RedrivePolicy": policy})
+    for start in range(0, 100, 10):
+        entries = [{"Id": str(n), "MessageBody": str(n)} for n in range(start, start + 10)]
+        sqs.send_message_batch(QueueUrl=urls["dead"], Entries=entries)
+    sqs.start_message_move_task(
+        SourceArn=arn + "dead", DestinationArn=arn + "to", MaxNumberOfMessagesPerSecond=100
+    )
+    first = sqs.receive_message(QueueUrl=urls["to"], WaitTimeSeconds=5)["Messages"]
+    node.kill()
+    node.start()
+    found = [message["Body"] for message in first]
+    while len(found) < 100:
+        messages = sqs.receive_message(
+            QueueUrl=urls["to"], MaxNumberOfMessages=10, WaitTimeSeconds=5
+        )["Messages"]
+        found += [message["Body"] for message in messages]
+    assert sorted(found, key=int) == [str(n) for n in range(100)]
+    (task,) = sqs.list_message_move_tasks(SourceArn=arn + "dead")["Results"]
+    assert task["ApproximateNumberOfMessagesMoved"] == 100
