@@ -1,0 +1,1 @@
+"""What is generated in the documentation: `python -m docs` writes it, a test compares it."""
