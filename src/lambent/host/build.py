@@ -2,13 +2,14 @@
 
 Everything lands under `cache` in a folder named by a hash of what it was made from, in
 one rename, so what is there is whole and never changes. `archive` owns how a zip is taken
-apart safely; this module owns the cache and the installation of requirements.
+apart safely; this module owns the cache and the installation of requirements and packages.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import logging
 import os
 import shutil
@@ -24,6 +25,7 @@ from lambent.host.archive import extract
 _COMPILE_FROM = 256 * 1024
 """Bytes of Python source from which bytecode is worth making once instead of at each start."""
 _IGNORED = ("__pycache__", ".git", ".venv", ".aws-sam")
+_NPM_LOCKS = ("package-lock.json", "npm-shrinkwrap.json")
 _log = logging.getLogger(__name__)
 
 
@@ -52,7 +54,8 @@ def unpack(code: bytes | Path, cache: Path) -> Path:
 
 async def build(source: Path, runtime: str, cache: Path) -> Path:
     """The folder with a source folder's code and, beside it, what its requirements.txt
-    names, as `sam build` makes it. `BuildFailed` when pip fails."""
+    names, as `sam build` makes it; for Node.js, what its package.json names unless
+    node_modules is there already. `BuildFailed` when pip or npm fails."""
     key = await asyncio.to_thread(_hash_folder, source, runtime)
     ready = _place(cache, key)
     if ready.is_dir():
@@ -63,6 +66,8 @@ async def build(source: Path, runtime: str, cache: Path) -> Path:
         if runtime.startswith("python") and _names_anything(requirements):
             await _install(requirements, making)
         await asyncio.to_thread(_copy, source, making)
+        if runtime.startswith("nodejs") and _lacks_packages(making):
+            await _install_packages(source, making)
         await asyncio.to_thread(_compile, making)
     except BaseException:
         shutil.rmtree(making, ignore_errors=True)
@@ -84,6 +89,32 @@ async def _install(requirements: Path, target: Path) -> None:
     )
     if status != 0:
         raise BuildFailed(f"{requirements} could not be installed:\n{output.strip()}")
+
+
+async def _install_packages(source: Path, target: Path) -> None:
+    """What `target`'s package.json names, by npm; its scripts run as in any npm install."""
+    npm = shutil.which("npm")
+    if npm is None:
+        raise BuildFailed(f"{source / 'package.json'} names packages, and npm is not on PATH.")
+    locked = any((target / name).is_file() for name in _NPM_LOCKS)
+    _log.info("Installing %s", source / "package.json")
+    options = ["--omit=dev", "--no-audit", "--no-fund", "--loglevel=error"]
+    status, output = await _run([npm, "ci" if locked else "install", *options], target)
+    if status != 0:
+        raise BuildFailed(f"{source / 'package.json'} could not be installed:\n{output.strip()}")
+
+
+def _lacks_packages(folder: Path) -> bool:
+    """Whether package.json names packages that do not lie in node_modules yet."""
+    manifest = folder / "package.json"
+    if not manifest.is_file() or (folder / "node_modules").is_dir():
+        return False
+    try:
+        content = json.loads(manifest.read_bytes())
+    except ValueError:
+        return True  # npm tells what is wrong with it
+    names = ("dependencies", "optionalDependencies")
+    return isinstance(content, dict) and any(content.get(name) for name in names)
 
 
 def _compile(folder: Path) -> None:

@@ -1,8 +1,8 @@
 """Starting the processes of runtimes that are programs of their own, and watching them.
 
-Every family but Python uses it. The node starts `launcher`, which enters the sandbox and
-becomes the program. A process is killed by the kernel when the node dies (PR_SET_PDEATHSIG),
-and its children, which share its process group, when it ends.
+Every family but Python uses it. The node starts `launcher`, which becomes the program. A
+process is killed by the kernel when the node dies (PR_SET_PDEATHSIG), and its children,
+which share its process group, when it ends.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from pathlib import Path
 from lambent.host.runtimes.contract import Launch, LaunchFailed
 
 _LAUNCHER = Path(__file__).with_name("launcher.py")
-_SANDBOX = Path(__file__).parent.parent / "sandboxes" / "private_tmp.py"
 _READ_BYTES = 64
 
 
@@ -34,14 +33,11 @@ class Programs:
         return
 
     async def start(self, launch: Launch, command: Sequence[str] = ()) -> Program:
-        kept = [str(launch.code), *map(str, launch.layers)]
         order = {
             "command": list(command),
             "environment": dict(launch.environment),
             "code": str(launch.code),
             "scratch": str(launch.scratch),
-            "keep": kept,
-            "sandbox": str(_SANDBOX),
             "parent": os.getpid(),
         }
         process, status = _launch(order, launch.output)

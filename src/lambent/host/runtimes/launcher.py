@@ -2,13 +2,12 @@
 
 Runs under `python -I -S` outside Lambent, as the step between the node and the program, with
 nothing but the standard library: the node itself, with its memory and threads, is never
-forked. It enters the sandbox and becomes the program; when it cannot, it writes the error
-number to the status pipe, which otherwise just ends.
+forked. When it cannot become the program, it writes the error number to the status pipe,
+which otherwise just ends.
 
 Usage: launcher.py LAUNCH_FD STATUS_FD, and on LAUNCH_FD, as JSON:
 
-    {"command": [...], "environment": {...}, "code", "scratch", "keep": [...], "sandbox",
-     "parent": pid}
+    {"command": [...], "environment": {...}, "code", "scratch", "parent": pid}
 """
 
 from __future__ import annotations
@@ -18,8 +17,6 @@ import json
 import os
 import signal
 import sys
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 
 PR_SET_PDEATHSIG = 1
 STATUS_FD = 3
@@ -33,14 +30,7 @@ def main() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != launch["parent"]:
         os._exit(1)
-    environment = launch["environment"]
-    loader = SourceFileLoader("sandbox", launch["sandbox"])
-    spec = spec_from_loader("sandbox", loader)
-    assert spec is not None
-    sandbox = module_from_spec(spec)
-    loader.exec_module(sandbox)
-    if not sandbox.enter(launch["scratch"], launch["keep"]):
-        environment["TMPDIR"] = launch["scratch"]
+    environment = {"TMPDIR": launch["scratch"], **launch["environment"]}
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
     os.dup2(status_fd, STATUS_FD, inheritable=False)
