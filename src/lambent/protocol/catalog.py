@@ -20,7 +20,7 @@ from lambent.protocol.routes import Route, Router, Template
 from lambent.protocol.rpc_cbor import CborProtocol, operation_in
 from lambent.protocol.shapes import Shape
 from lambent.protocol.sqs_query import with_query_names
-from lambent.protocol.validate import compile_check
+from lambent.protocol.validate import compile_check, compile_presence
 
 
 class WireProtocol(Protocol):
@@ -96,8 +96,10 @@ class Codec:
     def _compile(self, operation: OperationModel) -> CompiledOperation:
         made = self._wire.compile(operation)
         habits, check = self._habits, None
-        if habits.constraint_code is not None:
-            shape = Shape(self._model.shapes, operation.input)
+        shape = Shape(self._model.shapes, operation.input)
+        if habits.constraint_code is None:
+            check = compile_presence(shape, habits.binding_code)
+        else:
             check = compile_check(shape, habits.constraint_code, habits.own_checks)
         parse = _guarded(made.parse, check, habits)
         return CompiledOperation(made.name, made.streaming_input, parse, made.serialize)

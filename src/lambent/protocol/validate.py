@@ -48,6 +48,26 @@ def compile_check(
     return checked
 
 
+def compile_presence(shape: Shape, code: str) -> Callable[[dict[str, Any]], None] | None:
+    """A function that raises AwsError `code` when a required header or query parameter is not
+    there, for services that check all else themselves. None when there is nothing to check."""
+    needed = [
+        (name, shape.members[name].wire_name or name, shape.members[name].location)
+        for name in shape.model.required
+        if shape.members[name].location in ("header", "querystring")
+    ]
+    if not needed:
+        return None
+
+    def checked(params: dict[str, Any]) -> None:
+        for name, shown, location in needed:
+            if params.get(name) is None:
+                kind = "header" if location == "header" else "parameter"
+                raise AwsError(code, f"The required {kind} {shown} is missing.", 400)
+
+    return checked
+
+
 def _later(cell: list[Check | None]) -> Check:
     def check(value: Any, path: str, errors: list[str]) -> None:
         found = cell[0]

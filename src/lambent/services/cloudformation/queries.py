@@ -79,7 +79,7 @@ class QueryOperations(Launcher):
             )
         stack = await self.existing(context, name)
         token = params.get("NextToken")
-        if token is not None and not token.isdigit():
+        if token is not None and not (token.isdecimal() and len(token) < 19):
             raise invalid("Invalid NextToken")
         before = int(token) if token else None
 

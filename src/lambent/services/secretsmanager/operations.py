@@ -80,7 +80,7 @@ class SecretOperations:
                 changed=tx.now,
                 description=params.get("Description"),
                 key=params.get("KmsKeyId"),
-                tags={tag["Key"]: tag["Value"] for tag in params.get("Tags") or ()},
+                tags={tag.get("Key", ""): tag.get("Value", "") for tag in params.get("Tags") or ()},
                 versions=with_version([], _version(params, token, tx.now), [CURRENT])
                 if has_value
                 else [],
@@ -309,7 +309,7 @@ class SecretOperations:
     # Tags and policy -------------------------------------------------------------------
 
     async def tag_resource(self, context: RequestContext, params: Params) -> Result:
-        added = {tag["Key"]: tag["Value"] for tag in params["Tags"]}
+        added = {tag.get("Key", ""): tag.get("Value", "") for tag in params["Tags"]}
         await self._change(
             context,
             params,
@@ -479,7 +479,7 @@ def _matches(secret: Secret, item: Mapping[str, Any]) -> bool:
         "tag-key": list(secret.tags),
         "tag-value": list(secret.tags.values()),
         "all": [secret.name, secret.description or "", *secret.tags, *secret.tags.values()],
-    }.get(item["Key"])
+    }.get(item.get("Key") or "all")
     if candidates is None:
         return False
     values = item.get("Values") or []

@@ -178,7 +178,10 @@ class ParameterOperations:
 
     async def get_parameter_history(self, context: RequestContext, params: Params) -> Result:
         name, _ = names.split(params["Name"])
-        limit, after = params.get("MaxResults") or 50, int(params.get("NextToken") or 0)
+        limit, token = params.get("MaxResults") or 50, params.get("NextToken") or "0"
+        if not (token.isdecimal() and len(token) < 10):
+            raise AwsError("InvalidNextToken", "The specified token isn't valid.")
+        after = int(token)
 
         async def body(tx: Transaction) -> Result:
             parameter = await self._find(tx, context, name)
