@@ -166,6 +166,8 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         parser, headers, url = self._parser, self._headers, self._url
         if parser.should_upgrade():
+            if parser.get_method() == b"CONNECT":
+                raise _Refused(405, "Method Not Allowed")
             self._upgrading = True
             self._method = parser.get_method()
             return

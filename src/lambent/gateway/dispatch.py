@@ -17,7 +17,7 @@ from lambent.core.ids import Ids
 from lambent.core.registry import Registry
 from lambent.core.streams import Body
 from lambent.gateway import claim as claims
-from lambent.gateway import cross_origin, failures, identify
+from lambent.gateway import cross_origin, failures, identify, packed
 from lambent.gateway.authenticate import Authenticator, Identity
 from lambent.gateway.body import BytesBody
 from lambent.gateway.internal import PREFIX, InternalRoutes
@@ -34,8 +34,14 @@ from lambent.protocol.contract import (
 _log = logging.getLogger("lambent.gateway")
 _access = logging.getLogger("lambent.access")
 
-MAX_BODY: Final = 128 * 1024 * 1024
-"""Bytes of a body that is not streamed; every operation's own limit lies below."""
+MAX_BODY: Final = 20 * 1024 * 1024
+"""Bytes of a body that is not streamed; every operation's own limit lies below. Parsing one
+takes the node's only thread, so it is kept to a fraction of a second."""
+
+_LARGER: Final = {"lambda": 128 * 1024 * 1024}
+"""Where archives come inside of documents."""
+
+_CBOR: Final = "smithy-rpc-v2-cbor"
 
 
 _ALSO_QUERY: Final = frozenset({"sqs", "cloudwatch"})
@@ -130,7 +136,7 @@ class Dispatcher:
                 if operation.name not in cross_origin.OPEN:
                     identity = await self._authenticator.authenticate(request, claim, service, now)
                     self._authorize(identity, service, operation.name)
-                wire = await self._payload(wire, request, operation, identity)
+                wire = await self._payload(wire, request, service, operation, identity)
                 context = RequestContext(
                     identity.account,
                     identity.region,
@@ -165,6 +171,8 @@ class Dispatcher:
     def _codec(self, service: str, request: Request) -> ServiceCodec | None:
         """The wire form that the request speaks; None for a service that AWS does not have."""
         try:
+            if request.headers.get("smithy-protocol") == "rpc-v2-cbor":
+                return self._codecs.service(service, _CBOR)
             if service in _ALSO_QUERY and "x-amz-target" not in request.headers:
                 return self._codecs.service(service, "query")
             return self._codecs.service(service)
@@ -200,7 +208,7 @@ class Dispatcher:
             if found is None:
                 action = identify.parameter("Action", wire.query.encode("latin-1"))
                 if action is None and service != "s3":
-                    action = identify.parameter("Action", await _complete(request))
+                    action = identify.parameter("Action", await _complete(request, service))
                 if action is not None:
                     found = codec.operation(action)
         if found is None:
@@ -208,7 +216,12 @@ class Dispatcher:
         return found
 
     async def _payload(
-        self, wire: WireRequest, request: Request, operation: OperationCodec, identity: Identity
+        self,
+        wire: WireRequest,
+        request: Request,
+        service: str,
+        operation: OperationCodec,
+        identity: Identity,
     ) -> WireRequest:
         """The request with the body as the operation takes it, decoded."""
         headers = request.headers
@@ -224,11 +237,13 @@ class Dispatcher:
         if operation.streaming_input:
             if isinstance(body, bytes):
                 body = BytesBody(body)
-        elif isinstance(body, bytes):
+        else:
+            if not isinstance(body, bytes):
+                body = await _whole(body, service)
+            if packed.is_packed(headers, service):
+                body = _unpacked(body, service)
             if body is wire.body:
                 return wire
-        else:
-            body = await body.read(MAX_BODY)
         return WireRequest(wire.method, wire.path, wire.query, headers, body)
 
     def _endpoint(self, host: str, service: str) -> str:
@@ -246,13 +261,33 @@ class Dispatcher:
 async def _told_by_form(request: Request) -> str:
     """The service that a posted form names; S3 when it names none or does not arrive."""
     try:
-        return identify.from_form(request.path, await _complete(request)) or "s3"
+        return identify.from_form(request.path, await _complete(request, "")) or "s3"
     except AwsError:
         return "s3"
 
 
-async def _complete(request: Request) -> bytes:
-    """The whole body, which the request keeps."""
+async def _complete(request: Request, service: str) -> bytes:
+    """The whole body, unpacked; the request keeps it as it came."""
     if not isinstance(request.body, bytes):
-        request.body = await request.body.read(MAX_BODY)
+        request.body = await _whole(request.body, service)
+    if packed.is_packed(request.headers, service):
+        return _unpacked(request.body, service)
     return request.body
+
+
+async def _whole(body: Body, service: str) -> bytes:
+    limit = _LARGER.get(service, MAX_BODY)
+    try:
+        return await body.read(limit)
+    except AwsError as error:
+        if error.code == "EntityTooLarge":
+            raise failures.too_large(service, limit) from None
+        raise
+
+
+def _unpacked(body: bytes, service: str) -> bytes:
+    limit = _LARGER.get(service, MAX_BODY)
+    data = packed.unpacked(body, limit)
+    if data is None:
+        raise failures.too_large(service, limit)
+    return data

@@ -37,6 +37,15 @@ def unavailable(service: str) -> AwsError:
     )
 
 
+def too_large(service: str, limit: int) -> AwsError:
+    """The document that was sent is longer than the service takes; `limit` in bytes."""
+    if service == "s3":
+        return AwsError("MaxMessageLengthExceeded", "Your request was too big.", 400)
+    return AwsError(
+        "RequestEntityTooLargeException", f"Request must be smaller than {limit} bytes", 413
+    )
+
+
 def not_implemented(service: str, operation: str) -> AwsError:
     """AWS has it; this node does not."""
     return AwsError(

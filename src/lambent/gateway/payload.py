@@ -53,7 +53,7 @@ def unchunked(
 ) -> BytesBody | DecodedBody:
     """The body without its framing; AwsError when it is complete already and wrong."""
     decoded = headers.get("x-amz-decoded-content-length")
-    if decoded is not None and not decoded.isdigit():
+    if decoded is not None and not (decoded.isdecimal() and len(decoded) < 20):
         raise AwsError(
             "InvalidArgument", "Invalid value for the x-amz-decoded-content-length header.", 400
         )

@@ -101,7 +101,7 @@ def _lifetime(text: str | None, service: str) -> float:
 
 
 def _check_old(text: str, now: float) -> None:
-    if not text.isdigit():
+    if not (text.isdecimal() and len(text) < 12):
         raise AwsError("AccessDenied", "Invalid date (should be seconds since epoch): " + text, 403)
     if now > int(text):
         raise AwsError(
