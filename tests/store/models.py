@@ -72,9 +72,15 @@ class WorkModel:
         ]
         return [item.id for item in sorted(found, key=lambda item: (item.due, item.id))]
 
-    def ordered(self, now: float, created_after: float | None) -> list[int]:
+    def first(self, within: int | None) -> list[Item]:
+        """The first items in id order."""
+        return sorted(self.items.values(), key=lambda item: item.id)[:within]
+
+    def ordered(
+        self, now: float, created_after: float | None, within: int | None = None
+    ) -> list[int]:
         groups: dict[object, list[Item]] = {}
-        for item in sorted(self.items.values(), key=lambda item: item.id):
+        for item in self.first(within):
             groups.setdefault(item.id if item.group is None else item.group, []).append(item)
         found: list[int] = []
         for members in groups.values():
@@ -85,10 +91,12 @@ class WorkModel:
                     found.append(item.id)
         return found
 
-    def next_due(self, ordered: bool, created_after: float | None) -> float | None:
+    def next_due(
+        self, ordered: bool, created_after: float | None, within: int | None = None
+    ) -> float | None:
         latest: dict[object, float] = {}
         times: dict[object, float] = {}
-        for item in sorted(self.items.values(), key=lambda item: item.id):
+        for item in self.first(within):
             group = item.group if ordered and item.group is not None else item.id
             latest[group] = max(latest.get(group, 0.0), item.due)
             if created_after is None or item.created > created_after:

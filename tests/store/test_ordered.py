@@ -119,3 +119,12 @@ async def test_a_ready_item_behind_a_blocked_one_is_not_the_next_due(
     assert await call(store, "next_due", "q") <= clock.now()
     await enqueue(store, "b1")
     assert await call(store, "next_due", "q", ordered=True) <= clock.now()
+
+
+async def test_a_claim_within_the_first_items_gives_nothing_behind_them(store: Store) -> None:
+    await enqueue(store, "a1", "a2", "a3", "b1")
+    [first] = await claim(store, limit=1)
+    assert await call(store, "claim", "q", 10, 30, ordered=True, within=3) == []
+    await call(store, "settle", "q", first.id, first.token)
+    works = await call(store, "claim", "q", 10, 30, ordered=True, within=3)
+    assert names(works) == ["a2", "a3", "b1"]

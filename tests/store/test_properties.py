@@ -152,12 +152,19 @@ work_op = st.one_of(
             st.tuples(seconds, st.sampled_from([None, "a", "b", "c"]), st.booleans()), max_size=4
         ),
     ),
-    st.tuples(st.just("claim"), st.integers(1, 4), seconds, st.booleans(), st.booleans()),
+    st.tuples(
+        st.just("claim"),
+        st.integers(1, 4),
+        seconds,
+        st.booleans(),
+        st.booleans(),
+        st.none() | st.integers(1, 6),
+    ),
     st.tuples(st.just("extend"), which, seconds),
     st.tuples(st.just("release"), which, seconds),
     st.tuples(st.just("settle"), which, st.booleans()),
     st.tuples(st.just("rewrite"), which),
-    st.tuples(st.just("drop"), st.none() | seconds),
+    st.tuples(st.just("drop"), st.none() | seconds, st.none() | st.integers(1, 3)),
 )
 
 
@@ -185,11 +192,15 @@ class WorkPlayer:
                     self.last_id = id
                     created = now if work.created is None else work.created
                     items[id] = Item(id, work.payload, work.group, created, now + work.delay)
-            case ("claim", count, lease, ordered, passing):
+            case ("claim", count, lease, ordered, passing, within):
                 after = now - 5.0 if passing else None
-                order = self.model.ordered if ordered else self.model.due
-                expected = order(now, after)[:count]
-                works = await tx.claim("q", count, lease, ordered=ordered, created_after=after)
+                if ordered:
+                    expected = self.model.ordered(now, after, within)[:count]
+                else:
+                    expected, within = self.model.due(now, after)[:count], None
+                works = await tx.claim(
+                    "q", count, lease, ordered=ordered, created_after=after, within=within
+                )
                 assert [work.id for work in works] == expected
                 tokens = [work.token for work in works]
                 assert len(set(tokens)) == len(tokens)
@@ -221,12 +232,17 @@ class WorkPlayer:
                 assert await tx.rewrite("q", id, token, b"rewritten") == bool(held)
                 if item and held:
                     item.payload = b"rewritten"
-            case ("drop", age):
+            case ("drop", age, limit):
                 before = None if age is None else now - age
-                gone = [
-                    item.id for item in items.values() if before is None or item.created < before
-                ]
-                assert await tx.drop("q", created_before=before) == len(gone)
+                limit = None if before is None else limit
+                old = [item for item in items.values() if before is None or item.created < before]
+                count = len(old) if limit is None else min(len(old), limit)
+                assert await tx.drop("q", created_before=before, limit=limit) == count
+                remaining = {work.id for work in await tx.browse("q", limit=1000)}
+                gone = [item.id for item in old if item.id not in remaining]
+                assert len(gone) == count
+                kept = [item.created for item in old if item.id in remaining]
+                assert all(items[id].created <= min(kept, default=now) for id in gone)
                 for id in gone:
                     del items[id]
 
@@ -240,9 +256,13 @@ class WorkPlayer:
         assert (counts.ready, counts.leased, counts.delayed, counts.oldest) == self.model.counts(
             now
         )
-        for ordered, after in itertools.product((False, True), (None, now - 5.0)):
-            expected = self.model.next_due(ordered, after)
-            found = await tx.next_due("q", ordered=ordered, created_after=after)
+        for ordered, after, within in itertools.product(
+            (False, True), (None, now - 5.0), (None, 3)
+        ):
+            if within is not None and not ordered:
+                continue
+            expected = self.model.next_due(ordered, after, within)
+            found = await tx.next_due("q", ordered=ordered, created_after=after, within=within)
             if expected is None or expected > now:
                 assert found == expected
             else:

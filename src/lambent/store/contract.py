@@ -196,6 +196,7 @@ class Transaction(Protocol):
         *,
         ordered: bool = False,
         created_after: float | None = None,
+        within: int | None = None,
     ) -> list[Work]:
         """Take up to `limit` due items, each leased for `lease` seconds.
 
@@ -206,7 +207,8 @@ class Transaction(Protocol):
         With `ordered`, an item of a group is passed over while an *earlier* item of its
         group is leased or not yet due. Groups come in order of their first items, items in
         id order, and the claim fills from one group before it goes to the next. An item
-        without a group is a group of its own.
+        without a group is a group of its own. `within` looks at the first `within` items of
+        the queue alone, in id order, whether they can be claimed or not.
 
         A lease of 0 claims (attempt, token) and leaves the item due at once.
         """
@@ -248,7 +250,12 @@ class Transaction(Protocol):
         ...
 
     async def next_due(
-        self, queue: str, *, ordered: bool = False, created_after: float | None = None
+        self,
+        queue: str,
+        *,
+        ordered: bool = False,
+        created_after: float | None = None,
+        within: int | None = None,
     ) -> float | None:
         """The earliest time at which a claim with the same arguments can give something, if
         nothing but time happens (a lease's end counts); None when it never can. At or before
@@ -256,8 +263,11 @@ class Transaction(Protocol):
         """
         ...
 
-    async def drop(self, queue: str, *, created_before: float | None = None) -> int:
-        """Remove all items, leased ones too, or those created before a time; how many."""
+    async def drop(
+        self, queue: str, *, created_before: float | None = None, limit: int | None = None
+    ) -> int:
+        """Remove all items, leased ones too, or those created before a time (with `limit`, at
+        most so many of those, oldest first); how many."""
         ...
 
     # Log -------------------------------------------------------------------------------

@@ -21,9 +21,13 @@ many items to count."""
 
 
 class Depth:
-    """One queue's depth. `loose` are the items without a group."""
+    """One queue's depth. `loose` are the items without a group.
 
-    __slots__ = ("body", "dirty", "leased", "loose", "mark", "total", "waiting")
+    `horizons` is kept in memory alone: for a number n, the id of what was the queue's n-th
+    item, and how many of those up to it are gone since. Items are only added at the end.
+    """
+
+    __slots__ = ("body", "dirty", "horizons", "leased", "loose", "mark", "total", "waiting")
 
     def __init__(self, total: int, loose: int, waiting: int, leased: int, mark: float) -> None:
         self.total = total
@@ -33,6 +37,7 @@ class Depth:
         self.mark = mark
         self.body = 0
         self.dirty = False
+        self.horizons: dict[int, tuple[int, int]] = {}
 
     def entered(self, due: float, leased: bool) -> None:
         """An item is due at `due` from now on."""
@@ -49,6 +54,12 @@ class Depth:
                 self.leased -= 1
             else:
                 self.waiting -= 1
+
+    def removed(self, id: int) -> None:
+        """An item is gone."""
+        for count, (last_id, gone) in self.horizons.items():
+            if id <= last_id:
+                self.horizons[count] = last_id, gone + 1
 
 
 class Depths:
@@ -126,5 +137,6 @@ def _restoring(depth: Depth) -> Callable[[], None]:
 
     def restore() -> None:
         depth.total, depth.loose, depth.waiting, depth.leased, depth.mark = kept
+        depth.horizons.clear()
 
     return restore

@@ -71,12 +71,21 @@ class WorkQueues(Part):
         *,
         ordered: bool = False,
         created_after: float | None = None,
+        within: int | None = None,
     ) -> list[Work]:
         engine = self._engine
         number = engine.names.find(queue)
         if ordered:
-            loose = engine.depths.of(number, self.now).loose > 0
-            ids = groups.eligible(engine, number, limit, self.now, created_after, loose)
+            depth = engine.depths.of(number, self.now)
+            ids = groups.eligible(
+                engine,
+                number,
+                limit,
+                self.now,
+                created_after,
+                depth.loose > 0,
+                groups.horizon(engine, number, depth, within),
+            )
             rows = [self._row(number, id) for id in ids]
         else:
             rows = self._due(number, limit, created_after)
@@ -131,6 +140,7 @@ class WorkQueues(Part):
         due, leased, group = rows[0]
         depth.left(due, leased)
         depth.total -= 1
+        depth.removed(id)
         if group is None:
             depth.loose -= 1
         else:
@@ -175,14 +185,20 @@ class WorkQueues(Part):
         return WorkCounts(ready, depth.leased, depth.waiting, oldest)
 
     async def next_due(
-        self, queue: str, *, ordered: bool = False, created_after: float | None = None
+        self,
+        queue: str,
+        *,
+        ordered: bool = False,
+        created_after: float | None = None,
+        within: int | None = None,
     ) -> float | None:
         engine = self._engine
         number = engine.names.find(queue)
         after = float("-inf") if created_after is None else created_after
         if ordered:
-            loose = engine.depths.of(number, self.now).loose > 0
-            return groups.next_due(engine, number, self.now, after, loose)
+            depth = engine.depths.of(number, self.now)
+            last_id = groups.horizon(engine, number, depth, within)
+            return groups.next_due(engine, number, self.now, after, depth.loose > 0, last_id)
         rows = engine.execute(
             "SELECT due FROM work INDEXED BY work_due WHERE queue = ? AND created > ?"
             " ORDER BY due LIMIT 1",
@@ -190,21 +206,25 @@ class WorkQueues(Part):
         ).fetchall()
         return rows[0][0] if rows else None
 
-    async def drop(self, queue: str, *, created_before: float | None = None) -> int:
+    async def drop(
+        self, queue: str, *, created_before: float | None = None, limit: int | None = None
+    ) -> int:
         engine = self._engine
         number = engine.names.find(queue)
         depth = engine.depths.of(number, self.now)
         if not depth.total:
-            # Whoever waits on a queue that is dropped for good has to look again.
-            engine.effects.append((Effect.ARRIVED, queue))
+            if created_before is None:
+                # Whoever waits on a queue that is dropped for good has to look again.
+                engine.effects.append((Effect.ARRIVED, queue))
             return 0
         if created_before is None:
             engine.writing()
             dropped = self._drop_all(number)
         else:
             rows = engine.execute(
-                "SELECT id, due, leased, grp FROM work WHERE queue = ? AND created < ?",
-                (number, created_before),
+                "SELECT id, due, leased, grp FROM work INDEXED BY work_created"
+                " WHERE queue = ? AND created < ? ORDER BY created LIMIT ?",
+                (number, created_before, -1 if limit is None else limit),
             ).fetchall()
             if not rows:
                 return 0
@@ -223,6 +243,7 @@ class WorkQueues(Part):
         engine.execute("DELETE FROM work WHERE queue = ?", (number,))
         engine.execute("DELETE FROM work_head WHERE queue = ?", (number,))
         depth.total = depth.loose = depth.waiting = depth.leased = 0
+        depth.horizons.clear()
         return dropped
 
     def _drop_rows(self, number: int, rows: list[Any]) -> int:
@@ -234,6 +255,7 @@ class WorkQueues(Part):
         engine.executemany("DELETE FROM work_payload WHERE id = ?", [row[:1] for row in rows])
         for id, due, leased, group in rows:
             depth.left(due, leased)
+            depth.removed(id)
             if group is None:
                 depth.loose -= 1
             else:
