@@ -65,6 +65,19 @@ def validated(given: Mapping[str, str], fifo: bool, creating: bool) -> dict[str,
     return {name: _validated(name, value, fifo, creating) for name, value in given.items()}
 
 
+def check_together(merged: Mapping[str, str]) -> None:
+    """AwsError when attributes that are right alone do not go together."""
+    if (
+        merged.get("FifoThroughputLimit") == "perMessageGroupId"
+        and merged.get("DeduplicationScope") != "messageGroup"
+    ):
+        raise errors.invalid_attribute(
+            "FifoThroughputLimit",
+            "The perMessageGroupId value is allowed only when the value for DeduplicationScope "
+            "is messageGroup.",
+        )
+
+
 def _validated(name: str, value: str, fifo: bool, creating: bool) -> str:
     if name in _RANGES:
         low, high = _RANGES[name]

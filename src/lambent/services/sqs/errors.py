@@ -38,9 +38,29 @@ def unknown_attribute(name: str) -> AwsError:
     return AwsError("InvalidAttributeName", f"Unknown Attribute {name}.")
 
 
-def invalid_attribute(name: str) -> AwsError:
+def invalid_attribute(name: str, reason: str = "") -> AwsError:
     """A queue attribute whose value is wrong."""
-    return AwsError("InvalidAttributeValue", f"Invalid value for the parameter {name}.")
+    why = f" Reason: {reason}" if reason else ""
+    return AwsError("InvalidAttributeValue", f"Invalid value for the parameter {name}.{why}")
+
+
+def too_many_in_flight() -> AwsError:
+    """As many messages of the queue are in flight as may be."""
+    return AwsError(
+        "OverLimit",
+        "The maximum number of in flight messages is reached. Reduce the number of messages "
+        "that are in flight by deleting those that are processed.",
+        403,
+    )
+
+
+def wrong_queue_type(value: object, parameter: str) -> AwsError:
+    """A parameter that this kind of queue does not take."""
+    return invalid_value(
+        value,
+        parameter,
+        "The request include parameter that is not valid for this queue type.",
+    )
 
 
 def bad_receipt() -> AwsError:

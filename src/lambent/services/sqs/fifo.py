@@ -1,7 +1,6 @@
 """FIFO queues: deduplication ids and sequence numbers.
 
 A deduplication id is remembered for five minutes, even after its message was deleted.
-Ids lie in partitions by five-minute slot, so forgetting is dropping old partitions.
 Source: SQS developer guide, "Exactly-once processing in Amazon SQS".
 """
 
@@ -11,11 +10,13 @@ import hashlib
 
 import msgspec
 
-from lambent.services.sqs import errors
+from lambent.services.sqs import errors, recent
 from lambent.services.sqs.model import Queue
 from lambent.store.contract import Transaction
 
-WINDOW = 300.0
+LOOK_AHEAD = 20_000
+"""How many of a queue's first messages are looked at for groups that are not blocked."""
+
 _SEQUENCE_BASE = 18_849_496_460_467_696_128
 
 
@@ -48,14 +49,6 @@ def deduplication_id(queue: Queue, given: str | None, body: str) -> str:
     )
 
 
-def _slot(time: float) -> int:
-    return int(time // WINDOW)
-
-
-def _partition(slot: int) -> bytes:
-    return slot.to_bytes(8, "big")
-
-
 def _sort(queue: Queue, group: str, deduplication: str) -> bytes:
     scope = group if queue.attributes.get("DeduplicationScope") == "messageGroup" else ""
     return f"{scope}\x00{deduplication}".encode()
@@ -65,27 +58,19 @@ async def already_sent(
     tx: Transaction, queue: Queue, group: str, deduplication: str
 ) -> Sent | None:
     """What was answered for this id within the last five minutes, or None."""
-    slot, sort = _slot(tx.now), _sort(queue, group, deduplication)
-    for candidate in (slot, slot - 1):
-        record = await tx.get(queue.deduplication, _partition(candidate), sort)
-        if record is not None:
-            sent = _decoder.decode(record.value)
-            if tx.now - sent.time < WINDOW:
-                return sent
+    for note in await recent.candidates(
+        tx, queue.deduplication, _sort(queue, group, deduplication)
+    ):
+        sent = _decoder.decode(note)
+        if tx.now - sent.time < recent.WINDOW:
+            return sent
     return None
 
 
 async def remember(
     tx: Transaction, queue: Queue, group: str, deduplication: str, sent: Sent
 ) -> None:
-    """Note the answer, and forget slots that are too old to matter."""
-    slot = _slot(tx.now)
-    await tx.put(
-        queue.deduplication,
-        _partition(slot),
-        _sort(queue, group, deduplication),
-        _encoder.encode(sent),
+    """Note the answer."""
+    await recent.note(
+        tx, queue.deduplication, _sort(queue, group, deduplication), _encoder.encode(sent)
     )
-    oldest = await tx.scan_all(queue.deduplication, limit=1)
-    if oldest and oldest[0].partition < _partition(slot - 1):
-        await tx.clear(queue.deduplication, oldest[0].partition)

@@ -11,27 +11,35 @@ from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
 from lambent.core.ids import Ids
 from lambent.core.registry import abandonable
-from lambent.services.sqs import attributes, batches, errors, receiving, sending
+from lambent.services.sqs import attempts, attributes, batches, errors, receiving, sending
+from lambent.services.sqs.flight import Flight
 from lambent.services.sqs.lookup import queue_of
 from lambent.services.sqs.model import Queue
-from lambent.services.sqs.names import parse_receipt
+from lambent.services.sqs.names import parse_receipt, token
 from lambent.services.sqs.queues import Queues
 from lambent.services.sqs.receiving import Received
+from lambent.services.sqs.retention import Retention
 from lambent.store.contract import Store, Transaction
 
 MAX_VISIBILITY = 43_200
 MAX_WAIT = 20
 MAX_BATCH_BYTES = 1_048_576
+_FULL_SECONDS = 1.0
+"""Until a long poll on a queue with too many messages in flight looks again."""
 
 
 class MessageOperations:
     """Send, receive, delete, and change the visibility of messages."""
 
-    def __init__(self, store: Store, clock: Clock, ids: Ids, queues: Queues) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, ids: Ids, queues: Queues, retention: Retention
+    ) -> None:
         self._store = store
         self._clock = clock
         self._ids = ids
         self._queues = queues
+        self._retention = retention
+        self._flight = Flight()
 
     async def send_message(self, context: RequestContext, params: Params) -> Result:
         message = sending.draft(params, context.trace, context.account)
@@ -93,6 +101,7 @@ class MessageOperations:
             MAX_VISIBILITY,
             f"Must be >= 0 and <= {MAX_VISIBILITY}, if provided.",
         )
+        attempt = token(params, "ReceiveRequestAttemptId")
         system = frozenset(params.get("AttributeNames") or ()) | frozenset(
             params.get("MessageSystemAttributeNames") or ()
         )
@@ -101,20 +110,35 @@ class MessageOperations:
 
         async def body(tx: Transaction) -> tuple[Queue, list[Received], float | None]:
             queue = await queue_of(tx, self._queues, context, params)
-            lease = visibility
-            if lease is None:
-                lease = attributes.value(queue, "VisibilityTimeout")
-            received = await receiving.claim(tx, self._queues, queue, limit or 1, float(lease))
-            due = None if received else await receiving.next_due(tx, queue)
-            return queue, received, None if due is None else max(due - tx.now, 0.0)
+            lease = float(
+                attributes.value(queue, "VisibilityTimeout") if visibility is None else visibility
+            )
+            if attempt is not None:
+                if not queue.fifo:
+                    raise errors.wrong_queue_type(attempt, "ReceiveRequestAttemptId")
+                repeated = await attempts.repeat(tx, queue, attempt, lease)
+                if repeated is not None:
+                    return queue, repeated, None
+            await self._retention.look(tx, queue)
+            room = await self._flight.room(tx, queue)
+            if room <= 0:
+                if not queue.fifo and _waits(queue, wait) == 0:
+                    raise errors.too_many_in_flight()
+                return queue, [], _FULL_SECONDS
+            count = min(limit or 1, room)
+            received = await receiving.claim(tx, self._queues, queue, count, lease)
+            if received:
+                if attempt is not None:
+                    await attempts.remember(tx, queue, attempt, received)
+                return queue, received, None
+            due = await receiving.next_due(tx, queue)
+            return queue, [], None if due is None else max(due - tx.now, 0.0)
 
         started = self._clock.monotonic()
         arrived: asyncio.Event | None = None
         while True:
             queue, received, due_in = await self._store.transact(body)
-            if wait is None:
-                wait = attributes.value(queue, "ReceiveMessageWaitTimeSeconds")
-            left = started + wait - self._clock.monotonic()
+            left = started + _waits(queue, wait) - self._clock.monotonic()
             if received or left <= 0:
                 break
             if arrived is None or arrived.is_set():
@@ -124,6 +148,7 @@ class MessageOperations:
             await self._clock.wait(arrived, left if due_in is None else min(left, due_in))
             if not arrived.is_set():
                 arrived = self._store.work_arrived(queue.work)
+        self._flight.claimed(queue, len(received))
         own = params.get("MessageAttributeNames") or ()
         messages = [receiving.wire(queue, item, system, own) for item in received]
         return {"Messages": messages or None}
@@ -188,17 +213,22 @@ def _between(params: Mapping[str, Any], name: str, low: int, high: int, reason: 
     return value
 
 
+def _waits(queue: Queue, given: int | None) -> int:
+    """How many seconds a receive waits for a message."""
+    return attributes.value(queue, "ReceiveMessageWaitTimeSeconds") if given is None else given
+
+
 async def _delete(tx: Transaction, queue: Queue, params: Mapping[str, Any]) -> None:
     handle = params.get("ReceiptHandle")
     if not handle:
         raise errors.missing("ReceiptHandle")
-    id, token = parse_receipt(handle, queue.uid)
+    id, claim, _ = parse_receipt(handle, queue.uid)
     if queue.fifo:
         work = await tx.item(queue.work, id)
-        if work is not None and not (work.leased and work.token == token):
+        if work is not None and not (work.leased and work.token == claim):
             raise errors.invalid_value(handle, "ReceiptHandle", "The receipt handle has expired.")
     # A standard queue answers success to an overtaken handle, and keeps the message.
-    await tx.settle(queue.work, id, token)
+    await tx.settle(queue.work, id, claim)
 
 
 async def _change_visibility(tx: Transaction, queue: Queue, params: Mapping[str, Any]) -> None:
@@ -214,11 +244,18 @@ async def _change_visibility(tx: Transaction, queue: Queue, params: Mapping[str,
             "VisibilityTimeout",
             f"VisibilityTimeout must be an integer between 0 and {MAX_VISIBILITY}.",
         )
-    id, token = parse_receipt(handle, queue.uid)
-    if await tx.extend(queue.work, id, token, float(timeout)):
+    id, claim, time = parse_receipt(handle, queue.uid)
+    if int(tx.now - time / 1000) + timeout > MAX_VISIBILITY:
+        raise errors.invalid_value(
+            timeout,
+            "VisibilityTimeout",
+            f"Total VisibilityTimeout for the message is beyond the limit [{MAX_VISIBILITY} "
+            "seconds]",
+        )
+    if await tx.extend(queue.work, id, claim, float(timeout)):
         return
     work = await tx.item(queue.work, id)
-    if work is not None and work.token == token:
+    if work is not None and work.token == claim:
         raise AwsError(
             "MessageNotInflight",
             f"Value {handle} for parameter ReceiptHandle is invalid. "

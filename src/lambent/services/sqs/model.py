@@ -40,6 +40,11 @@ class Queue(msgspec.Struct, frozen=True, array_like=True):
         """The collection of the deduplication ids of a FIFO queue."""
         return f"sqs.deduplication/{self.uid}"
 
+    @property
+    def attempts(self) -> str:
+        """The collection of the receive request attempts of a FIFO queue."""
+        return f"sqs.attempts/{self.uid}"
+
 
 class Attribute(msgspec.Struct, frozen=True, array_like=True):
     """One message attribute: its full type ("Number.int") and its one value."""

@@ -21,6 +21,7 @@ from lambent.services.sqs import attributes, moves
 from lambent.services.sqs.model import Message, Queue, decode_message, encode
 from lambent.services.sqs.moves import MoveTask
 from lambent.services.sqs.queues import Queues
+from lambent.services.sqs.retention import kept_since
 from lambent.store.contract import NewWork, Store, Transaction, Work
 
 QUEUE: Final = "sqs.move_tasks"
@@ -93,7 +94,7 @@ class Mover:
         source = await self._queues.by_arn(tx, Arn.parse(task.source))
         if source is None or source.uid != task.incarnation:
             return _failed(task, NO_QUEUE)
-        since = tx.now - attributes.value(source, "MessageRetentionPeriod")
+        since = kept_since(tx.now, source)
         moved, after, held = 0, task.after, set(task.held)
         items = await tx.browse(source.work, after=task.after, limit=task.step)
         for work in items:

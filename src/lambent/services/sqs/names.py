@@ -1,16 +1,19 @@
-"""Queue names, URLs and receipt handles: pure conversions."""
+"""Queue names, URLs, receipt handles and clients' ids: pure conversions."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import re
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from lambent.services.sqs import errors
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,80}\Z")
 _FIFO_NAME = re.compile(r"[A-Za-z0-9_-]{1,75}\.fifo\Z")
+_TOKEN = re.compile(r"""[A-Za-z0-9!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}\Z""")
 
 
 def check_name(name: str, fifo: bool) -> None:
@@ -44,16 +47,28 @@ def parse_url(url: str) -> tuple[str, str]:
     raise errors.no_such_queue()
 
 
-def receipt(uid: str, id: int, token: int) -> str:
-    """The receipt handle of one claim of a message."""
-    return base64.b64encode(f"{uid}:{id}:{token}".encode()).decode()
+def token(params: Mapping[str, Any], name: str) -> str | None:
+    """A parameter that is a client's own id; AwsError when its form is wrong."""
+    value: str | None = params.get(name)
+    if value is not None and not _TOKEN.match(value):
+        raise errors.invalid_value(
+            value,
+            name,
+            f"{name} can only include alphanumeric and punctuation characters. 1 to 128 in length.",
+        )
+    return value
 
 
-def parse_receipt(handle: str, uid: str) -> tuple[int, int]:
-    """(id, token) of a receipt handle that the queue `uid` gave."""
+def receipt(uid: str, id: int, token: int, time: float) -> str:
+    """The receipt handle of one claim of a message, at a time in seconds since the epoch."""
+    return base64.b64encode(f"{uid}:{id}:{token}:{int(time * 1000)}".encode()).decode()
+
+
+def parse_receipt(handle: str, uid: str) -> tuple[int, int, int]:
+    """(id, token, milliseconds since the epoch) of a receipt handle that the queue `uid` gave."""
     try:
-        owner, id, token = base64.b64decode(handle, validate=True).decode().split(":")
-        numbers = int(id), int(token)
+        owner, id, token, time = base64.b64decode(handle, validate=True).decode().split(":")
+        numbers = int(id), int(token), int(time)
     except (binascii.Error, UnicodeDecodeError, ValueError):
         raise errors.bad_receipt() from None
     if owner != uid or min(numbers) < 0 or max(numbers) >= 1 << 63:

@@ -39,6 +39,7 @@ class QueueOperations:
         fifo = str(given.get("FifoQueue", "")).lower() == "true"
         check_name(name, fifo)
         wanted = attributes.validated(given, fifo, creating=True)
+        attributes.check_together(wanted)
         tags = dict(params.get("tags") or {})
         _check_tags(tags)
 
@@ -164,6 +165,7 @@ class QueueOperations:
         """Validate and store changed attributes; an empty document removes it."""
         changed = attributes.validated(given, queue.fifo, creating=False)
         merged = {**queue.attributes, **changed}
+        attributes.check_together(merged)
         updated = msgspec.structs.replace(
             queue,
             modified=tx.now,

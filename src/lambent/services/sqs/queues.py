@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+
 from lambent.core.arns import Arn
 from lambent.services.sqs import errors, moves
 from lambent.services.sqs.model import Queue, decode_queue, encode
@@ -88,9 +90,14 @@ class Queues:
         )
         return [decode_queue(record.value) for record in records]
 
+    async def all(self, tx: Transaction) -> builtins.list[Queue]:
+        """Every queue of every account."""
+        return [decode_queue(record.value) for record in await tx.scan_all(COLLECTION)]
+
     async def delete(self, tx: Transaction, queue: Queue) -> None:
         """Remove a queue with all its messages."""
         await tx.delete(COLLECTION, _partition(queue.account, queue.region), queue.name.encode())
         await tx.drop(queue.work)
         await tx.clear(queue.deduplication)
+        await tx.clear(queue.attempts)
         await tx.clear(moves.COLLECTION, queue.arn.encode())

@@ -9,10 +9,11 @@ from typing import Any
 
 import msgspec
 
-from lambent.services.sqs import attributes, fifo, message_attributes, redrive
+from lambent.services.sqs import fifo, message_attributes, redrive
 from lambent.services.sqs.model import Message, Queue, decode_message, encode
 from lambent.services.sqs.names import receipt
 from lambent.services.sqs.queues import Queues
+from lambent.services.sqs.retention import kept_since
 from lambent.store.contract import NewWork, Transaction, Work
 
 SYSTEM_ATTRIBUTES = frozenset(
@@ -33,10 +34,11 @@ SYSTEM_ATTRIBUTES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A claimed message."""
+    """A message claimed at `time`, in seconds since the epoch."""
 
     work: Work
     message: Message
+    time: float
 
 
 async def claim(
@@ -50,11 +52,16 @@ async def claim(
     policy = redrive.policy_of(queue)
     # A dead-letter queue that is gone keeps its messages where they are.
     target = await queues.by_arn(tx, policy.target) if policy else None
-    since = _retained_since(tx, queue)
+    since = kept_since(tx.now, queue)
     taken: list[Received] = []
     while len(taken) < limit:
         claimed = await tx.claim(
-            queue.work, limit - len(taken), lease, ordered=queue.fifo, created_after=since
+            queue.work,
+            limit - len(taken),
+            lease,
+            ordered=queue.fifo,
+            created_after=since,
+            within=fifo.LOOK_AHEAD if queue.fifo else None,
         )
         moved = 0
         for work in claimed:
@@ -63,7 +70,7 @@ async def claim(
                 await _move(tx, queue, target, work, message)
                 moved += 1
             else:
-                taken.append(Received(work, message))
+                taken.append(Received(work, message, tx.now))
         # With a lease of zero a second claim would give the same messages again.
         if not moved or lease <= 0:
             break
@@ -72,12 +79,13 @@ async def claim(
 
 async def next_due(tx: Transaction, queue: Queue) -> float | None:
     """When `claim` can give something, in seconds since the epoch; None: not by time alone."""
-    since = _retained_since(tx, queue)
-    return await tx.next_due(queue.work, ordered=queue.fifo, created_after=since)
-
-
-def _retained_since(tx: Transaction, queue: Queue) -> float:
-    return tx.now - float(attributes.value(queue, "MessageRetentionPeriod"))
+    since = kept_since(tx.now, queue)
+    return await tx.next_due(
+        queue.work,
+        ordered=queue.fifo,
+        created_after=since,
+        within=fifo.LOOK_AHEAD if queue.fifo else None,
+    )
 
 
 async def _move(tx: Transaction, queue: Queue, target: Queue, work: Work, message: Message) -> None:
@@ -130,7 +138,7 @@ def wire(
     work, message = received.work, received.message
     result: dict[str, Any] = {
         "MessageId": message.id,
-        "ReceiptHandle": receipt(queue.uid, work.id, work.token),
+        "ReceiptHandle": receipt(queue.uid, work.id, work.token, received.time),
         "MD5OfBody": message.md5,
         "Body": message.body,
     }
@@ -148,7 +156,7 @@ def lambda_record(queue: Queue, received: Received) -> dict[str, Any]:
     work, message = received.work, received.message
     record: dict[str, Any] = {
         "messageId": message.id,
-        "receiptHandle": receipt(queue.uid, work.id, work.token),
+        "receiptHandle": receipt(queue.uid, work.id, work.token, received.time),
         "body": message.body,
         "attributes": system_attributes(received),
         "messageAttributes": {

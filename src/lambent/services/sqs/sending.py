@@ -13,11 +13,11 @@ from lambent.core.errors import AwsError
 from lambent.core.ids import Ids
 from lambent.services.sqs import attributes, errors, fifo, message_attributes
 from lambent.services.sqs.model import Attribute, Message, Queue, encode
+from lambent.services.sqs.names import token
 from lambent.store.contract import NewWork, Transaction
 
 MAX_DELAY = 900
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_FIFO_TOKEN = re.compile(r"""[A-Za-z0-9!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}\Z""")
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -77,8 +77,8 @@ def draft(params: Mapping[str, Any], trace: str | None, sender: str) -> Draft:
         attributes=own,
         system=system,
         delay=_delay(params.get("DelaySeconds")),
-        group=_token(params, "MessageGroupId"),
-        deduplication=_token(params, "MessageDeduplicationId"),
+        group=token(params, "MessageGroupId"),
+        deduplication=token(params, "MessageDeduplicationId"),
         trace=trace_attribute.text if trace_attribute else trace,
         sender=sender,
     )
@@ -101,17 +101,6 @@ def _delay(value: int | None) -> int | None:
     return value
 
 
-def _token(params: Mapping[str, Any], name: str) -> str | None:
-    value = params.get(name)
-    if value is not None and not _FIFO_TOKEN.match(value):
-        raise errors.invalid_value(
-            value,
-            name,
-            f"{name} can only include alphanumeric and punctuation characters. 1 to 128 in length.",
-        )
-    return None if value is None else str(value)
-
-
 def check_for_queue(queue: Queue, message: Draft) -> None:
     """AwsError when this queue cannot take the message."""
     limit = attributes.value(queue, "MaximumMessageSize")
@@ -124,11 +113,7 @@ def check_for_queue(queue: Queue, message: Draft) -> None:
         if message.group is None:
             raise errors.missing("MessageGroupId")
         if message.delay:
-            raise errors.invalid_value(
-                message.delay,
-                "DelaySeconds",
-                "The request include parameter that is not valid for this queue type.",
-            )
+            raise errors.wrong_queue_type(message.delay, "DelaySeconds")
     elif message.deduplication is not None:
         raise errors.invalid_value(
             message.deduplication,

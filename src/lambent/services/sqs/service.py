@@ -9,6 +9,7 @@ from lambent.services.sqs.mover import Mover
 from lambent.services.sqs.queue_operations import QueueOperations
 from lambent.services.sqs.queues import Queues
 from lambent.services.sqs.resources import QueuePolicyResource, QueueResource
+from lambent.services.sqs.retention import Retention
 from lambent.services.sqs.source import QueueSource
 from lambent.services.sqs.target import QueueTarget
 
@@ -16,17 +17,29 @@ from lambent.services.sqs.target import QueueTarget
 class Operations(QueueOperations, MessageOperations, MoveOperations):
     """Every operation of SQS."""
 
-    def __init__(self, platform: Platform, queues: Queues) -> None:
+    def __init__(self, platform: Platform, queues: Queues, retention: Retention) -> None:
         QueueOperations.__init__(self, platform.store, platform.ids, queues)
-        MessageOperations.__init__(self, platform.store, platform.clock, platform.ids, queues)
+        MessageOperations.__init__(
+            self, platform.store, platform.clock, platform.ids, queues, retention
+        )
         MoveOperations.__init__(self, platform.store, platform.ids, queues)
 
 
 def create(platform: Platform) -> Service:
     """SQS for one node."""
     queues = Queues()
-    operations = Operations(platform, queues)
+    retention = Retention(platform.store, platform.clock, queues)
+    operations = Operations(platform, queues, retention)
     mover = Mover(platform.store, platform.clock, platform.ids, queues)
+
+    async def start() -> None:
+        await retention.start()
+        await mover.start()
+
+    async def stop() -> None:
+        await mover.stop()
+        await retention.stop()
+
     return Service(
         name="sqs",
         operations=operations,
@@ -36,6 +49,6 @@ def create(platform: Platform) -> Service:
         },
         targets={"sqs": QueueTarget(platform.ids, queues)},
         sources={"sqs": QueueSource(platform.store, queues)},
-        start=mover.start,
-        stop=mover.stop,
+        start=start,
+        stop=stop,
     )

@@ -1,0 +1,86 @@
+"""Drops messages that are older than their queue keeps them.
+
+Each hour all queues are gone through; a queue that is received from is looked after at most
+each second besides, a little at a time, so that what is too old never lies in the way.
+Source: SQS API reference, SetQueueAttributes, MessageRetentionPeriod.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+from lambent.core.clock import Clock
+from lambent.core.errors import StoreError
+from lambent.services.sqs import attributes
+from lambent.services.sqs.model import Queue
+from lambent.services.sqs.queues import Queues
+from lambent.store.contract import Store, Transaction
+
+INTERVAL: Final = 3600.0
+_AT_ONCE = 200
+_LOOK_SECONDS = 1.0
+_QUEUES_REMEMBERED = 10_000
+_log = logging.getLogger("lambent.sqs")
+
+
+def kept_since(now: float, queue: Queue) -> float:
+    """What was sent at that time (seconds since the epoch) or before is too old."""
+    return now - attributes.value(queue, "MessageRetentionPeriod")
+
+
+class Retention:
+    """The background work of one node that drops old messages."""
+
+    def __init__(self, store: Store, clock: Clock, queues: Queues) -> None:
+        self._store = store
+        self._clock = clock
+        self._queues = queues
+        self._looked: dict[str, float] = {}
+        self._running: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin the hourly round."""
+        self._running = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        """End it."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+
+    async def look(self, tx: Transaction, queue: Queue) -> None:
+        """Drop some old messages of a queue, unless that was just done."""
+        if tx.now - self._looked.get(queue.work, 0.0) < _LOOK_SECONDS:
+            return
+        if len(self._looked) >= _QUEUES_REMEMBERED:
+            self._looked.clear()
+        if await self._drop(tx, queue) < _AT_ONCE:
+            self._looked[queue.work] = tx.now
+
+    async def sweep(self) -> None:
+        """Drop all old messages of all queues, in small transactions."""
+        for queue in await self._store.transact(self._queues.all):
+
+            async def body(tx: Transaction, queue: Queue = queue) -> int:
+                present = await self._queues.find(tx, queue.account, queue.region, queue.name)
+                if present is None or present.uid != queue.uid:
+                    return 0
+                return await self._drop(tx, present)
+
+            while await self._store.transact(body) == _AT_ONCE:
+                await self._clock.sleep(0)
+
+    async def _drop(self, tx: Transaction, queue: Queue) -> int:
+        return await tx.drop(queue.work, created_before=kept_since(tx.now, queue), limit=_AT_ONCE)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.sweep()
+            except StoreError as error:
+                _log.warning("dropping old messages is put off: %s", error)
+            except Exception:
+                _log.exception("dropping old messages failed")
+            await self._clock.sleep(INTERVAL)

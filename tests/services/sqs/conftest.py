@@ -1,0 +1,25 @@
+"""`timed`: a node under a virtual clock, and a client for it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from lambent.core.clock import VirtualClock
+
+
+@dataclass
+class Timed:
+    node: Any
+    clock: VirtualClock
+    sqs: Any
+
+    def advance(self, seconds: float) -> None:
+        self.node.run(self.clock.advance(seconds))
+
+
+@pytest.fixture
+def timed(fresh_node, connect):
+    clock = VirtualClock()
+    node = fresh_node(clock=clock, data_dir=None)
+    return Timed(node, clock, connect(node.endpoint, "sqs"))
