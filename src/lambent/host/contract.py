@@ -67,6 +67,10 @@ class InvocationResult:
     billed: float
     init: float | None
     memory_peak: int
+    waited: float = 0.0
+    """Seconds in line for an environment."""
+    hot: bool = False
+    """Whether an initialised environment took it."""
 
 
 @dataclass(slots=True)
@@ -78,6 +82,15 @@ class Activity:
     invocations: int = 0
     failures: int = 0
     throttles: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How many environments are to be kept ready, how many are, and why not more."""
+
+    wanted: int
+    ready: int
+    fault: str | None = None
 
 
 class Throttled(Exception):
@@ -98,9 +111,23 @@ class FunctionHost(Protocol):
         """
         ...
 
+    async def keep(self, spec: FunctionSpec, count: int) -> None:
+        """Keep `count` environments initialised from now on, beyond what the keep-alive would;
+        one that ends is replaced. Returns at once: see `kept`."""
+        ...
+
+    def kept(self, spec: FunctionSpec) -> Kept:
+        """How far `keep` has come for the spec's revision."""
+        ...
+
     async def retire(self, arn: str, keep_revision: str | None = None) -> None:
         """Drain the function's environments of all revisions but one; nothing in flight is
         cut off. For code updates and deletion."""
+        ...
+
+    @property
+    def sandbox(self) -> str:
+        """How environments are kept apart, for people."""
         ...
 
     def activity(self) -> Mapping[str, Activity]:

@@ -31,6 +31,7 @@ from lambent.host.output import LogEvent, OutputDecoder
 from lambent.host.report import Fault
 from lambent.host.runtime_api import RuntimeApi, State
 from lambent.host.runtimes.contract import Launch, LaunchFailed, Process, Runtime
+from lambent.host.sandboxes.contract import Limits, Sandbox
 from lambent.host.variables import variables
 
 INIT_LIMIT = 10.0
@@ -54,13 +55,17 @@ class Tools:
     endpoint: Callable[[], str]
     credentials: Callable[[FunctionSpec], Awaitable[Mapping[str, str]]]
     scratch: Path
+    sandbox: Sandbox
 
 
 class Environment:
     """An environment of one function revision; runs one invocation at a time."""
 
-    def __init__(self, spec: FunctionSpec, runtime: Runtime, tools: Tools) -> None:
+    def __init__(
+        self, spec: FunctionSpec, runtime: Runtime, tools: Tools, *, provisioned: bool = False
+    ) -> None:
         self.spec = spec
+        self._provisioned = provisioned
         self.idle_since = 0.0
         self._failed = False
         self._runtime = runtime
@@ -85,6 +90,30 @@ class Environment:
         attempt = self._attempt
         return not self._failed and (attempt is None or attempt.exit_status is None)
 
+    async def initialise(self) -> str | None:
+        """Initialise before any invocation comes; None, or why that failed."""
+        self._decoder.begin()
+        init = await self._first_phase()
+        if init is not None:
+            return None
+        self._failed = True
+        attempt = self._attempt
+        assert attempt is not None
+        if attempt.timed_out:
+            return "Sandbox.Timedout"
+        return attempt.init_error[0] if attempt.init_error else "Runtime.ExitError"
+
+    async def _first_phase(self) -> float | None:
+        """Start the process; how many seconds it took, None when it failed."""
+        self._emit_line(report.init_start(self.spec.runtime))
+        began = self._clock.monotonic()
+        self._attempt = await self._initialise(INIT_LIMIT)
+        init = self._clock.monotonic() - began
+        if self._attempt.ready:
+            return init
+        self._report_init("init", init)
+        return None
+
     async def invoke(self, invocation: Invocation) -> InvocationResult:
         """Run one invocation, initialising first when this is the first one.
 
@@ -92,21 +121,16 @@ class Environment:
         """
         init: float | None = None
         self._decoder.begin()
+        hot = self._attempt is not None
         if self._attempt is None:
-            self._emit_line(report.init_start(self.spec.runtime))
-            began = self._clock.monotonic()
-            self._attempt = await self._initialise(INIT_LIMIT)
-            init = self._clock.monotonic() - began
-            if not self._attempt.ready:
-                self._report_init("init", init)
-                init = None
+            init = await self._first_phase()
         elif not self._attempt.ready:
             # It answered just now and is about to ask for more.
             await self._attempt.wait(self.spec.timeout)
             if not self._attempt.ready:
                 self._failed = True
                 raise EnvironmentGone
-        return await self._run(invocation, init)
+        return await self._run(invocation, init, hot)
 
     async def end(self) -> None:
         """End the process and let go of everything; its last output is kept."""
@@ -114,8 +138,8 @@ class Environment:
         attempt = self._attempt
         if attempt is not None:
             await self._stop(attempt)
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, lambda: shutil.rmtree(self._scratch, ignore_errors=True))
+        if not self._tools.sandbox.isolating:
+            await asyncio.to_thread(shutil.rmtree, self._scratch, ignore_errors=True)
 
     # Phases ------------------------------------------------------------------------------
 
@@ -129,19 +153,23 @@ class Environment:
         os.set_blocking(write, True)
         attempt.watch(read)
         try:
-            self._scratch.mkdir(parents=True, exist_ok=True)
+            if not tools.sandbox.isolating:
+                self._scratch.mkdir(parents=True, exist_ok=True)
             environment = variables(
                 spec,
+                task=tools.sandbox.task(spec.code),
                 log_group=self._stream.group,
                 log_stream=self._stream.name,
                 runtime_api=address,
                 endpoint=tools.endpoint(),
                 credentials=await tools.credentials(spec),
                 runtime=self._runtime.variables(spec.runtime),
+                initialization="provisioned-concurrency" if self._provisioned else "on-demand",
             )
             launch = Launch(
                 *(spec.handler, environment, spec.code, self._scratch, write),
                 layers=spec.layers,
+                limits=Limits(spec.memory, spec.ephemeral),
                 runtime=spec.runtime,
             )
             attempt.began(await self._runtime.start(launch))
@@ -155,7 +183,7 @@ class Environment:
         self._memory = max(self._memory, attempt.memory())
         return attempt
 
-    async def _run(self, invocation: Invocation, init: float | None) -> InvocationResult:
+    async def _run(self, invocation: Invocation, init: float | None, hot: bool) -> InvocationResult:
         spec, request_id = self.spec, invocation.request_id
         self._tail = _Tail() if invocation.tail else None
         began = self._clock.monotonic()
@@ -174,10 +202,15 @@ class Environment:
         duration = self._clock.monotonic() - began
         attempt.drain()
         self._memory = max(self._memory, attempt.memory())
-        return self._conclude(attempt, invocation, duration, init)
+        return self._conclude(attempt, invocation, duration, init, hot)
 
     def _conclude(
-        self, attempt: _Attempt, invocation: Invocation, duration: float, init: float | None
+        self,
+        attempt: _Attempt,
+        invocation: Invocation,
+        duration: float,
+        init: float | None,
+        hot: bool,
     ) -> InvocationResult:
         """Log how it went, and make it the result."""
         spec, request_id = self.spec, invocation.request_id
@@ -197,7 +230,11 @@ class Environment:
                 payload = report.timed_out(spec.timeout).payload(request_id)
                 self._emit_line(report.timeout_line(now, request_id, spec.timeout))
             else:
-                fault = attempt.fault or report.exited(attempt.exit_status or 0)
+                if attempt.out_of_memory:
+                    self._memory = spec.memory
+                fault = attempt.fault or report.exited(
+                    attempt.exit_status or 0, attempt.out_of_memory
+                )
                 error_type, payload = fault.type, fault.payload(request_id)
                 self._emit_line(f"RequestId: {request_id} Error: {fault.message}\n")
                 self._emit_line(f"{fault.type}\n")
@@ -217,7 +254,7 @@ class Environment:
         )
         tail = self._tail.bytes() if self._tail is not None else b""
         self._tail = None
-        return InvocationResult(payload, error, tail, duration, billed, init, self._memory)
+        return InvocationResult(payload, error, tail, duration, billed, init, self._memory, hot=hot)
 
     async def _stop(self, attempt: _Attempt) -> None:
         await attempt.stop()
@@ -344,6 +381,11 @@ class _Attempt:
         except OSError:
             return 0
         return -(-int(match[1]) // 1024) if match else 0
+
+    @property
+    def out_of_memory(self) -> bool:
+        """Whether the process was ended because it used more memory than it has."""
+        return self._process is not None and self._process.out_of_memory
 
     async def stop(self) -> None:
         """Kill the process, take its last output, close everything."""

@@ -24,12 +24,15 @@ from lambent.host.contract import (
     FunctionSpec,
     Invocation,
     InvocationResult,
+    Kept,
     Throttled,
 )
 from lambent.host.environment import Environment, EnvironmentGone, Tools
 from lambent.host.logs import LogSink
 from lambent.host.report import Fault
 from lambent.host.runtimes.contract import LaunchFailed, Runtime, discover
+from lambent.host.sandboxes.contract import Sandbox
+from lambent.host.sandboxes.local import open_sandbox
 from lambent.host.scaling import Load, Place
 
 MAX_IDLE = 64
@@ -48,6 +51,7 @@ async def open_host(
     keep_alive: float = scaling.KEEP_ALIVE,
     most_idle: int = MAX_IDLE,
     most: int | None = None,
+    sandbox: Sandbox | None = None,
 ) -> LocalHost:
     """A host that runs functions as processes of this machine.
 
@@ -55,13 +59,15 @@ async def open_host(
     URL, which functions find as AWS_ENDPOINT_URL; `credentials` gives a function's
     AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. `logs` is closed with the
     host. `keep_alive` in seconds; `most` limits the environments (None: by the machine's
-    memory).
+    memory). `sandbox` keeps environments apart (None: it does not); it is closed with the host.
     """
     scratch = _scratch_folder(cache)
     if most is None:
         most = scaling.machine_limit(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    tools = Tools(clock, ids, logs, endpoint, credentials, scratch)
-    return LocalHost(tools, discover(scratch.parent), keep_alive, most_idle, most)
+    if sandbox is None:
+        sandbox = await open_sandbox("off", scratch.parent)
+    tools = Tools(clock, ids, logs, endpoint, credentials, scratch, sandbox)
+    return LocalHost(tools, discover(scratch.parent, sandbox), keep_alive, most_idle, most)
 
 
 def _scratch_folder(cache: Path) -> Path:
@@ -77,11 +83,24 @@ _Scope = tuple[str, str]
 
 @dataclass(slots=True)
 class _Fleet:
-    """The environments of one function revision. `idle` is in order of idleness."""
+    """The environments of one function revision. `idle` is in order of idleness; `kept` of
+    them are not reclaimed, and `starting` are about to be idle without an invocation."""
 
     idle: list[Environment] = field(default_factory=list)
     busy: set[Environment] = field(default_factory=set)
+    starting: set[Environment] = field(default_factory=set)
+    kept: int = 0
+    fault: str | None = None
     retired: bool = False
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to remember."""
+        return not (self.idle or self.busy or self.starting or self.kept)
+
+    def spare(self) -> list[Environment]:
+        """The idle ones that may be reclaimed, the longest idle first."""
+        return self.idle[: max(0, len(self.idle) + len(self.busy) - self.kept)]
 
 
 class LocalHost:
@@ -107,6 +126,7 @@ class LocalHost:
         self._line: deque[tuple[FunctionSpec, Runtime, asyncio.Future[Environment]]] = deque()
         self._invocations: set[asyncio.Task[InvocationResult]] = set()
         self._endings: set[asyncio.Task[None]] = set()
+        self._fillings: set[asyncio.Task[None]] = set()
         self._ending = 0
         self._reaper: asyncio.Task[None] | None = None
         self._closing = False
@@ -135,14 +155,31 @@ class LocalHost:
             except LaunchFailed as error:
                 _log.warning("The runtime %s is not ready: %s", runtime, error)
 
+    async def keep(self, spec: FunctionSpec, count: int) -> None:
+        if count == 0 and (spec.arn, spec.revision) not in self._fleets:
+            return
+        fleet = self._fleets.setdefault((spec.arn, spec.revision), _Fleet())
+        fleet.kept, fleet.fault = count, None
+        self._fill(spec, fleet)
+        self._forget(spec.arn, spec.revision)
+        self._watch_idle()
+
+    def kept(self, spec: FunctionSpec) -> Kept:
+        fleet = self._fleets.get((spec.arn, spec.revision), _Fleet())
+        return Kept(fleet.kept, min(fleet.kept, len(fleet.idle) + len(fleet.busy)), fleet.fault)
+
     async def retire(self, arn: str, keep_revision: str | None = None) -> None:
         for (owner, revision), fleet in list(self._fleets.items()):
             if owner == arn and revision != keep_revision:
-                fleet.retired = True
+                fleet.retired, fleet.kept = True, 0
                 for environment in list(fleet.idle):
                     self._discard(environment)
                 self._forget(owner, revision)
         self._advance()
+
+    @property
+    def sandbox(self) -> str:
+        return self._tools.sandbox.description
 
     def activity(self) -> Mapping[str, Activity]:
         found = {arn: replace(counts) for arn, counts in self._counts.items()}
@@ -157,14 +194,18 @@ class LocalHost:
         while self._invocations:
             await asyncio.wait(self._invocations)
         for fleet in list(self._fleets.values()):
+            fleet.kept = 0
             for environment in list(fleet.idle):
                 self._discard(environment)
+        while self._fillings:
+            await asyncio.wait(self._fillings)
         if self._reaper is not None:
             self._reaper.cancel()
         while self._endings:
             await asyncio.wait(self._endings)
         for runtime in self._runtimes:
             await runtime.close()
+        self._tools.sandbox.close()
         await self._tools.logs.close()
 
     # One invocation ------------------------------------------------------------------------
@@ -172,14 +213,18 @@ class LocalHost:
     async def _invoke(
         self, spec: FunctionSpec, runtime: Runtime, invocation: Invocation
     ) -> InvocationResult:
+        waited = 0.0
         while True:
             environment = self._take(spec, runtime)
             if environment is None:
                 place: asyncio.Future[Environment] = asyncio.get_running_loop().create_future()
                 self._line.append((spec, runtime, place))
+                began = self._clock.monotonic()
                 environment = await place
+                waited += self._clock.monotonic() - began
             try:
-                return await environment.invoke(invocation)
+                result = await environment.invoke(invocation)
+                return replace(result, waited=waited) if waited else result
             except EnvironmentGone:
                 continue  # the next one has not seen this invocation
             finally:
@@ -207,14 +252,15 @@ class LocalHost:
         """The decision, for an invocation that was admitted unless `running` is given."""
         fleet = self._fleets.get((spec.arn, spec.revision))
         own = len(fleet.idle) if fleet else 0
-        idle = busy = 0
+        idle = busy = spare = 0
         for each in self._fleets.values():
             idle += len(each.idle)
-            busy += len(each.busy)
+            busy += len(each.busy) + len(each.starting)
+            spare += len(each.spare()) if each is not fleet else 0
         load = Load(
             running=running,
             idle_own=own,
-            idle_others=idle - own,
+            idle_others=spare,
             environments=idle + busy + self._ending,
             limit=self._most,
         )
@@ -246,12 +292,41 @@ class LocalHost:
         if environment.usable and not fleet.retired and not self._closing:
             environment.idle_since = self._clock.monotonic()
             fleet.idle.append(environment)
-            if self._reaper is None:
-                self._reaper = asyncio.create_task(self._reap())
+            self._watch_idle()
         else:
             self._end(environment)
+            if not fleet.retired and not self._closing:
+                self._fill(environment.spec, fleet)
             self._forget(*key)
         self._advance()
+
+    def _fill(self, spec: FunctionSpec, fleet: _Fleet) -> None:
+        """Start the environments that are missing of those to be kept."""
+        runtime = self._runtime(spec.runtime)
+        have = len(fleet.idle) + len(fleet.busy) + len(fleet.starting)
+        if fleet.fault is None and runtime is not None:
+            for _ in range(fleet.kept - have):
+                environment = Environment(spec, runtime, self._tools, provisioned=True)
+                fleet.starting.add(environment)
+                task = asyncio.create_task(self._initialise(environment, fleet))
+                self._fillings.add(task)
+                task.add_done_callback(self._fillings.discard)
+
+    async def _initialise(self, environment: Environment, fleet: _Fleet) -> None:
+        try:
+            fault = await environment.initialise()
+        except Exception as error:
+            _log.exception("An environment of %s could not be started", environment.spec.arn)
+            fault = str(error)
+        fleet.starting.discard(environment)
+        if fault is not None:
+            # The next would most likely fail too: none is started until asked again.
+            fleet.fault = fault
+        self._give_back(environment)
+
+    def _watch_idle(self) -> None:
+        if self._reaper is None and not self._closing:
+            self._reaper = asyncio.create_task(self._reap())
 
     def _advance(self) -> None:
         """Let those in line go on who have a place now, in order."""
@@ -266,8 +341,8 @@ class LocalHost:
     # Ends ----------------------------------------------------------------------------------
 
     def _idle(self) -> list[Environment]:
-        """All idle environments, the longest idle first."""
-        idle = [each for fleet in self._fleets.values() for each in fleet.idle]
+        """All idle environments that may be reclaimed, the longest idle first."""
+        idle = [each for fleet in self._fleets.values() for each in fleet.spare()]
         return sorted(idle, key=lambda each: each.idle_since)
 
     def _discard(self, environment: Environment) -> None:
@@ -279,7 +354,7 @@ class LocalHost:
 
     def _forget(self, arn: str, revision: str) -> None:
         fleet = self._fleets.get((arn, revision))
-        if fleet is not None and not fleet.idle and not fleet.busy:
+        if fleet is not None and fleet.empty:
             del self._fleets[arn, revision]
 
     def _end(self, environment: Environment) -> None:

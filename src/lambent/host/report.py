@@ -54,8 +54,10 @@ def timed_out(timeout: float) -> Fault:
     return Fault("Sandbox.Timedout", f"Task timed out after {timeout:.2f} seconds")
 
 
-def exited(status: int) -> Fault:
-    """The process ended by itself; `status` is a wait status."""
+def exited(status: int, out_of_memory: bool = False) -> Fault:
+    """The process ended, by itself or for its use of memory; `status` is a wait status."""
+    if out_of_memory:
+        return Fault("Runtime.OutOfMemory", "Runtime exited with error: signal: killed")
     code = os.waitstatus_to_exitcode(status)
     if code == 0:
         return Fault("Runtime.ExitError", "Runtime exited without providing a reason")

@@ -17,16 +17,17 @@ _LIBRARIES = "/var/lang/lib:/lib64:/usr/lib64:{task}:{task}/lib:/opt/lib"
 def variables(
     spec: FunctionSpec,
     *,
+    task: str,
     log_group: str,
     log_stream: str,
     runtime_api: str,
     endpoint: str,
     credentials: Mapping[str, str],
     runtime: Mapping[str, str],
+    initialization: str = "on-demand",
 ) -> dict[str, str]:
     """All variables of one environment. The function's own override what Lambda lets them
     (PATH, TZ, LANG, AWS_ENDPOINT_URL...), not what it reserves."""
-    task = str(spec.code)
     defaults = {
         "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
@@ -45,7 +46,7 @@ def variables(
         "AWS_LAMBDA_LOG_GROUP_NAME": log_group,
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
         "AWS_LAMBDA_LOG_FORMAT": spec.log_format,
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": initialization,
         "AWS_LAMBDA_RUNTIME_API": runtime_api,
         "LAMBDA_TASK_ROOT": task,
         "LAMBDA_RUNTIME_DIR": "/var/runtime",

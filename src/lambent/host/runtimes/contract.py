@@ -1,6 +1,7 @@
 """What a runtime family promises: it starts processes that speak the Runtime API.
 
-A family is one module in this folder with `create(cache) -> Runtime`; `discover` finds it.
+A family is one module in this folder with `create(cache, sandbox) -> Runtime`; `discover`
+finds it.
 The pool knows no language, and a family knows no pool.
 """
 
@@ -10,9 +11,11 @@ import asyncio
 import importlib
 import pkgutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+
+from lambent.host.sandboxes.contract import Limits, Sandbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class Launch:
     scratch: Path
     output: int
     layers: Sequence[Path] = ()
+    limits: Limits = field(default_factory=Limits)
     runtime: str = ""
 
 
@@ -40,6 +44,11 @@ class Process(Protocol):
     @property
     def pid(self) -> int:
         """Its process id."""
+        ...
+
+    @property
+    def out_of_memory(self) -> bool:
+        """Whether it was ended because it used more memory than it has."""
         ...
 
     @property
@@ -87,12 +96,12 @@ class Runtime(Protocol):
         ...
 
 
-def discover(cache: Path) -> list[Runtime]:
+def discover(cache: Path, sandbox: Sandbox) -> list[Runtime]:
     """The families in this folder; `cache` is for what they can make again."""
     package = importlib.import_module(__package__)
     found: list[Runtime] = []
     for info in pkgutil.iter_modules(package.__path__):
         create = getattr(importlib.import_module(f"{__package__}.{info.name}"), "create", None)
         if create is not None:
-            found.append(create(cache))
+            found.append(create(cache, sandbox))
     return found

@@ -11,28 +11,28 @@ Code lies as Lambda wants it: classes in the folder, libraries in `lib/`, layers
 from __future__ import annotations
 
 import asyncio
+import glob
 import os
 import re
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from lambent.host.runtimes.contract import Launch, LaunchFailed, Process
-from lambent.host.runtimes.executable import Programs
 from lambent.host.runtimes.toolchains import Toolchain, choose, notice
-from lambent.host.sandboxes.contract import Launcher
+from lambent.host.sandboxes.contract import Launcher, Sandbox
 
 CLIENT = "com.amazonaws:aws-lambda-java-runtime-interface-client:2.6.0"
 _COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
 _MAIN = "com.amazonaws.services.lambda.runtime.api.client.AWSLambda"
 _IDENTIFIER = re.compile(r"java(8|11|17|21|25)(?:\.al2|\.al2023)?")
 _PLACES = ("/usr/lib/jvm/*/bin/java", "~/.sdkman/candidates/java/*/bin/java")
+_SETTINGS = [Path(folder) for folder in sorted(glob.glob("/etc/java*"))]
+"""Where Debian keeps what a JDK's conf folder links to."""
 _HEAP_SHARE = 0.85
 _NATIVE_ACCESS = 24
 """The first version that warns when the client loads its library."""
-_STANDARD_OUTPUT = "1"
 _POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
 <modelVersion>4.0.0</modelVersion>
 <groupId>lambent</groupId><artifactId>java-client</artifactId><version>1</version>
@@ -43,17 +43,18 @@ _POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
 """
 
 
-def create(cache: Path) -> JavaRuntime:
+def create(cache: Path, sandbox: Sandbox) -> JavaRuntime:
     """The family; the client's jars lie in `cache`."""
-    return JavaRuntime(cache, Programs())
+    return JavaRuntime(cache, sandbox)
 
 
 class JavaRuntime:
     """Starts Java environments."""
 
-    def __init__(self, cache: Path, launcher: Launcher) -> None:
+    def __init__(self, cache: Path, sandbox: Sandbox) -> None:
         self._jars = cache.absolute() / f"java-client-{CLIENT.rpartition(':')[2]}"
-        self._launcher = launcher
+        self._sandbox = sandbox
+        self._launcher: Launcher | None = None
         self._toolchain = Toolchain(("java",), _PLACES, ("-version",), parts=1)
         self._fetching: asyncio.Task[None] | None = None
 
@@ -64,36 +65,39 @@ class JavaRuntime:
         return {"AWS_EXECUTION_ENV": f"AWS_Lambda_{identifier}"}
 
     async def prepare(self) -> None:
-        if await self._toolchain.found():
-            await self._fetched()
+        found = await self._toolchain.found()
+        if not found:
+            return
+        await self._fetched()
+        if self._launcher is None:
+            homes = [program.parent.parent for program in found.values()]
+            self._launcher = self._sandbox.launcher([*homes, *_SETTINGS], runtime=self._jars)
+        await self._launcher.prepare()
 
     async def start(self, launch: Launch) -> Process:
         match = _IDENTIFIER.fullmatch(launch.runtime)
         assert match is not None
         wanted = (int(match[1]),)
+        await self.prepare()
         found = await self._toolchain.found()
         version = choose(wanted, found)
-        if version is None:
+        if version is None or self._launcher is None:
             raise LaunchFailed(
                 "Java is not on this machine: install a JDK so that `java` is on PATH",
                 "Runtime.Unsupported",
             )
-        await self._fetched()
         if version != wanted:
             os.write(launch.output, notice(launch.runtime, f"Java {version[0]}"))
-        own = {"_LAMBDA_TELEMETRY_LOG_FD": _STANDARD_OUTPUT}
-        return await self._launcher.start(
-            replace(launch, environment={**launch.environment, **own}),
-            [
-                *(str(found[version]), *_options(launch.environment, version[0])),
-                *("-cp", f"{self._jars}/*", _MAIN, launch.handler),
-            ],
-        )
+        options = _options(launch.environment, version[0])
+        jars = f"{self._sandbox.runtime(self._jars)}/*"
+        command = [str(found[version]), *options, "-cp", jars, _MAIN, launch.handler]
+        return await self._launcher.start(launch, command)
 
     async def close(self) -> None:
         if self._fetching is not None and not self._fetching.done():
             self._fetching.cancel()
-        await self._launcher.close()
+        if self._launcher is not None:
+            await self._launcher.close()
 
     async def _fetched(self) -> None:
         """Have the client's jars; all who wait share one fetch."""

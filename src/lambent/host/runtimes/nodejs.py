@@ -13,14 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from lambent.host.runtimes.contract import Launch, LaunchFailed, Process
-from lambent.host.runtimes.executable import Programs
 from lambent.host.runtimes.toolchains import Toolchain, choose, notice
-from lambent.host.sandboxes.contract import Launcher
+from lambent.host.sandboxes.contract import Launcher, Sandbox
 
 _IDENTIFIER = re.compile(r"nodejs(\d+)\.(?:x|10)")
 _CLIENT = Path(__file__).with_name("nodejs_client")
 _HEAP_SHARE = 0.9
-_STANDARD_OUTPUT = "1"
 _PLACES = (
     "~/.nvm/versions/node/*/bin/node",
     "~/.local/share/fnm/node-versions/*/installation/bin/node",
@@ -30,16 +28,17 @@ _PLACES = (
 _MISSING = "Node.js is not on this machine: install it so that `node` is on PATH"
 
 
-def create(cache: Path) -> NodejsRuntime:
+def create(cache: Path, sandbox: Sandbox) -> NodejsRuntime:
     """The family; it caches nothing."""
-    return NodejsRuntime(Programs())
+    return NodejsRuntime(sandbox)
 
 
 class NodejsRuntime:
     """Starts Node.js environments."""
 
-    def __init__(self, launcher: Launcher) -> None:
-        self._launcher = launcher
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._launcher: Launcher | None = None
         self._toolchain = Toolchain(("node", "nodejs"), _PLACES, ("--version",), parts=1)
 
     def runs(self, identifier: str) -> bool:
@@ -49,26 +48,43 @@ class NodejsRuntime:
         return {"AWS_EXECUTION_ENV": f"AWS_Lambda_{identifier}"}
 
     async def prepare(self) -> None:
-        await self._toolchain.found()
+        found = await self._toolchain.found()
+        if found and self._launcher is None:
+            show = [program.parent.parent for program in found.values()]
+            self._launcher = self._sandbox.launcher(show, runtime=_CLIENT)
+        if self._launcher is not None:
+            await self._launcher.prepare()
 
     async def start(self, launch: Launch) -> Process:
         match = _IDENTIFIER.fullmatch(launch.runtime)
         assert match is not None
         wanted = (int(match[1]),)
+        await self.prepare()
         found = await self._toolchain.found()
         version = choose(wanted, found)
-        if version is None:
+        if version is None or self._launcher is None:
             raise LaunchFailed(_MISSING, "Runtime.Unsupported")
         if version != wanted:
             os.write(launch.output, notice(launch.runtime, f"Node.js {version[0]}"))
-        own = {"_LAMBDA_TELEMETRY_LOG_FD": _STANDARD_OUTPUT, **_module_path(launch, version[0])}
+        client = f"{self._sandbox.runtime(_CLIENT)}/bootstrap.cjs"
+        own = {"NODE_PATH": self._module_path(launch, version[0]), **launch.environment}
         return await self._launcher.start(
-            replace(launch, environment={**launch.environment, **own}),
-            [str(found[version]), *_options(launch.environment), str(_CLIENT / "bootstrap.cjs")],
+            replace(launch, environment=own),
+            [str(found[version]), *_options(launch.environment), client],
         )
 
     async def close(self) -> None:
-        await self._launcher.close()
+        if self._launcher is not None:
+            await self._launcher.close()
+
+    def _module_path(self, launch: Launch, major: int) -> str:
+        layers = self._sandbox.layers(launch.layers)
+        folders = [
+            f"{layer}/nodejs/{folder}"
+            for folder in (f"node{major}/node_modules", "node_modules")
+            for layer in layers
+        ]
+        return ":".join([*folders, self._sandbox.task(launch.code)])
 
 
 def _options(environment: Mapping[str, str]) -> list[str]:
@@ -78,14 +94,3 @@ def _options(environment: Mapping[str, str]) -> list[str]:
     if "--max-old-space-size" in own or "--max-semi-space-size" in own or not memory:
         return []
     return [f"--max-old-space-size={int(memory * _HEAP_SHARE)}"]
-
-
-def _module_path(launch: Launch, major: int) -> dict[str, str]:
-    if "NODE_PATH" in launch.environment:
-        return {}
-    layers = [
-        str(layer / "nodejs" / folder)
-        for folder in (f"node{major}/node_modules", "node_modules")
-        for layer in launch.layers
-    ]
-    return {"NODE_PATH": ":".join([*layers, str(launch.code)])}

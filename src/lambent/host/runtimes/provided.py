@@ -11,23 +11,23 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lambent.host.runtimes.contract import Launch, LaunchFailed, Process
-from lambent.host.runtimes.executable import Programs
-from lambent.host.sandboxes.contract import Launcher
+from lambent.host.sandboxes.contract import Sandbox
 
 _IDENTIFIERS = frozenset({"provided", "provided.al2", "provided.al2023", "go1.x"})
 _INVALID = "Runtime.InvalidEntrypoint"
 
 
-def create(cache: Path) -> ProvidedRuntime:
+def create(cache: Path, sandbox: Sandbox) -> ProvidedRuntime:
     """The family; it caches nothing."""
-    return ProvidedRuntime(Programs())
+    return ProvidedRuntime(sandbox)
 
 
 class ProvidedRuntime:
     """Starts bootstraps."""
 
-    def __init__(self, launcher: Launcher) -> None:
-        self._launcher = launcher
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._launcher = sandbox.launcher()
 
     def runs(self, identifier: str) -> bool:
         return identifier in _IDENTIFIERS
@@ -37,24 +37,28 @@ class ProvidedRuntime:
         return {"AWS_EXECUTION_ENV": "AWS_Lambda_go1.x"} if identifier == "go1.x" else {}
 
     async def prepare(self) -> None:
-        return
+        await self._launcher.prepare()
 
     async def start(self, launch: Launch) -> Process:
+        task = self._sandbox.task(launch.code)
         if launch.runtime == "go1.x":
-            return await self._start(launch, launch.code / launch.handler, "/var/task/")
+            return await self._start(launch, launch.code / launch.handler, task, "/var/task")
         if (launch.code / "bootstrap").exists():
-            return await self._start(launch, launch.code / "bootstrap", "/var/task/")
-        for layer in reversed(launch.layers):
+            return await self._start(launch, launch.code / "bootstrap", task, "/var/task")
+        places = self._sandbox.layers(launch.layers)
+        for number, layer in enumerate(reversed(launch.layers)):
             if (layer / "bootstrap").exists():
-                return await self._start(launch, layer / "bootstrap", "/opt/")
+                place = places[min(number, len(places) - 1)]
+                return await self._start(launch, layer / "bootstrap", place, "/opt")
         missing = "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
         raise LaunchFailed(missing, _INVALID)
 
-    async def _start(self, launch: Launch, program: Path, folder: str) -> Process:
+    async def _start(self, launch: Launch, program: Path, place: str, shown: str) -> Process:
+        """Start `program`, which the process finds in the folder `place`."""
         reason = unexecutable(program)
         if reason is not None:
-            raise LaunchFailed(f"fork/exec {folder}{program.name}: {reason}", _INVALID)
-        return await self._launcher.start(launch, [str(program)])
+            raise LaunchFailed(f"fork/exec {shown}/{program.name}: {reason}", _INVALID)
+        return await self._launcher.start(launch, [f"{place}/{program.name}"])
 
     async def close(self) -> None:
         await self._launcher.close()

@@ -60,7 +60,7 @@ class Toolchain:
         for candidate in self._candidates():
             version = await self._ask(candidate)
             if version is not None:
-                found.setdefault(version[: self._parts], candidate.absolute())
+                found.setdefault(version[: self._parts], candidate.resolve())
         return found
 
     def _candidates(self) -> list[Path]:

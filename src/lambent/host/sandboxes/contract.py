@@ -4,7 +4,7 @@ A runtime family is given a `Sandbox` by `create(cache, sandbox)` and takes a la
 own from it, telling which folders of the machine its processes must see besides the system's
 (`/usr`, `/lib`, `/bin`, a little of `/etc`), for example a toolchain under a home folder:
 
-    self._launcher = sandbox.launcher("node", show=[Path("/home/me/node22")])
+    self._launcher = sandbox.launcher(show=[Path("/home/me/node22")])
     process = await self._launcher.start(launch, ["/usr/bin/node", "/var/runtime/index.mjs"])
 
 Shown folders lie at the same path inside. The function's code and layers do not: use
@@ -69,6 +69,10 @@ class Sandbox(Protocol):
         """Whether it is a boundary, or no more than tidiness."""
         ...
 
+    def close(self) -> None:
+        """Give back what it has of the machine, after all launchers were closed."""
+        ...
+
     def task(self, code: Path) -> str:
         """Where the process finds the function's code (LAMBDA_TASK_ROOT)."""
         ...
@@ -77,6 +81,24 @@ class Sandbox(Protocol):
         """Where the process finds its layers: later ones first."""
         ...
 
-    def launcher(self, name: str, show: Sequence[Path] = ()) -> Launcher:
-        """A launcher for commands; `show` are folders and files that stay visible, read-only."""
+    def runtime(self, folder: Path) -> str:
+        """Where processes find the runtime folder that their launcher was given."""
+        ...
+
+    def launcher(self, show: Sequence[Path] = (), runtime: Path | None = None) -> Launcher:
+        """A launcher for commands; `show` are folders and files that stay visible, read-only.
+
+        What the folder `runtime` has, links resolved, is found in `self.runtime(runtime)`.
+        """
+        ...
+
+    def zygote(
+        self,
+        script: Path,
+        arguments: Sequence[str] = (),
+        show: Sequence[Path] = (),
+        runtime: Path | None = None,
+    ) -> Launcher:
+        """A launcher by a zygote of the family's own, which loads what its processes share
+        (see `inside.forking`); `script` is told a socket, options, and `arguments`."""
         ...

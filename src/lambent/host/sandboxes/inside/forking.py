@@ -1,0 +1,257 @@
+"""The loop of a zygote: it forks a process per environment, puts it in its sandbox, reaps it.
+
+A zygote is a single-threaded process of its own under `python -I -S`. Its program loads this
+package by file, enters the sandbox with `enter`, loads what environments share, and calls
+`Zygote.serve`, which returns only in forked children: with what they are to run.
+
+Messages on the control socket (SOCK_SEQPACKET, JSON):
+
+    node → zygote  {"start": n, "number", "environment", "code", "layers", "scratch", "keep",
+                    "limits", "tasks", ...} + output fd
+                   {"kill": n}
+    zygote → node  {"ready": true}, {"started": n} + pidfd, {"exited": n, "status": s}
+                   {"failed": reason} and the end, where the sandbox is not possible
+
+An isolated environment has a pid namespace of its own, whose first process does nothing but
+end when it should, and take all others with it. It belongs to the zygote by a pipe: so the
+end of the node is the end of the zygote, and that the end of everything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import select
+import signal
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+from . import kernel, limits, mounts, private_tmp, rooted, rootless, seccomp
+
+TELEMETRY_FD = 3
+MESSAGE_BYTES = 1 << 20
+_KINDS: dict[str, Any] = {"rooted": rooted, "rootless": rootless}
+
+
+def enter(control: socket.socket, options: dict[str, Any]) -> None:
+    """Enter the zygote's own sandbox, before anything is loaded; ends the process where
+    that is not possible."""
+    if options["kind"] == "off":
+        return
+    try:
+        _KINDS[options["kind"]].enter()
+        mounts.build(options["base"], options["show"], options["runtime"], options["hide"])
+    except (OSError, KeyError) as error:
+        with contextlib.suppress(OSError):
+            control.send(json.dumps({"failed": str(error)}).encode())
+        os._exit(1)
+
+
+@dataclass(slots=True)
+class _Environment:
+    """One environment's processes: its own, and its namespace's first."""
+
+    number: int
+    main: int
+    first: int | None
+    status: int | None = None
+
+
+class Zygote:
+    """The loop that forks and reaps."""
+
+    def __init__(self, control: socket.socket, options: dict[str, Any]) -> None:
+        self._control = control
+        self._options = options
+        self._kind = _KINDS.get(options["kind"])
+        self._environments: dict[int, _Environment] = {}
+        self._by_pid: dict[int, _Environment] = {}
+        self._pid = os.getpid()
+        self._life, self._alive = os.pipe2(os.O_CLOEXEC)
+        if self._kind is not None:
+            self._own = os.open(f"{mounts.HOST}/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+            self._filter = seccomp.program(platform.machine())
+
+    def serve(self) -> dict[str, Any]:
+        """Serve until the node ends. Returns only in a forked child: what it is to run."""
+        wake, wakeup = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        poll.register(wake, select.POLLIN)
+        self._send({"ready": True})
+        while True:
+            for fd, _ in poll.poll():
+                if fd == wake:
+                    os.read(wake, 4096)
+                    self._reap()
+                    continue
+                data, fds, _, _ = socket.recv_fds(self._control, MESSAGE_BYTES, 4)
+                if not data:
+                    self._end()
+                message = json.loads(data)
+                if "kill" in message:
+                    self._kill(message["kill"])
+                elif self._start(message, fds):
+                    signal.set_wakeup_fd(-1)
+                    self._become(message, fds[0])
+                    return message  # type: ignore[no-any-return]
+
+    def layers(self, launch: dict[str, Any]) -> list[str]:
+        """Where a child finds its layers."""
+        if self._kind is None:
+            return list(launch["layers"])
+        return [mounts.LAYERS] if launch["layers"] else []
+
+    # The zygote ----------------------------------------------------------------------------
+
+    def _start(self, message: dict[str, Any], fds: list[int]) -> bool:
+        """Fork; True in the child."""
+        first = None
+        if self._kind is not None:
+            kernel.unshare(kernel.CLONE_NEWPID)
+            first = os.fork()
+            if first == 0:
+                self._last_as_long()
+        main = os.fork()
+        if main == 0:
+            return True
+        if self._kind is not None:
+            kernel.setns(self._own, kernel.CLONE_NEWPID)
+        environment = _Environment(message["start"], main, first)
+        self._environments[environment.number] = environment
+        for pid in (main, first):
+            if pid is not None:
+                self._by_pid[pid] = environment
+        pidfd = os.pidfd_open(main)
+        self._send({"started": environment.number}, pidfd)
+        os.close(pidfd)
+        for fd in fds:
+            os.close(fd)
+        return False
+
+    def _last_as_long(self) -> None:
+        """Be the first process of a pid namespace: end when the zygote ends."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps orphans itself
+        kernel.set_dumpable(False)
+        life = os.dup2(self._life, 0, inheritable=False)
+        os.closerange(1, 1 << 16)
+        os.read(life, 1)
+        os._exit(0)
+
+    def _send(self, message: dict[str, Any], fd: int | None = None) -> None:
+        try:
+            socket.send_fds(
+                self._control, [json.dumps(message).encode()], [] if fd is None else [fd]
+            )
+        except OSError:
+            self._end()
+
+    def _kill(self, number: int) -> None:
+        environment = self._environments.get(number)
+        if environment is None:
+            return
+        if environment.first is not None:
+            _signal(environment.first)
+        elif environment.status is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(environment.main, signal.SIGKILL)
+            _signal(environment.main)  # it may not have made its own group yet
+
+    def _reap(self) -> None:
+        while self._by_pid:
+            try:
+                info = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            if info is None:
+                return
+            environment = self._by_pid.get(info.si_pid)
+            if environment is not None and environment.first is None:
+                # Its children go first, while its id still cannot be another's.
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(info.si_pid, signal.SIGKILL)
+            pid, status = os.waitpid(info.si_pid, 0)
+            if environment is not None:
+                del self._by_pid[pid]
+                self._ended(environment, pid, status)
+
+    def _ended(self, environment: _Environment, pid: int, status: int) -> None:
+        if pid == environment.main:
+            environment.status = status
+        else:
+            environment.first = None
+        if environment.first is not None:
+            _signal(environment.first)  # with it, all that is left of the environment
+        elif environment.status is not None:
+            del self._environments[environment.number]
+            self._send({"exited": environment.number, "status": environment.status})
+
+    def _end(self) -> None:
+        for number in tuple(self._environments):
+            self._kill(number)
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                os.waitpid(-1, 0)
+        os._exit(0)
+
+    # The environment -----------------------------------------------------------------------
+
+    def _become(self, launch: dict[str, Any], output: int) -> None:
+        """Turn this fresh child into the environment's process."""
+        self._control.close()
+        os.close(self._alive)
+        for number in (signal.SIGCHLD, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        output = os.dup(output) if output <= TELEMETRY_FD else output
+        for fd in (1, 2):
+            os.dup2(output, fd)
+        os.dup2(output, TELEMETRY_FD, inheritable=False)
+        os.setsid()
+        os.environ.clear()
+        os.environ.update(launch["environment"])
+        if self._kind is None:
+            kernel.die_with_parent(signal.SIGKILL)
+            if os.getppid() != self._pid:
+                os._exit(1)
+            if not private_tmp.enter(launch["scratch"], launch["keep"]):
+                os.environ["TMPDIR"] = launch["scratch"]
+            os.chdir(launch["code"])
+        else:
+            try:
+                self._isolate(launch)
+            except OSError as error:
+                os.write(2, f"The sandbox could not be entered: {error}\n".encode())
+                os._exit(1)
+        os.closerange(TELEMETRY_FD + 1, 1 << 16)
+
+    def _isolate(self, launch: dict[str, Any]) -> None:
+        limits.join(mounts.HOST + path for path in launch["tasks"])
+        kernel.unshare(kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS)
+        kernel.sethostname("localhost")
+        mounts.furnish(
+            launch["code"],
+            launch["layers"],
+            launch["limits"]["ephemeral"],
+            self._options["show"],
+        )
+        limits.apply(launch["limits"]["processes"])
+        assert self._kind is not None
+        self._kind.identify(self._options["zygote"], launch["start"])
+        kernel.drop_capabilities()
+        kernel.no_new_privileges()
+        kernel.install_filter(self._filter)
+        os.umask(0o022)
+        os.chdir(mounts.TASK)
+
+
+def _signal(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)

@@ -1,0 +1,209 @@
+"""The node's end of a zygote (its own end, and the messages, are in `inside.forking`)."""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from lambent.host.runtimes.contract import LaunchFailed
+
+_MESSAGE_BYTES = 1 << 20
+_FDS = socket.CMSG_SPACE(4 * 4)
+
+
+class ZygoteGone(Exception):
+    """The zygote died before it answered."""
+
+
+class Child:
+    """A process forked by a zygote (a `Process`, see `runtimes.contract`)."""
+
+    def __init__(self, zygote: Zygote, number: int, pid: int) -> None:
+        self._zygote = zygote
+        self._number = number
+        self.pid = pid
+        self.out_of_memory = False
+        self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def kill(self) -> None:
+        if not self.exited.done():
+            self._zygote.send({"kill": self._number})
+
+
+class Zygote:
+    """One zygote process. `command` is a script and what it is told besides its socket."""
+
+    def __init__(self, script: Path, arguments: Sequence[str]) -> None:
+        loop = asyncio.get_running_loop()
+        self._loop = loop
+        self.alive = True
+        self.ready: asyncio.Future[None] = loop.create_future()
+        self._gone = loop.create_future()
+        self._count = 0
+        self._reason = ""
+        self._starts: dict[int, asyncio.Future[Child]] = {}
+        self._children: dict[int, Child] = {}
+        self._unsent: deque[tuple[bytes, int | None]] = deque()
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            for end in (self._socket, theirs):
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _MESSAGE_BYTES)
+            self._socket.setblocking(False)
+            self._process = subprocess.Popen(  # noqa: S603 - our own script
+                [
+                    *(sys.executable, "-I", "-S", "-X", "utf8", str(script)),
+                    *(str(theirs.fileno()), *arguments),
+                ],
+                env={"PATH": os.defpath, "LANG": "en_US.UTF-8"},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+                cwd="/",
+            )
+        loop.add_reader(self._socket.fileno(), self._receive)
+
+    @property
+    def pid(self) -> int:
+        """The zygote's own process id."""
+        return self._process.pid
+
+    async def start(self, message: Mapping[str, object], output: int) -> Child:
+        """Fork a process. `ZygoteGone` when the zygote died first."""
+        if not self.alive:
+            raise ZygoteGone
+        self._count += 1
+        number = self._count
+        started: asyncio.Future[Child] = self._loop.create_future()
+        self._starts[number] = started
+        self.send({"start": number, **message}, os.dup(output))
+        try:
+            return await asyncio.shield(started)
+        except asyncio.CancelledError:
+            started.add_done_callback(_end_unwanted)
+            raise
+
+    def send(self, message: Mapping[str, object], fd: int | None = None) -> None:
+        """Queue a message and, with it, a file descriptor that is then closed here."""
+        self._unsent.append((json.dumps(message).encode(), fd))
+        if len(self._unsent) == 1:
+            self._flush()
+
+    async def close(self) -> None:
+        """End the zygote and with it all its processes; returns once they are gone."""
+        if self.alive:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        await self._gone
+
+    def _flush(self) -> None:
+        while self._unsent and self.alive:
+            data, fd = self._unsent[0]
+            rights = (
+                []
+                if fd is None
+                else [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))]
+            )
+            try:
+                self._socket.sendmsg([data], rights)
+            except BlockingIOError:
+                self._loop.add_writer(self._socket.fileno(), self._flush)
+                return
+            except OSError:
+                break  # the reader sees its end, too
+            if fd is not None:
+                os.close(fd)
+            self._unsent.popleft()
+        if self.alive:
+            self._loop.remove_writer(self._socket.fileno())
+
+    def _receive(self) -> None:
+        while True:
+            try:
+                data, ancillary, _, _ = self._socket.recvmsg(_MESSAGE_BYTES, _FDS)
+            except BlockingIOError:
+                return
+            except OSError:
+                data, ancillary = b"", []
+            if not data:
+                self._end()
+                return
+            self._take(json.loads(data), _descriptors(ancillary))
+
+    def _take(self, message: dict[str, int | str], fds: list[int]) -> None:
+        if "started" in message:
+            number = int(message["started"])
+            child = Child(self, number, _pid_of(fds[0]))
+            self._children[number] = child
+            self._starts.pop(number).set_result(child)
+        elif "exited" in message:
+            gone = self._children.pop(int(message["exited"]), None)
+            if gone is not None and not gone.exited.done():
+                gone.exited.set_result(int(message["status"]))
+        elif "failed" in message:
+            self._reason = str(message["failed"])
+        elif not self.ready.done():
+            self.ready.set_result(None)
+        for fd in fds:
+            os.close(fd)
+
+    def _end(self) -> None:
+        """The zygote is gone; the kernel killed its children with it, and we their children."""
+        self.alive = False
+        self._loop.remove_reader(self._socket.fileno())
+        self._loop.remove_writer(self._socket.fileno())
+        self._socket.close()
+        for _, fd in self._unsent:
+            if fd is not None:
+                os.close(fd)
+        self._unsent.clear()
+        for child in self._children.values():
+            if child.pid:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(child.pid, signal.SIGKILL)
+            if not child.exited.done():
+                child.exited.set_result(signal.SIGKILL)
+        self._children.clear()
+        for started in self._starts.values():
+            if not started.done():
+                started.set_exception(ZygoteGone())
+        self._starts.clear()
+        status = self._loop.run_in_executor(None, self._process.wait)
+        status.add_done_callback(self._reaped)
+
+    def _reaped(self, status: asyncio.Future[int]) -> None:
+        if not self.ready.done():
+            why = self._reason or f"status {status.result()}"
+            self.ready.set_exception(LaunchFailed(f"The zygote could not start ({why})."))
+        if not self._gone.done():
+            self._gone.set_result(None)
+
+
+def _end_unwanted(started: asyncio.Future[Child]) -> None:
+    if not started.cancelled() and started.exception() is None:
+        started.result().kill()
+
+
+def _descriptors(ancillary: Sequence[tuple[int, int, bytes]]) -> list[int]:
+    fds = array.array("i")
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
+    return list(fds)
+
+
+def _pid_of(pidfd: int) -> int:
+    """The process's id as seen here; the zygote may see another. 0 when it is gone."""
+    for line in Path(f"/proc/self/fdinfo/{pidfd}").read_text().splitlines():
+        if line.startswith("Pid:"):
+            return max(int(line[4:]), 0)
+    return 0
