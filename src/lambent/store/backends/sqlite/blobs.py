@@ -51,7 +51,11 @@ class BlobLinks(Part):
     async def unlink_blob(self, id: str) -> None:
         engine = self._engine
         engine.writing()
-        engine.execute("DELETE FROM blob WHERE id = ?", (id,))
+        rows = engine.execute(
+            "DELETE FROM blob WHERE id = ? RETURNING bytes IS NULL", (id,)
+        ).fetchall()
+        if rows == [(0,)]:
+            return  # its bytes went with the row: there is no file to collect
         engine.effects.append((Effect.UNLINKED, id))
 
 
@@ -80,7 +84,7 @@ class BlobFiles:
     async def stage(self, chunks: AsyncIterator[bytes]) -> StagedBlob:
         await self._forget_stale()
         id = self._ids.hex(32)
-        file = NewFile(self._folder / id, self._sync)
+        file = NewFile(self._folder, id, self._sync)
         buffer = bytearray()
         size = 0
         self._writing.add(id)
@@ -120,7 +124,7 @@ class BlobFiles:
             for at in range(start, end, PIECE_BYTES):
                 yield inline[at : min(at + PIECE_BYTES, end)]
             return
-        file = ReadFile(self._folder / id)
+        file = ReadFile(self._folder, id)
         try:
             at = start
             while at < end:

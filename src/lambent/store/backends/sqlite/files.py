@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +20,7 @@ PART: Final = ".part"
 class _File:
     """A file that is opened at its first use and closed once, from any thread."""
 
-    def __init__(self, path: Path, flags: int) -> None:
+    def __init__(self, path: str, flags: int) -> None:
         self._path = path
         self._flags = flags | os.O_CLOEXEC
         self._lock = threading.Lock()
@@ -46,8 +47,8 @@ class _File:
 class ReadFile(_File):
     """A linked blob's file."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, os.O_RDONLY)
+    def __init__(self, folder: Path, name: str) -> None:
+        super().__init__(f"{folder}/{name}", os.O_RDONLY)
 
     def read(self, length: int, at: int) -> bytes:
         """Up to `length` bytes from offset `at`."""
@@ -58,9 +59,10 @@ class ReadFile(_File):
 class NewFile(_File):
     """A file on its way to disk, under a temporary name until it is whole."""
 
-    def __init__(self, path: Path, sync: bool) -> None:
-        super().__init__(path.with_name(path.name + PART), os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-        self._final = path
+    def __init__(self, folder: Path, name: str, sync: bool) -> None:
+        super().__init__(f"{folder}/{name}{PART}", os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        self._folder = folder
+        self._final = f"{folder}/{name}"
         self._sync = sync
 
     def write(self, data: bytearray) -> None:
@@ -76,13 +78,14 @@ class NewFile(_File):
                 os.fsync(self.open())
             os.rename(self._path, self._final)
             if self._sync:
-                sync_folder(self._final.parent)
+                sync_folder(self._folder)
 
     def abandon(self) -> None:
         """Leave nothing behind."""
         self.close()
-        self._path.unlink(missing_ok=True)
-        self._final.unlink(missing_ok=True)
+        for path in (self._path, self._final):
+            with suppress(FileNotFoundError):
+                os.unlink(path)
 
     def _append(self, data: bytearray) -> None:
         view = memoryview(data)
