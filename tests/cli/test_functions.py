@@ -148,3 +148,24 @@ def test_the_log_of_what_is_not_there_is_an_error(command: Command) -> None:
     ran = command("logs", "nobody")
     assert ran.status == 1
     assert ran.err.startswith("lambent: Function not found: ")
+
+
+def test_a_function_may_be_called_what_its_template_calls_it(
+    command: Command, template: Callable[..., Path]
+) -> None:
+    properties = {key: v for key, v in HELLO["Properties"].items() if key != "FunctionName"}
+    unnamed = {**HELLO, "Properties": properties}
+    path = template(Transform="AWS::Serverless-2016-10-31", Resources={"Greeter": unnamed})
+    assert command("deploy", path, "--stack-name", "one").status == 0
+    assert command("invoke", "Greeter", "--payload", '{"name": "Ada"}').out == '{"hello": "Ada"}\n'
+    until(lambda: command("logs", "Greeter").out, lambda text: "hello Ada" in text)
+    assert command("deploy", path, "--stack-name", "two").status == 0
+    ran = command("invoke", "Greeter")
+    assert (ran.status, ran.err) == (
+        1,
+        "lambent: Several stacks have a function Greeter: say which of one/Greeter, two/Greeter.\n",
+    )
+    assert command("invoke", "two/Greeter").status == 0
+    missing = command("invoke", "Nobody")
+    assert missing.status == 1
+    assert "Function not found" in missing.err

@@ -17,6 +17,7 @@ from lambent.cli.client import (
     json_option,
     print_json,
 )
+from lambent.cli.naming import function_name
 
 
 @click.command()
@@ -32,7 +33,9 @@ from lambent.cli.client import (
 def command(
     function: str, payload: str, asynchronous: bool, tail: bool, endpoint: str, as_json: bool
 ) -> None:
-    """Invoke FUNCTION (a name or an ARN) and show what it returns.
+    """Invoke FUNCTION and show what it returns.
+
+    FUNCTION is a name, an ARN, or a name in a deployed template.
 
     The exit status is 1 when the function failed.
 
@@ -41,15 +44,13 @@ def command(
       lambent invoke hello --payload '{"name": "Ada"}'
       lambent invoke hello --payload @event.json --tail
     """
-    answer = (
-        NodeClient(endpoint)
-        .service("lambda")
-        .invoke(
-            FunctionName=function,
-            InvocationType="Event" if asynchronous else "RequestResponse",
-            LogType="Tail" if tail and not asynchronous else "None",
-            Payload=_read(payload),
-        )
+    event = _read(payload)
+    client = NodeClient(endpoint)
+    answer = client.service("lambda").invoke(
+        FunctionName=function_name(client, function),
+        InvocationType="Event" if asynchronous else "RequestResponse",
+        LogType="Tail" if tail and not asynchronous else "None",
+        Payload=event,
     )
     text = answer["Payload"].read().decode()
     log = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace")

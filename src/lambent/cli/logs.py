@@ -17,6 +17,7 @@ from lambent.cli.client import (
     json_option,
     print_json,
 )
+from lambent.cli.naming import function_name
 from lambent.core.clock import SystemClock
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -34,7 +35,9 @@ _POLL_SECONDS = 0.25
 def command(
     function: str, follow: bool, since: str, pattern: str, endpoint: str, as_json: bool
 ) -> None:
-    """Show the log of FUNCTION (a name), or of a log group that starts with a slash.
+    """Show the log of FUNCTION, or of a log group that starts with a slash.
+
+    FUNCTION is a name, an ARN, or a name in a deployed template.
 
     \b
     Examples:
@@ -46,11 +49,13 @@ def command(
         raise CommandError(f"--since takes a number and one of s, m, h, d; not {since!r}.")
     seconds = int(match[1]) * _UNITS[match[2]]
     client = NodeClient(endpoint)
-    group = function if function.startswith("/") else f"/aws/lambda/{function}"
+    group = function
     if not function.startswith("/"):
         # A function that was never run has no log yet, and one that is not there is an error.
-        configuration = client.service("lambda").get_function_configuration(FunctionName=function)
-        group = configuration.get("LoggingConfig", {}).get("LogGroup", group)
+        name = function_name(client, function)
+        configuration = client.service("lambda").get_function_configuration(FunctionName=name)
+        logging = configuration.get("LoggingConfig", {})
+        group = logging.get("LogGroup", f"/aws/lambda/{configuration['FunctionName']}")
     asyncio.run(_show(client.service("logs"), group, seconds, pattern, follow, as_json))
 
 
