@@ -24,7 +24,7 @@ from lambent.events import retry, scaling
 from lambent.events.contract import Batch, Event, Outcome
 from lambent.events.policy import Attempt, Verdict
 from lambent.host.contract import Invocation
-from lambent.services.lambda_ import destinations, records
+from lambent.services.lambda_ import destinations, errors, records
 from lambent.services.lambda_.invoking import Runner
 from lambent.services.lambda_.names import LATEST, Reference, from_arn
 from lambent.store.contract import NewWork, Store, Transaction
@@ -222,8 +222,8 @@ class AsyncPolicy:
         except AwsError as error:
             if error.code == "TooManyRequestsException":
                 return Outcome(b"", "Throttled", message=error.message)
-            gone = error.code == "ResourceNotFoundException"
-            return Outcome(b"", "Failed", retryable=not gone, message=error.message)
+            final = error.code in errors.FINAL
+            return Outcome(b"", "Failed", retryable=not final, message=error.message)
         return Outcome(
             invoked.result.payload,
             invoked.result.error,

@@ -6,6 +6,9 @@ from lambent.core.errors import AwsError
 
 _USER = {"Type": "User"}
 
+FINAL = frozenset({"ResourceNotFoundException", "RecursiveInvocationException"})
+"""Why an invocation failed when it is no use to try it again."""
+
 
 def function_not_found(arn: str) -> AwsError:
     """No such function, version or alias."""
@@ -44,6 +47,17 @@ def stale_revision() -> AwsError:
         "The RevisionId provided does not match the latest RevisionId. Call the "
         "GetFunction/GetAlias API to retrieve the latest RevisionId",
         412,
+        _USER,
+    )
+
+
+def recursive() -> AwsError:
+    """The function invokes itself over and over."""
+    return AwsError(
+        "RecursiveInvocationException",
+        "Lambda has detected your function being invoked in a recursive loop with other AWS "
+        "resources and stopped your function's invocation.",
+        400,
         _USER,
     )
 

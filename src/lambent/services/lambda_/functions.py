@@ -215,6 +215,8 @@ class FunctionOperations(Base):
                         f"Version {number} is currently referenced by alias {name}; "
                         "it cannot be deleted."
                     )
+            if function.provisioned.pop(number, None) is not None:
+                await records.put_function(tx, reference, function)
             await records.delete_version(tx, reference, number)
             await records.drop_unused_code(tx, reference, function)
 

@@ -7,7 +7,7 @@ from lambent.core.errors import AwsError
 from lambent.core.ids import Ids
 from lambent.events.contract import Outcome
 from lambent.host.contract import Invocation
-from lambent.services.lambda_ import records
+from lambent.services.lambda_ import errors, records
 from lambent.services.lambda_.invoking import Runner
 from lambent.services.lambda_.names import from_arn
 from lambent.store.contract import Transaction
@@ -31,7 +31,7 @@ class FunctionInvocable:
             return Outcome(
                 b"",
                 kind,
-                retryable=error.code != "ResourceNotFoundException",
+                retryable=error.code not in errors.FINAL,
                 request_id=request_id,
                 message=error.message,
             )

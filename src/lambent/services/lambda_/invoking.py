@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 
+from lambent.core.clock import Clock
 from lambent.core.ids import Ids
 from lambent.host.contract import (
     FunctionHost,
@@ -18,7 +19,7 @@ from lambent.host.contract import (
     InvocationResult,
     Throttled,
 )
-from lambent.services.lambda_ import errors, records
+from lambent.services.lambda_ import errors, lineage, records
 from lambent.services.lambda_.code import CodeStore
 from lambent.services.lambda_.concurrency import Running
 from lambent.services.lambda_.layer_lookup import layer_archives
@@ -52,9 +53,12 @@ class Invoked:
 class Runner:
     """Invokes functions on the host."""
 
-    def __init__(self, store: Store, host: FunctionHost, ids: Ids, code: CodeStore) -> None:
+    def __init__(
+        self, store: Store, host: FunctionHost, clock: Clock, ids: Ids, code: CodeStore
+    ) -> None:
         self._store = store
         self._host = host
+        self._clock = clock
         self._ids = ids
         self._code = code
         self._running = Running()
@@ -67,14 +71,40 @@ class Runner:
         async def body(tx: Transaction) -> Resolved:
             function = await records.get_function(tx, reference)
             version = await records.resolve(tx, reference, function, share)
-            spec = self._specs.get(version.build)
-            if spec is not None:
-                return Resolved(function, version, spec, None, ())
-            code = await records.find_code(tx, reference, version.sha256)
-            layers = await layer_archives(tx, version.settings.get("Layers", ()))
-            return Resolved(function, version, None, code, tuple(layers))
+            return await self._resolved(tx, reference, function, version)
 
         return await self._store.transact(body)
+
+    async def resolve_all(self, reference: Reference) -> dict[str, Resolved]:
+        """All published versions and aliases of a function, by qualifier; none when it is
+        gone. An alias's is the version it points to."""
+
+        async def body(tx: Transaction) -> dict[str, Resolved]:
+            function = await records.find_function(tx, reference)
+            if function is None:
+                return {}
+            by_number = {
+                version.number: await self._resolved(tx, reference, function, version)
+                for version in await records.versions(tx, reference)
+            }
+            aliases = {
+                name: by_number[alias.version]
+                for name, alias in function.aliases.items()
+                if alias.version in by_number
+            }
+            return {**by_number, **aliases}
+
+        return await self._store.transact(body)
+
+    async def _resolved(
+        self, tx: Transaction, reference: Reference, function: Function, version: Version
+    ) -> Resolved:
+        spec = self._specs.get(version.build)
+        if spec is not None:
+            return Resolved(function, version, spec, None, ())
+        code = await records.find_code(tx, reference, version.sha256)
+        layers = await layer_archives(tx, version.settings.get("Layers", ()))
+        return Resolved(function, version, None, code, tuple(layers))
 
     async def invoke(
         self, reference: Reference, invocation: Invocation, resolved: Resolved | None = None
@@ -85,15 +115,26 @@ class Runner:
         function does.
         """
         resolved = resolved or await self.resolve(reference)
+        trace, before = lineage.follow(invocation.trace or self._new_trace(), reference.arn)
+        if before >= lineage.MOST and resolved.function.recursive == "Terminate":
+            raise errors.recursive()
+        invocation = replace(invocation, arn=reference.qualified, trace=trace)
         with self._running.one(reference.arn, resolved.function.reserved):
-            spec = resolved.spec or await self._prepare(reference, resolved)
+            spec = await self.spec(reference, resolved)
             try:
-                result = await self._host.invoke(spec, replace(invocation, arn=reference.qualified))
+                result = await self._host.invoke(spec, invocation)
             except Throttled:
                 raise errors.throttled() from None
         return Invoked(result, resolved.version.number)
 
-    async def _prepare(self, reference: Reference, resolved: Resolved) -> FunctionSpec:
+    def _new_trace(self) -> str:
+        ids = self._ids
+        return f"Root=1-{int(self._clock.now()):08x}-{ids.hex(24)};Parent={ids.hex(16)};Sampled=0"
+
+    async def spec(self, reference: Reference, resolved: Resolved) -> FunctionSpec:
+        """What was resolved, as the host takes it."""
+        if resolved.spec is not None:
+            return resolved.spec
         version, code = resolved.version, resolved.code
         assert code is not None, "a function's code is kept for as long as the function"
         settings = version.settings

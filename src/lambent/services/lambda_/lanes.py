@@ -20,6 +20,7 @@ from lambent.services.lambda_ import polling, records
 from lambent.services.lambda_.asynchronous import AsyncPolicy, AsyncSource
 from lambent.services.lambda_.invocable import FunctionInvocable
 from lambent.services.lambda_.invoking import Runner
+from lambent.services.lambda_.keeping import settle
 from lambent.services.lambda_.model import Function, Mapping
 from lambent.services.lambda_.names import Reference
 from lambent.store.contract import Transaction
@@ -44,12 +45,17 @@ class Lanes:
         functions, mappings = await self._platform.store.transact(self._begin)
         for reference, _ in functions:
             self.serve(reference)
-        for runtime in sorted({runtime for _, runtime in functions}):
+        for runtime in sorted({one.latest.settings["Runtime"] for _, one in functions}):
             self.prepare(runtime)
         for mapping in mappings:
             self.poll(mapping)
+        for reference, function in functions:
+            if function.provisioned:
+                self._spawn(settle(self._runner, self._platform.host, reference))
 
-    async def _begin(self, tx: Transaction) -> tuple[list[tuple[Reference, str]], list[Mapping]]:
+    async def _begin(
+        self, tx: Transaction
+    ) -> tuple[list[tuple[Reference, Function]], list[Mapping]]:
         await in_flight.give_back(tx, self._platform.targets)
         return await _stored(tx)
 
@@ -127,12 +133,12 @@ class Lanes:
         task.add_done_callback(self._background.discard)
 
 
-async def _stored(tx: Transaction) -> tuple[list[tuple[Reference, str]], list[Mapping]]:
+async def _stored(tx: Transaction) -> tuple[list[tuple[Reference, Function]], list[Mapping]]:
     functions = []
     for record in await tx.scan_all(records.FUNCTIONS):
         account, _, region = record.partition.decode().partition("/")
         function = records.decode(record, Function)
         reference = Reference(account, region, record.sort.decode())
-        functions.append((reference, function.latest.settings["Runtime"]))
+        functions.append((reference, function))
     mappings = [records.decode(record, Mapping) for record in await tx.scan_all(records.MAPPINGS)]
     return functions, mappings

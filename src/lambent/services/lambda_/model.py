@@ -56,10 +56,19 @@ class Url(msgspec.Struct, kw_only=True):
     modified: float
 
 
+class Provisioned(msgspec.Struct, kw_only=True):
+    """How many environments an alias or version has ready. `modified` in seconds since the
+    epoch."""
+
+    requested: int
+    modified: float
+
+
 class Function(msgspec.Struct, kw_only=True):
     """A function with all that belongs to it but its published versions.
 
-    `policies`, `retries` (EventInvokeConfigs) and `urls` are by qualifier, "$LATEST" for none.
+    `policies`, `retries` (EventInvokeConfigs), `urls`, `provisioned` and
+    `runtime_updates` are by qualifier, "$LATEST" for none.
     `published` counts versions ever published.
     """
 
@@ -72,6 +81,8 @@ class Function(msgspec.Struct, kw_only=True):
     reserved: int | None = None
     tags: dict[str, str] = {}
     recursive: str = "Terminate"
+    runtime_updates: dict[str, dict[str, Any]] = {}
+    provisioned: dict[str, Provisioned] = {}
 
 
 class Code(msgspec.Struct):

@@ -14,6 +14,7 @@ from lambent.core.context import Params, RequestContext, Result
 from lambent.core.ids import Ids
 from lambent.services.lambda_ import describe, errors, paging, records
 from lambent.services.lambda_.base import Base
+from lambent.services.lambda_.keeping import settle
 from lambent.services.lambda_.model import Alias, Function, Version
 from lambent.services.lambda_.names import LATEST, Reference
 from lambent.store.contract import Transaction
@@ -133,7 +134,9 @@ class VersionOperations(Base):
             await records.put_function(tx, reference, function)
             return alias
 
-        return describe.alias(reference, name, await self._store.transact(body))
+        alias = await self._store.transact(body)
+        await settle(self._runner, self._platform.host, reference)
+        return describe.alias(reference, name, alias)
 
     async def get_alias(self, context: RequestContext, params: Params) -> Result:
         """GetAlias."""
@@ -167,12 +170,14 @@ class VersionOperations(Base):
             if function.aliases.pop(name, None) is not None:
                 function.policies.pop(name, None)
                 function.retries.pop(name, None)
+                function.provisioned.pop(name, None)
                 url = function.urls.pop(name, None)
                 if url is not None:
                     await records.delete_url(tx, url.id)
                 await records.put_function(tx, reference, function)
 
         await self._store.transact(body)
+        await settle(self._runner, self._platform.host, reference)
         return None
 
 

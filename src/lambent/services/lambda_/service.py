@@ -8,6 +8,7 @@ from lambent.services.lambda_.base import Base, Parts
 from lambent.services.lambda_.code import CodeStore
 from lambent.services.lambda_.downloads import PATH, Downloads
 from lambent.services.lambda_.functions import FunctionOperations
+from lambent.services.lambda_.governance import GovernanceOperations
 from lambent.services.lambda_.invocable import FunctionInvocable
 from lambent.services.lambda_.invocations import InvokeOperations
 from lambent.services.lambda_.invoking import Runner
@@ -16,6 +17,7 @@ from lambent.services.lambda_.layers import LayerOperations
 from lambent.services.lambda_.limits import LimitOperations
 from lambent.services.lambda_.mappings import MappingOperations
 from lambent.services.lambda_.permissions import PermissionOperations
+from lambent.services.lambda_.provisioning import ProvisioningOperations
 from lambent.services.lambda_.publishing import VersionOperations
 from lambent.services.lambda_.resources import resource_types
 from lambent.services.lambda_.tags import TagOperations
@@ -30,6 +32,8 @@ class Operations(
     PermissionOperations,
     UrlOperations,
     LimitOperations,
+    GovernanceOperations,
+    ProvisioningOperations,
     MappingOperations,
     LayerOperations,
     TagOperations,
@@ -41,7 +45,7 @@ class Operations(
 def create(platform: Platform) -> Service:
     """Lambda for one node."""
     code = CodeStore(platform.registry, platform.store.blobs, platform.cache)
-    runner = Runner(platform.store, platform.host, platform.ids, code)
+    runner = Runner(platform.store, platform.host, platform.clock, platform.ids, code)
     invocable = FunctionInvocable(runner, platform.ids)
     lanes = Lanes(platform, runner, invocable)
     downloads = Downloads(platform.store, code)

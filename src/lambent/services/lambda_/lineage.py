@@ -1,0 +1,39 @@
+"""How often one event has invoked a function: the Lineage part of the X-Ray trace header.
+
+    Root=1-…;Parent=…;Sampled=0;Lineage=1:4c2b9d1a:3|1:99f0e2aa:1
+
+Each entry is a function's hash and how often the chain has invoked it. SDKs in functions pass
+the header on, queues keep it. Plain functions. Source: Lambda Developer Guide, "Use Lambda
+recursive loop detection to prevent infinite loops" (stopped after about 16 invocations).
+"""
+
+from __future__ import annotations
+
+import zlib
+
+MOST = 16
+"""Invocations of one function that one chain of requests may make."""
+_KEPT = 16
+"""Functions that a header remembers; the latest invoked are kept."""
+_FIELD = "Lineage="
+
+
+def follow(trace: str, function: str) -> tuple[str, int]:
+    """The header for this invocation, and how many there were before it in the chain.
+
+    `function` is the unqualified ARN.
+    """
+    own = f"1:{zlib.crc32(function.encode()):08x}"
+    parts = trace.split(";")
+    entries = next((part[len(_FIELD) :] for part in parts if part.startswith(_FIELD)), "")
+    before = 0
+    others: list[str] = []
+    for entry in entries.split("|"):
+        name, _, count = entry.rpartition(":")
+        if name == own and count.isdigit():
+            before = int(count)
+        elif name:
+            others.append(entry)
+    entries = "|".join([*others[-_KEPT + 1 :], f"{own}:{before + 1}"])
+    kept = [part for part in parts if part and not part.startswith(_FIELD)]
+    return ";".join([*kept, _FIELD + entries]), before
