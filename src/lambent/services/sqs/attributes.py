@@ -7,9 +7,10 @@ since 2025, and that is the default too.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 
-from lambent.services.sqs import errors
+from lambent.services.sqs import errors, policy
 from lambent.services.sqs.model import Queue
 
 _RANGES = {
@@ -39,6 +40,7 @@ _FIFO_CHOICES = {
     "DeduplicationScope": ("queue", "messageGroup"),
     "FifoThroughputLimit": ("perQueue", "perMessageGroupId"),
 }
+_NUMBER = re.compile(r"[0-9]{1,19}\Z")
 _DOCUMENTS = ("Policy", "RedrivePolicy", "RedriveAllowPolicy")
 COMPUTED = (
     "ApproximateNumberOfMessages",
@@ -81,13 +83,9 @@ def check_together(merged: Mapping[str, str]) -> None:
 def _validated(name: str, value: str, fifo: bool, creating: bool) -> str:
     if name in _RANGES:
         low, high = _RANGES[name]
-        try:
-            number = int(value)
-        except ValueError:
-            raise errors.invalid_attribute(name) from None
-        if not low <= number <= high:
+        if not _NUMBER.match(value) or not low <= int(value) <= high:
             raise errors.invalid_attribute(name)
-        return str(number)
+        return str(int(value))
     if name == "SqsManagedSseEnabled":
         return _choice(name, value, ("true", "false"))
     if name == "KmsMasterKeyId":
@@ -116,11 +114,12 @@ def _document(name: str, value: str) -> str:
         return value
     try:
         document = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
-    if not isinstance(document, dict):
-        if name == "Policy":
+    if name == "Policy":
+        if not policy.well_formed(document):
             raise errors.invalid_attribute(name)
+    elif not isinstance(document, dict):
         raise errors.invalid_value(
             value, name, "Amazon SQS can't create the policy because it is not valid JSON."
         )

@@ -37,11 +37,15 @@ def queue_url(endpoint: str, account: str, name: str) -> str:
 def parse_url(url: str) -> tuple[str, str]:
     """(account, name) of a queue URL; whatever host it names, as nodes are moved.
 
-    A bare name stands for the caller's own queue: its account is then "".
+    A bare name, and the older form `/queue/name`, stand for the caller's own queue: its
+    account is then "".
     """
-    parts = urlsplit(url).path.rstrip("/").split("/")
+    try:
+        parts = urlsplit(url).path.rstrip("/").split("/")
+    except ValueError:
+        raise errors.no_such_queue() from None
     if len(parts) >= 3 and parts[-2] and parts[-1]:
-        return parts[-2], parts[-1]
+        return "" if parts[-2] == "queue" else parts[-2], parts[-1]
     if len(parts) == 1 and parts[0]:
         return "", parts[0]
     raise errors.no_such_queue()

@@ -32,6 +32,21 @@ _ACTIONS = frozenset(
 MAX_ACTIONS = 7
 
 
+def well_formed(document: object) -> bool:
+    """Whether it is a policy document as far as its outline goes."""
+    if not isinstance(document, dict):
+        return False
+    statements = document.get("Statement", [])
+    if isinstance(statements, dict):
+        return True
+    return isinstance(statements, list) and all(isinstance(each, dict) for each in statements)
+
+
+def _statements(document: dict[str, Any]) -> list[dict[str, Any]]:
+    statements = document.get("Statement", [])
+    return [statements] if isinstance(statements, dict) else list(statements)
+
+
 def add(
     document: dict[str, Any] | None,
     arn: str,
@@ -69,7 +84,7 @@ def add(
         "Id": f"{arn}/SQSDefaultPolicy",
         "Statement": [],
     }
-    if any(statement.get("Sid") == label for statement in present["Statement"]):
+    if any(statement.get("Sid") == label for statement in _statements(present)):
         raise errors.invalid_value(label, "Label", "Already exists.")
     principals = [f"arn:aws:iam::{account}:root" for account in accounts]
     names = [f"SQS:{action}" for action in actions]
@@ -80,12 +95,12 @@ def add(
         "Action": names[0] if len(names) == 1 else names,
         "Resource": arn,
     }
-    return {**present, "Statement": [*present["Statement"], statement]}
+    return {**present, "Statement": [*_statements(present), statement]}
 
 
 def remove(document: dict[str, Any] | None, label: str) -> dict[str, Any]:
     """The policy without the statement of that label."""
-    statements = (document or {}).get("Statement", [])
+    statements = _statements(document or {})
     kept = [statement for statement in statements if statement.get("Sid") != label]
     if len(kept) == len(statements):
         raise errors.invalid_value(label, "Label", "can't find label.")

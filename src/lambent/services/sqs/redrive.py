@@ -38,7 +38,7 @@ def parse_policy(text: str) -> RedrivePolicy:
             )
     try:
         count = int(document["maxReceiveCount"])
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         count = 0
     if not 1 <= count <= MAX_RECEIVE_COUNT:
         raise errors.invalid_value(
