@@ -1,7 +1,9 @@
 """Group commit: one durable commit for all requests that wait at that moment.
 
-The first write opens the shared transaction and asks the loop to call `commit` once the
-callbacks that are ready now have run; they join it. Everyone who wrote in it, or read while
+The first write opens the shared transaction. It ends one turn of the event loop later: what
+is ready now joins it, and so do the requests that arrive meanwhile, which the loop reads
+before that turn; waiting for them costs a poll and makes commits under load two to three
+times as large (docs/decisions/0008-hot-paths.md). Everyone who wrote in it, or read while
 it was open, waits for that one commit (one sync of the disk).
 """
 
@@ -61,6 +63,9 @@ class GroupCommit:
                 waiter.set_result(None)
 
     def _schedule(self) -> None:
+        self._handle = self._loop.call_soon(self._one_turn_later)
+
+    def _one_turn_later(self) -> None:
         self._handle = self._loop.call_soon(self.commit)
 
     def _fail(self, error: StoreUnavailable) -> None:
