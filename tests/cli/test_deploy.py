@@ -211,3 +211,31 @@ def test_deleting_what_is_not_there_is_an_error(command: Command) -> None:
     ran = command("delete", "nobody")
     assert (ran.status, ran.out) == (1, "")
     assert ran.err == "lambent: Stack with id nobody does not exist\n"
+
+
+def test_a_template_too_long_for_a_request_goes_through_s3(
+    command: Command, template: Template, client: ClientFactory
+) -> None:
+    sections = {
+        "Description": "long",
+        "Parameters": {"Delay": {"Type": "Number", "Default": 3}},
+        "Metadata": {"Text": ["x" * 1000] * 60},
+        "Resources": {
+            "Queue": {
+                "Type": "AWS::SQS::Queue",
+                "Properties": {"QueueName": "long", "DelaySeconds": {"Ref": "Delay"}},
+            }
+        },
+    }
+    path = template(**sections)
+    assert path.stat().st_size > 51_200
+    assert command("deploy", path, "--parameter", "Delay=7", "--json").json["status"] == (
+        "CREATE_COMPLETE"
+    )
+    sections["Description"] = "longer"
+    ran = command("deploy", template(**sections), "--json")
+    assert ran.status == 0, ran.err
+    sqs = client("sqs")
+    url = sqs.get_queue_url(QueueName="long")["QueueUrl"]
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["DelaySeconds"])
+    assert found["Attributes"] == {"DelaySeconds": "7"}

@@ -108,3 +108,18 @@ def test_a_failing_step_undoes_all_of_them() -> None:
         migrate(db, None, ("CREATE TABLE a (x)", "CREATE TABEL"))
     assert db.pragma("user_version") == 0
     assert db.execute("SELECT name FROM sqlite_master").fetchall() == []
+
+
+async def test_only_the_owner_can_read_the_data_in_whatever_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir(mode=0o755)
+    store = await opened(folder)
+    await call(store, "put", "c", b"p", b"s", b"secret")
+    modes = {path.name: path.stat().st_mode & 0o077 for path in folder.iterdir()}
+    assert {"lambent.db", "lambent.db-wal", "lock"} <= modes.keys()
+    assert set(modes.values()) == {0}
+    await store.close()
+    (folder / "lambent.db").chmod(0o644)
+    store = await opened(folder)
+    assert (folder / "lambent.db").stat().st_mode & 0o077 == 0
+    await store.close()

@@ -20,7 +20,7 @@ from lambent.cli.client import (
     json_option,
     print_json,
 )
-from lambent.cli.package import package_file
+from lambent.cli.package import handed_over, package_file
 from lambent.cli.progress import follow, new_events
 from lambent.cli.table import print_table
 
@@ -56,7 +56,10 @@ def command(
     name = stack_name or default_stack_name(template)
     with _waiting("Building …"):
         body = package_file(template, client.service)
-    stack = _deploy(client.service("cloudformation"), name, body, parse(parameters), as_json)
+        given = handed_over(body, client.service)
+    known = json.loads(body).get("Parameters", {})
+    cloudformation = client.service("cloudformation")
+    stack = _deploy(cloudformation, name, given, known, parse(parameters), as_json)
     outputs = stack.get("Outputs", [])
     if as_json:
         print_json(
@@ -103,8 +106,14 @@ def parse(parameters: tuple[str, ...]) -> list[dict[str, str]]:
 
 
 def _deploy(
-    cloudformation: Any, name: str, body: str, parameters: list[dict[str, str]], quiet: bool
+    cloudformation: Any,
+    name: str,
+    template: dict[str, str],
+    known: dict[str, Any],
+    parameters: list[dict[str, str]],
+    quiet: bool,
 ) -> dict[str, Any]:
+    # `known` are the parameters that the template declares.
     existing = _stack(cloudformation, name)
     if existing and existing["StackStatus"] in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED"):
         # What was rolled back when it was made can only be deleted, and holds nothing.
@@ -116,7 +125,6 @@ def _deploy(
     updating = existing is not None and existing["StackStatus"] != "REVIEW_IN_PROGRESS"
     if updating and existing:
         given = {item["ParameterKey"] for item in parameters}
-        known = json.loads(body).get("Parameters", {})
         parameters += [
             {"ParameterKey": item["ParameterKey"], "UsePreviousValue": True}  # type: ignore[dict-item]
             for item in existing.get("Parameters", [])
@@ -126,7 +134,7 @@ def _deploy(
         StackName=name,
         ChangeSetName="lambent-deploy",
         ChangeSetType="UPDATE" if updating else "CREATE",
-        TemplateBody=body,
+        **template,
         Parameters=parameters,
         Capabilities=CAPABILITIES,
     )

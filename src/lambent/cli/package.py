@@ -27,6 +27,8 @@ ClientFactory = Callable[[str], Any]
 """A botocore client of the service of that name, on the node."""
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_BODY_BYTES = 51_200
+"""CloudFormation's limit of a template in a request; one in S3 may have 1 MB."""
 _REMOTE = ("s3://", "http://", "https://")
 
 
@@ -37,6 +39,14 @@ def package_file(path: Path, service: ClientFactory) -> str:
     except (LambentError, UnicodeDecodeError) as error:
         raise CommandError(f"{path}: {getattr(error, 'message', error)}") from error
     return json.dumps(asyncio.run(package(template, path.absolute().parent, service)), indent=1)
+
+
+def handed_over(text: str, service: ClientFactory) -> dict[str, str]:
+    """How a template is given to CloudFormation: as it is, or, when it is longer than an API
+    request takes, by its place in S3."""
+    if len(text.encode()) <= _BODY_BYTES:
+        return {"TemplateBody": text}
+    return {"TemplateURL": _Packager(Path(), service).place(text)}
 
 
 async def package(template: dict[str, Any], folder: Path, service: ClientFactory) -> dict[str, Any]:
@@ -153,10 +163,14 @@ class _Packager:
     async def _nested(self, name: str, local: str) -> str:
         path = self._path(name, "TemplateURL", local)
         text = await asyncio.to_thread(package_file, path, self._service)
+        return await asyncio.to_thread(self.place, text)
+
+    def place(self, text: str) -> str:
+        """Upload a template that is ready; its URL."""
         with tempfile.TemporaryDirectory() as scratch:
             ready = Path(scratch, "template.json")
-            await asyncio.to_thread(ready.write_text, text, "utf-8")
-            bucket, key = await self._upload(ready, ".template")
+            ready.write_text(text, "utf-8")
+            bucket, key = self._put(ready, ".template")
         return f"{self._s3.meta.endpoint_url}/{bucket}/{key}"
 
     async def _zipped(self, source: Path, prefix: str = "") -> tuple[str, str]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 
 from lambent.core.clock import Clock
+from lambent.core.errors import StoreError
 from lambent.services.logs import catalogue
 from lambent.services.logs.model import decode_group, decode_stream
 from lambent.store.contract import Store, Transaction
+
+_log = logging.getLogger("lambent.logs")
 
 INTERVAL = 3600.0
 DAY = 86_400.0
@@ -48,4 +52,7 @@ class Retention:
     async def _run(self) -> None:
         while True:
             await self._clock.sleep(INTERVAL)
-            await self._store.transact(trim_expired)
+            try:
+                await self._store.transact(trim_expired)
+            except StoreError as error:
+                _log.warning("trimming old log events is put off: %s", error)

@@ -61,15 +61,31 @@ def _unwritable(folder: Path, error: OSError) -> StartupError:
     return StartupError(f"The data folder {folder} cannot be written to: {error.strerror}.")
 
 
+def _keep_private(database: Path) -> None:
+    """Let only the owner read the file, in whatever folder it lies; SQLite gives the
+    write-ahead log the same mode."""
+    descriptor = os.open(database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
+
+
 def open_database(folder: Path | None) -> apsw.Connection:
     """Open and migrate the database of a locked folder; None: one in memory.
 
     StartupError in one sentence when it cannot be used.
     """
     try:
+        if folder is not None:
+            _keep_private(folder / "lambent.db")
         db = apsw.Connection(
             str(folder / "lambent.db") if folder else ":memory:", statementcachesize=200
         )
+    except OSError as error:
+        raise StartupError(
+            f"The data folder {folder} cannot be opened: {error.strerror}."
+        ) from error
     except apsw.Error as error:
         raise StartupError(f"The data folder {folder} cannot be opened: {error}.") from error
     try:
