@@ -21,21 +21,23 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def enter(scratch: str, keep: list[str]) -> bool:
     """Put `scratch` in the place of /tmp for this process and its children alone.
 
-    Folders in `keep` that lie under /tmp stay visible where they are. False, and nothing
+    Folders and files in `keep` that lie under /tmp stay visible where they are. False, and nothing
     changed, where the kernel does not allow it; the caller then points TMPDIR at it.
     """
     if not _unshare() or _mount(b"none", b"/", _MS_REC | _MS_PRIVATE):
         return False
     # Opened in the new namespace: the kernel binds nothing from another one.
     kept = [
-        (path, os.open(path, os.O_PATH | os.O_DIRECTORY))
+        (path, os.path.isdir(path), os.open(path, os.O_PATH))
         for path in keep
         if path.startswith("/tmp/")  # noqa: S108 - the folder that is being replaced
     ]
     private = _mount(scratch.encode(), b"/tmp", _MS_BIND) == 0
-    for path, fd in kept:
+    for path, is_folder, fd in kept:
         if private:
-            os.makedirs(path, exist_ok=True)
+            os.makedirs(path if is_folder else os.path.dirname(path), exist_ok=True)
+            if not is_folder:
+                os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
             _mount(f"/proc/self/fd/{fd}".encode(), path.encode(), _MS_BIND)
         os.close(fd)
     return private
