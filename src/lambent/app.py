@@ -13,12 +13,15 @@ from contextlib import AsyncExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import unquote
+
+import msgspec
 
 import lambent
 import lambent.services
 from lambent.core.clock import Clock, SystemClock
 from lambent.core.credentials import AccessKey
-from lambent.core.errors import StartupError
+from lambent.core.errors import AwsError, StartupError
 from lambent.core.ids import Ids, SystemIds
 from lambent.core.registry import Registry
 from lambent.core.resources import ResourceType
@@ -31,8 +34,9 @@ from lambent.gateway.keys import StoredKeys
 from lambent.gateway.server import HttpServer
 from lambent.gateway.sites import Sites
 from lambent.gateway.verifying import Verifying
-from lambent.host.contract import FunctionHost, FunctionSpec
-from lambent.host.local import open_host
+from lambent.host.contract import FunctionSpec
+from lambent.host.figures import prices
+from lambent.host.local import LocalHost, open_host
 from lambent.host.logs import CloudWatchLogs
 from lambent.protocol.catalog import Catalog
 from lambent.services.contract import Platform, Service
@@ -134,6 +138,7 @@ class Node:
         sites = Sites(authenticator, ids)
         internal.add("health", self._health, open_to_all=True)
         internal.add("functions", functools.partial(self._functions, host))
+        internal.add("functions/", functools.partial(self._invocations, host))
         for service in self._services:
             for path, fetch in service.downloads.items():
                 internal.add(path, _download(path, fetch), open_to_all=True)
@@ -181,8 +186,24 @@ class Node:
             "AWS_SESSION_TOKEN": key.session_token,
         }
 
-    async def _functions(self, host: FunctionHost, _: Asked) -> tuple[int, Any]:
-        return 200, {arn: asdict(activity) for arn, activity in host.activity().items()}
+    async def _functions(self, host: LocalHost, _: Asked) -> tuple[int, Any]:
+        now = self._clock.now()
+        return 200, {
+            arn: {**asdict(activity), **host.figures.summary(arn, now)}
+            for arn, activity in host.activity().items()
+        }
+
+    async def _invocations(self, host: LocalHost, asked: Asked) -> tuple[int, Any]:
+        """`functions/NAME/invocations`, in the caller's account and region."""
+        name, _, rest = asked.path.removeprefix(PREFIX + "functions/").partition("/")
+        if rest != "invocations":
+            raise AwsError("NotFound", f"There is nothing at {asked.path}.", 404)
+        arn = asked.context.arn("lambda", f"function:{unquote(name)}")
+        return 200, {
+            "prices": prices(),
+            "minutes": host.figures.minutes(arn, asked.context.now),
+            "invocations": [msgspec.structs.asdict(one) for one in host.figures.last(arn)],
+        }
 
     async def _health(self, _: Asked) -> tuple[int, Any]:
         return 200, {

@@ -34,6 +34,7 @@ class FunctionSpec:
     layers: Sequence[Path] = ()
     log_group: str = ""
     log_format: str = "Text"
+    architecture: str = "x86_64"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ class Invocation:
     """Whether the caller wants the last 4 KiB of the log back."""
     arn: str = ""
     """The ARN as the caller named the function, qualifier and all; "" is the spec's."""
+    retries: int = 0
+    """How often this event was tried before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from lambent.host.contract import (
     Throttled,
 )
 from lambent.host.environment import Environment, EnvironmentGone, Tools
+from lambent.host.figures import Figures
 from lambent.host.logs import LogSink
 from lambent.host.report import Fault
 from lambent.host.runtimes.contract import LaunchFailed, Runtime, discover
@@ -122,6 +123,7 @@ class LocalHost:
         self._most = most
         self._fleets: dict[_Key, _Fleet] = {}
         self._running: Counter[_Scope] = Counter()
+        self.figures = Figures()
         self._counts: dict[str, Activity] = {}
         self._line: deque[tuple[FunctionSpec, Runtime, asyncio.Future[Environment]]] = deque()
         self._invocations: set[asyncio.Task[InvocationResult]] = set()
@@ -145,6 +147,7 @@ class LocalHost:
         task = asyncio.create_task(self._invoke(spec, runtime, invocation))
         self._invocations.add(task)
         task.add_done_callback(lambda done: self._invoked(done, scope, counts))
+        task.add_done_callback(lambda done: self._note(done, spec, invocation))
         return await asyncio.shield(task)
 
     async def prepare(self, runtime: str) -> None:
@@ -242,6 +245,12 @@ class LocalHost:
             _log.debug("An invocation failed", exc_info=task.exception())
         if task.cancelled() or task.exception() is not None or task.result().error is not None:
             counts.failures += 1
+
+    def _note(
+        self, task: asyncio.Task[InvocationResult], spec: FunctionSpec, invocation: Invocation
+    ) -> None:
+        if not task.cancelled() and task.exception() is None:
+            self.figures.add(spec, invocation, task.result(), self._clock.now())
 
     def _runtime(self, identifier: str) -> Runtime | None:
         return next((family for family in self._runtimes if family.runs(identifier)), None)

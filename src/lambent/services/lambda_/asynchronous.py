@@ -216,6 +216,7 @@ class AsyncPolicy:
                     parts[0],
                     waiting.trace,
                     waiting.client_context,
+                    retries=waiting.errors + waiting.throttles + waiting.lost,
                 ),
                 resolved,
             )

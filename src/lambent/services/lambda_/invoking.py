@@ -157,6 +157,7 @@ class Runner:
             layers=[await self._code.folder(sha, blob) for sha, blob in resolved.layers],
             log_group=settings["LoggingConfig"]["LogGroup"],
             log_format=settings["LoggingConfig"]["LogFormat"],
+            architecture=settings["Architectures"][0],
         )
         self._specs[version.build] = spec
         if len(self._specs) > _KEPT_SPECS:
