@@ -308,3 +308,16 @@ def test_iam_resources_come_and_go_with_their_stack(client: ClientFactory, iam: 
     cfn.delete_stack(StackName="iam")
     assert iam.list_roles()["Roles"] == [] and iam.list_users()["Users"] == []
     assert iam.list_policies(Scope="Local")["Policies"] == []
+
+
+def test_creations_answer_with_less_than_later_questions(iam: Any) -> None:
+    made = make_role(iam)["Role"]
+    assert made.keys().isdisjoint({"MaxSessionDuration", "RoleLastUsed", "Tags"})
+    assert iam.get_role(RoleName="r")["Role"]["RoleLastUsed"] == {}
+    assert made["CreateDate"].microsecond == 0
+    document = json.dumps(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}
+    )
+    policy = iam.create_policy(PolicyName="p", PolicyDocument=document)["Policy"]
+    assert "Tags" not in policy
+    assert iam.get_policy(PolicyArn=policy["Arn"])["Policy"]["Tags"] == []

@@ -147,3 +147,11 @@ def test_runtime_updates_are_kept_by_qualifier(functions: Any, make: Make) -> No
         lambda: functions.put_runtime_management_config(FunctionName="f", UpdateRuntimeOn="Manual")
     )
     assert code == "InvalidParameterValueException"
+
+
+def test_a_function_without_code_signing_says_so(functions: Any, make: Make) -> None:
+    make("f")
+    shown = functions.get_function_code_signing_config(FunctionName="f")
+    assert shown["FunctionName"] == "f" and "CodeSigningConfigArn" not in shown
+    with pytest.raises(functions.exceptions.ResourceNotFoundException):
+        functions.get_function_code_signing_config(FunctionName="none")

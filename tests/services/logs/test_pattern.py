@@ -54,7 +54,8 @@ def test_a_pattern_matches_what_the_user_guide_says(pattern, message, expected):
 
 
 @pytest.mark.parametrize(
-    "pattern", ["{ $.a = }", "{ a = 1 }", "{ $.a = 1 && }", "%[%", "[.., ...]"]
+    "pattern",
+    ["{ $.a = }", "{ a = 1 }", "{ $.a = 1 && }", "%[%", "[.., ...]", "{ $.a = 1", "[ip, user"],
 )
 def test_a_malformed_pattern_is_an_invalid_parameter(pattern):
     with pytest.raises(AwsError) as caught:

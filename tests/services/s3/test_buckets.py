@@ -116,3 +116,10 @@ def test_enforced_ownership_switches_grants_off(s3, name):
     assert (refusal.code, refusal.status) == ("AccessControlListNotSupported", 400)
     refusal = refused(s3.put_object, Bucket=name, Key="k", Body=b"", ACL="public-read")
     assert refusal.code == "AccessControlListNotSupported"
+
+
+def test_a_listing_shows_regions_when_it_has_a_parameter(s3, bucket):
+    [plain] = s3.list_buckets()["Buckets"]
+    assert "BucketRegion" not in plain
+    [asked] = s3.list_buckets(Prefix=bucket)["Buckets"]
+    assert asked["BucketRegion"] == "us-east-1"

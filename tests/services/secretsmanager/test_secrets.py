@@ -107,3 +107,21 @@ def test_tags_change(secrets):
     secrets.tag_resource(SecretId="s", Tags=[{"Key": "b", "Value": "2"}])
     secrets.untag_resource(SecretId="s", TagKeys=["a"])
     assert secrets.describe_secret(SecretId="s")["Tags"] == [{"Key": "b", "Value": "2"}]
+
+
+def test_forced_deletion_of_what_is_gone_succeeds(secrets):
+    gone = secrets.delete_secret(SecretId="never", ForceDeleteWithoutRecovery=True)
+    assert gone["Name"] == "never" and "DeletionDate" in gone
+    with pytest.raises(secrets.exceptions.ResourceNotFoundException):
+        secrets.delete_secret(SecretId="never")
+
+
+def test_a_secret_is_text_or_bytes_never_both(secrets):
+    both = {"SecretString": "a", "SecretBinary": b"b"}
+    with pytest.raises(secrets.exceptions.InvalidParameterException, match="can't specify both"):
+        secrets.create_secret(Name="s", **both)
+    secrets.create_secret(Name="s", SecretString="a")
+    with pytest.raises(secrets.exceptions.InvalidParameterException, match="can't specify both"):
+        secrets.put_secret_value(SecretId="s", **both)
+    with pytest.raises(secrets.exceptions.InvalidParameterException, match="can't specify both"):
+        secrets.update_secret(SecretId="s", **both)

@@ -68,7 +68,8 @@ class PolicyOperations(Base):
             await POLICIES.add(tx, context.account, policy)
 
         await self.transact(body)
-        return {"Policy": views.policy(context.account, policy, 0)}
+        shown = views.policy(context.account, policy, 0)
+        return {"Policy": {**shown, "Tags": shown["Tags"] or None}}
 
     async def get_policy(self, context: RequestContext, params: Params) -> Result:
         arn = params["PolicyArn"]

@@ -35,7 +35,7 @@ class RoleOperations(Base):
             await ROLES.add(tx, context.account, role)
 
         await self.transact(body)
-        return {"Role": views.role(context.account, role)}
+        return {"Role": views.new_role(context.account, role)}
 
     async def get_role(self, context: RequestContext, params: Params) -> Result:
         async def body(tx: Transaction) -> Role:
@@ -159,7 +159,8 @@ class InstanceProfileOperations(Base):
             await PROFILES.add(tx, context.account, profile)
 
         await self.transact(body)
-        return {"InstanceProfile": views.profile(context.account, profile, {})}
+        shown = views.profile(context.account, profile, {})
+        return {"InstanceProfile": {**shown, "Tags": shown["Tags"] or None}}
 
     async def get_instance_profile(self, context: RequestContext, params: Params) -> Result:
         async def body(tx: Transaction) -> tuple[InstanceProfile, dict[str, Role]]:

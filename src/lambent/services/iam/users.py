@@ -305,7 +305,7 @@ def _metadata(user_name: str, key: AccessKey) -> dict[str, Any]:
         "UserName": user_name,
         "AccessKeyId": key.id,
         "Status": "Active" if key.active else "Inactive",
-        "CreateDate": key.created,
+        "CreateDate": int(key.created),
     }
 
 

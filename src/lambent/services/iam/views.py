@@ -1,4 +1,4 @@
-"""Stored entities as the API shows them. Pure."""
+"""Stored entities as the API shows them, with dates in whole seconds as IAM's. Pure."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def user(account: str, one: User, *, full: bool = True) -> dict[str, Any]:
         "UserName": one.name,
         "UserId": one.id,
         "Arn": USERS.arn(account, one.path, one.name),
-        "CreateDate": one.created,
+        "CreateDate": int(one.created),
     }
     if full:
         shown["PermissionsBoundary"] = _boundary(one)
@@ -60,7 +60,7 @@ def group(account: str, one: Group) -> dict[str, Any]:
         "GroupName": one.name,
         "GroupId": one.id,
         "Arn": GROUPS.arn(account, one.path, one.name),
-        "CreateDate": one.created,
+        "CreateDate": int(one.created),
     }
 
 
@@ -71,7 +71,7 @@ def role(account: str, one: Role, *, full: bool = True) -> dict[str, Any]:
         "RoleName": one.name,
         "RoleId": one.id,
         "Arn": ROLES.arn(account, one.path, one.name),
-        "CreateDate": one.created,
+        "CreateDate": int(one.created),
         "AssumeRolePolicyDocument": encoded(one.trust),
         "Description": one.description,
         "MaxSessionDuration": one.max_session,
@@ -83,6 +83,12 @@ def role(account: str, one: Role, *, full: bool = True) -> dict[str, Any]:
     return shown
 
 
+def new_role(account: str, one: Role) -> dict[str, Any]:
+    """A role as its creation answers: last use and session limit are for later questions."""
+    shown = role(account, one)
+    return {**shown, "MaxSessionDuration": None, "RoleLastUsed": None}
+
+
 def profile(
     account: str, one: InstanceProfile, roles: Mapping[str, Role], *, full: bool = True
 ) -> dict[str, Any]:
@@ -92,7 +98,7 @@ def profile(
         "InstanceProfileName": one.name,
         "InstanceProfileId": one.id,
         "Arn": PROFILES.arn(account, one.path, one.name),
-        "CreateDate": one.created,
+        "CreateDate": int(one.created),
         "Roles": [role(account, roles[name], full=False) for name in one.roles if name in roles],
         "Tags": tags(one.tags) if full else None,
     }
@@ -109,8 +115,8 @@ def policy(account: str, one: Policy, attachments: int, *, full: bool = True) ->
         "AttachmentCount": attachments,
         "PermissionsBoundaryUsageCount": 0,
         "IsAttachable": True,
-        "CreateDate": one.created,
-        "UpdateDate": one.updated,
+        "CreateDate": int(one.created),
+        "UpdateDate": int(one.updated),
     }
     if full:
         shown["Description"] = one.description
@@ -141,5 +147,5 @@ def version(one: PolicyVersion, default: str, *, document: bool = True) -> dict[
         "Document": encoded(one.document) if document else None,
         "VersionId": one.id,
         "IsDefaultVersion": one.id == default,
-        "CreateDate": one.created,
+        "CreateDate": int(one.created),
     }

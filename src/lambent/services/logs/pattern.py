@@ -47,6 +47,8 @@ def compile_pattern(pattern: str) -> Test:
         return _json_pattern(text[1:-1])
     if text.startswith("[") and text.endswith("]"):
         return _field_pattern(text[1:-1])
+    if text[0] in "{[":
+        raise invalid()
     return _term_pattern(text)
 
 

@@ -36,6 +36,9 @@ from lambent.store.contract import Transaction
 _US_EAST: Final = "us-east-1"
 _OWNERSHIPS: Final = ("BucketOwnerPreferred", "ObjectWriter", "BucketOwnerEnforced")
 _MOST_BUCKETS: Final = 10_000
+_LISTING_PARAMETERS: Final = frozenset(
+    {"MaxBuckets", "ContinuationToken", "Prefix", "BucketRegion"}
+)
 
 
 def bucket_region(constraint: str | None, region: str) -> str:
@@ -205,12 +208,14 @@ class BucketOperations(MultipartOperations):
 
         buckets = await self.store.transact(read)
         shown = buckets[:limit]
+        # A bucket's region is shown when the request has any parameter ("Bucket", S3 API).
+        asked = not params.keys().isdisjoint(_LISTING_PARAMETERS)
         result: dict[str, Any] = {
             "Buckets": [
                 {
                     "Name": name,
                     "CreationDate": int(owned.created),
-                    "BucketRegion": owned.region,
+                    "BucketRegion": owned.region if asked else None,
                     "BucketArn": f"arn:aws:s3:::{name}",
                 }
                 for name, owned in shown

@@ -63,6 +63,7 @@ class SecretOperations:
                 "Invalid name. Must be a valid name containing alphanumeric characters, or any "
                 "of the following: -/_+=.@!",
             )
+        _check_one_value(params)
         token = params.get("ClientRequestToken") or self._ids.uuid()
         has_value = "SecretString" in params or "SecretBinary" in params
         suffix = self._ids.token(6, _ALPHABET)
@@ -138,6 +139,7 @@ class SecretOperations:
         return await self._store.transact(body)
 
     async def update_secret(self, context: RequestContext, params: Params) -> Result:
+        _check_one_value(params)
         has_value = "SecretString" in params or "SecretBinary" in params
         token = params.get("ClientRequestToken") or self._ids.uuid()
 
@@ -179,7 +181,13 @@ class SecretOperations:
             )
 
         async def body(tx: Transaction) -> Result:
-            secret = await self._get(tx, context, params["SecretId"])
+            try:
+                secret = await self._get(tx, context, params["SecretId"])
+            except AwsError:
+                if not force:
+                    raise
+                # A forced deletion of what is gone succeeds, so that it can be retried.
+                return _never_was(context, params["SecretId"], tx.now)
             if secret.deleted is not None and not force:
                 raise _marked()
             at = tx.now if force else tx.now + (days or DEFAULT_WINDOW) * DAY
@@ -241,6 +249,7 @@ class SecretOperations:
     async def put_secret_value(self, context: RequestContext, params: Params) -> Result:
         token = params.get("ClientRequestToken") or self._ids.uuid()
         stages = params.get("VersionStages") or [CURRENT]
+        _check_one_value(params)
         if "SecretString" not in params and "SecretBinary" not in params:
             raise AwsError(
                 "InvalidRequestException", "You must provide either SecretString or SecretBinary."
@@ -395,6 +404,24 @@ class SecretOperations:
 
 def _expired(secret: Secret, now: float) -> bool:
     return secret.purge is not None and secret.purge <= now
+
+
+def _check_one_value(params: Params) -> None:
+    if "SecretString" in params and "SecretBinary" in params:
+        raise AwsError(
+            "InvalidParameterException",
+            "You can't specify both a binary secret value and a string secret value in the same "
+            "secret.",
+        )
+
+
+def _never_was(context: RequestContext, identifier: str, now: float) -> Result:
+    """The answer to a forced deletion of a secret that does not exist."""
+    if identifier.startswith("arn:"):
+        arn, name = identifier, _SUFFIX.sub("", identifier.split(":", 6)[-1])
+    else:
+        arn, name = context.arn("secretsmanager", f"secret:{identifier}"), identifier
+    return {"ARN": arn, "Name": name, "DeletionDate": now}
 
 
 def _version(params: Params, token: str, now: float) -> Version:
