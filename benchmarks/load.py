@@ -10,8 +10,10 @@ import asyncio
 import itertools
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httptools
@@ -56,13 +58,14 @@ class LoadFailed(Exception):
 def drive(job: Job, server: int) -> Load:
     """Run a job against the server whose process id is given. LoadFailed on any failure."""
     used = processor_seconds(server)
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.load"],
-        input=msgspec.msgpack.encode(job),
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    load = msgspec.msgpack.decode(done.stdout, type=Load)
+    # By a file, since large results were seen to be cut off in a pipe.
+    with tempfile.NamedTemporaryFile() as result:
+        subprocess.run(
+            [sys.executable, "-m", "benchmarks.load", result.name],
+            input=msgspec.msgpack.encode(job),
+            check=True,
+        )
+        load = msgspec.msgpack.decode(result.read(), type=Load)
     if load.failures or not load.answers:
         raise LoadFailed(load.failure or "no answer")
     load.cpu = (processor_seconds(server) - used) / load.answers
@@ -180,9 +183,9 @@ async def _load(job: Job) -> Load:
 
 
 def main() -> None:
-    """One job from standard input, its result to standard output."""
+    """One job from standard input, its result to the file that the command line names."""
     job = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Job)
-    sys.stdout.buffer.write(msgspec.msgpack.encode(uvloop.run(_load(job))))
+    Path(sys.argv[1]).write_bytes(msgspec.msgpack.encode(uvloop.run(_load(job))))
 
 
 if __name__ == "__main__":

@@ -191,7 +191,8 @@ synced to disk; the peers keep their state in memory.
   Cold: the first invocation of a new function.
 - Upload to row: `examples/thumbnails` deployed as it is, one small photo after another, from
   before the upload to the first GetItem that finds the row; the handler's own time is the
-  duration in its REPORT line.
+  duration in its REPORT line, which is told for Lambent alone, since systems differ in what
+  they count there.
 - Start: from the process's start to the first healthy answer.
 - Memory: the proportional set size of the process and all its children, after start, before
   any request.

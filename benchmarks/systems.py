@@ -163,7 +163,8 @@ class Running:
         pause = threading.Event()
         while time.perf_counter() < ends:
             if self._process.poll() is not None:
-                raise RuntimeError(f"ended with status {self._process.returncode}")
+                said = (self.folder / "output.txt").read_text().strip().rpartition("\n")[2]
+                raise RuntimeError(f"ended with status {self._process.returncode}: {said}")
             try:
                 with socket.create_connection(("127.0.0.1", self.port), 5) as connection:
                     connection.sendall(f"{request}\r\n".encode())
