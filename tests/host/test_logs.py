@@ -108,3 +108,11 @@ async def test_broken_log_service_harms_nobody(caplog: pytest.LogCaptureFixture)
     logs.write(STREAM, [(1.0, "a")])
     await logs.close()
     assert "Log lines of /aws/lambda/f were lost" in caplog.text
+
+
+@pytest.mark.parametrize("text", ["a" * 3_000_000, "\u00e9" * 600_000])
+def test_a_line_longer_than_an_event_may_be_is_cut_and_costs_no_other(text: str) -> None:
+    [first], [second], [third] = module.batches([(1.0, "a"), (2.0, text), (3.0, "b")])
+    assert (first, third) == ((1.0, "a"), (3.0, "b"))
+    assert second[0] == 2.0 and text.startswith(second[1])
+    assert 1_048_576 - 30 < len(second[1].encode()) + 26 <= 1_048_576

@@ -62,11 +62,15 @@ def stream_name(now: float, version: str, unique: str) -> str:
 
 
 def batches(events: Sequence[LogEvent]) -> list[list[LogEvent]]:
-    """Events in batches that PutLogEvents takes: in order of time, within its limits."""
+    """Events in batches that PutLogEvents takes: in order of time, within its limits. What
+    one event has beyond them is cut off."""
     result: list[list[LogEvent]] = []
     size = _BATCH_BYTES
     for event in sorted(events, key=lambda event: event[0]):
-        cost = len(event[1].encode("utf-8", "replace")) + _EVENT_OVERHEAD
+        cost = len(text := event[1].encode("utf-8", "replace")) + _EVENT_OVERHEAD
+        if cost > _BATCH_BYTES:
+            cut = text[: _BATCH_BYTES - _EVENT_OVERHEAD].decode("utf-8", "ignore")
+            event, cost = (event[0], cut), _BATCH_BYTES
         if size + cost > _BATCH_BYTES or len(result[-1]) >= _BATCH_EVENTS:
             result.append([])
             size = 0
