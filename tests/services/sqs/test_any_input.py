@@ -97,8 +97,8 @@ def value(shape, account, name=""):
     texts = WILD_TEXT | st.sampled_from(DOCUMENTS)
     if name.endswith("Arn"):
         texts |= st.sampled_from([f"arn:aws:sqs:us-east-1:{account}:{n}" for n in NAMES])
-    known = KNOWN.get(name) or KNOWN.get(shape.name)
-    return known | texts if known else texts
+    known = KNOWN.get(name, KNOWN.get(shape.name))
+    return texts if known is None else known | texts
 
 
 ANY_JSON = st.recursive(

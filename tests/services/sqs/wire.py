@@ -15,6 +15,22 @@ from tests.support.http import Raw
 MODEL = botocore.session.Session().get_service_model("sqs")
 
 
+NAMES = {
+    # The older protocol's names, which newer models no longer tell.
+    "AWSAccountIds": "AWSAccountId",
+    "Actions": "ActionName",
+    "AttributeNames": "AttributeName",
+    "Attributes": "Attribute",
+    "MessageAttributeNames": "MessageAttributeName",
+    "MessageAttributes": "MessageAttribute",
+    "MessageSystemAttributeNames": "MessageSystemAttributeName",
+    "MessageSystemAttributes": "MessageSystemAttribute",
+    "TagKeys": "TagKey",
+    "Tags": "Tags",
+    "tags": "Tag",
+}
+
+
 @dataclass(frozen=True)
 class Said:
     """An answer. `code` and `message` are empty on success."""
@@ -61,19 +77,16 @@ def flatten(shape: Any, given: Any, prefix: str, out: dict[str, Any]) -> None:
     if shape.type_name == "structure":
         for name, member in shape.members.items():
             if name in given:
-                wire = member.serialization.get("name", name)
-                if member.type_name == "list":
-                    wire = member.member.serialization.get("name", wire)
+                wire = member.member.name if name == "Entries" else NAMES.get(name, name)
                 flatten(member, given[name], f"{prefix}.{wire}" if prefix else wire, out)
     elif shape.type_name == "list":
         for number, each in enumerate(given, 1):
             flatten(shape.member, each, f"{prefix}.{number}", out)
     elif shape.type_name == "map":
-        key_name = shape.key.serialization.get("name", "key")
-        value_name = shape.value.serialization.get("name", "value")
+        key_name = "Key" if prefix in ("Tag", "Tags") else "Name"
         for number, (key, each) in enumerate(given.items(), 1):
             out[f"{prefix}.{number}.{key_name}"] = key
-            flatten(shape.value, each, f"{prefix}.{number}.{value_name}", out)
+            flatten(shape.value, each, f"{prefix}.{number}.Value", out)
     else:
         out[prefix] = given.decode("latin-1") if isinstance(given, bytes) else given
 

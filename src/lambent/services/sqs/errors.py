@@ -63,6 +63,16 @@ def wrong_queue_type(value: object, parameter: str) -> AwsError:
     )
 
 
-def bad_receipt() -> AwsError:
-    """A receipt handle that this queue never gave."""
-    return AwsError("ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
+def bad_receipt(handle: str) -> AwsError:
+    """No receipt handle at all."""
+    return AwsError(
+        "ReceiptHandleIsInvalid",
+        f'The input receipt handle "{handle}" is not a valid receipt handle.',
+    )
+
+
+def foreign_receipt(handle: str) -> AwsError:
+    """A receipt handle that another queue gave."""
+    return AwsError(
+        "ReceiptHandleIsInvalid", f'The receipt handle "{handle}" is not valid for this queue.'
+    )

@@ -74,7 +74,9 @@ def parse_receipt(handle: str, uid: str) -> tuple[int, int, int]:
         owner, id, token, time = base64.b64decode(handle, validate=True).decode().split(":")
         numbers = int(id), int(token), int(time)
     except (binascii.Error, UnicodeDecodeError, ValueError):
-        raise errors.bad_receipt() from None
-    if owner != uid or min(numbers) < 0 or max(numbers) >= 1 << 63:
-        raise errors.bad_receipt()
+        raise errors.bad_receipt(handle) from None
+    if min(numbers) < 0 or max(numbers) >= 1 << 63:
+        raise errors.bad_receipt(handle)
+    if owner != uid:
+        raise errors.foreign_receipt(handle)
     return numbers

@@ -1,0 +1,425 @@
+"""Every error in AWS's words, the same in both protocols. One table drives both."""
+
+import json
+
+import pytest
+from tests.services.sqs.wire import MODEL, ask
+
+PREFIX = "AWS.SimpleQueueService."
+ENTRY = {"Id": "1", "MessageBody": "x"}
+BIG = "x" * 1_048_577
+
+
+def missing(name):
+    return ("MissingParameter", f"The request must contain the parameter {name}.")
+
+
+def invalid(value, name, reason):
+    return (
+        "InvalidParameterValue",
+        f"Value {value} for parameter {name} is invalid. Reason: {reason}",
+    )
+
+
+NO_QUEUE = ("QueueDoesNotExist", "The specified queue does not exist.")
+NO_SOURCE = (
+    "ResourceNotFoundException",
+    "The resource that you specified for the SourceArn parameter doesn't exist.",
+)
+URL = "<standard>"
+FIFO = "<fifo>"
+
+# operation, parameters, (the shape's name, the message)
+TABLE = [
+    ("CreateQueue", {}, missing("QueueName")),
+    (
+        "CreateQueue",
+        {"QueueName": "a b"},
+        (
+            "InvalidParameterValue",
+            "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length",
+        ),
+    ),
+    (
+        "CreateQueue",
+        {"QueueName": "q", "Attributes": {"VisibilityTimeout": "43201"}},
+        ("InvalidAttributeValue", "Invalid value for the parameter VisibilityTimeout."),
+    ),
+    (
+        "CreateQueue",
+        {"QueueName": "q", "Attributes": {"DelaySeconds": "1_0"}},
+        ("InvalidAttributeValue", "Invalid value for the parameter DelaySeconds."),
+    ),
+    (
+        "CreateQueue",
+        {"QueueName": "q", "Attributes": {"Foo": "1"}},
+        ("InvalidAttributeName", "Unknown Attribute Foo."),
+    ),
+    (
+        "CreateQueue",
+        {"QueueName": "q", "Attributes": {"ContentBasedDeduplication": "true"}},
+        ("InvalidAttributeName", "Unknown Attribute ContentBasedDeduplication."),
+    ),
+    (
+        "CreateQueue",
+        {"QueueName": "standard", "Attributes": {"DelaySeconds": "5"}},
+        (
+            "QueueNameExists",
+            "A queue already exists with the same name and a different value for attribute "
+            "DelaySeconds",
+        ),
+    ),
+    ("GetQueueUrl", {}, missing("QueueName")),
+    ("GetQueueUrl", {"QueueName": "missing"}, NO_QUEUE),
+    (
+        "GetQueueUrl",
+        {"QueueName": "standard", "QueueOwnerAWSAccountId": "111111111111"},
+        NO_QUEUE,
+    ),
+    ("SetQueueAttributes", {"QueueUrl": URL}, missing("Attributes")),
+    (
+        "SetQueueAttributes",
+        {"QueueUrl": URL, "Attributes": {"Policy": "{"}},
+        ("InvalidAttributeValue", "Invalid value for the parameter Policy."),
+    ),
+    (
+        "SetQueueAttributes",
+        {"QueueUrl": URL, "Attributes": {"FifoQueue": "true"}},
+        ("InvalidAttributeName", "Unknown Attribute FifoQueue."),
+    ),
+    (
+        "GetQueueAttributes",
+        {"QueueUrl": URL, "AttributeNames": ["Foo"]},
+        ("InvalidAttributeName", "Unknown Attribute Foo."),
+    ),
+    ("SendMessage", {"QueueUrl": URL}, missing("MessageBody")),
+    ("SendMessage", {"QueueUrl": URL, "MessageBody": ""}, missing("MessageBody")),
+    (
+        "SendMessage",
+        {"QueueUrl": URL, "MessageBody": BIG},
+        (
+            "InvalidParameterValue",
+            "One or more parameters are invalid. Reason: Message must be shorter than 1048576 "
+            "bytes.",
+        ),
+    ),
+    (
+        "SendMessage",
+        {"QueueUrl": URL, "MessageBody": "\x0b"},
+        (
+            "InvalidMessageContents",
+            "Invalid binary character '#xB' was found in the message body, the set of allowed "
+            "characters is #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to "
+            "#x10FFFF",
+        ),
+    ),
+    (
+        "SendMessage",
+        {"QueueUrl": URL, "MessageBody": "x", "DelaySeconds": 901},
+        invalid(901, "DelaySeconds", "DelaySeconds must be >= 0 and <= 900."),
+    ),
+    (
+        "SendMessage",
+        {"QueueUrl": URL, "MessageBody": "x", "MessageDeduplicationId": "1"},
+        invalid(
+            1,
+            "MessageDeduplicationId",
+            "The request includes a parameter that is not valid for this queue type.",
+        ),
+    ),
+    (
+        "SendMessage",
+        {
+            "QueueUrl": URL,
+            "MessageBody": "x",
+            "MessageAttributes": {
+                str(n): {"DataType": "String", "StringValue": "x"} for n in range(11)
+            },
+        },
+        (
+            "InvalidParameterValue",
+            "Number of message attributes [11] exceeds the allowed maximum [10].",
+        ),
+    ),
+    (
+        "SendMessage",
+        {
+            "QueueUrl": URL,
+            "MessageBody": "x",
+            "MessageAttributes": {"a": {"DataType": "Number", "StringValue": "x"}},
+        },
+        (
+            "InvalidParameterValue",
+            "Can't cast the value of message attribute 'a' to a number.",
+        ),
+    ),
+    (
+        "SendMessage",
+        {
+            "QueueUrl": URL,
+            "MessageBody": "x",
+            "MessageAttributes": {"a": {"DataType": "String", "StringValue": ""}},
+        },
+        (
+            "InvalidParameterValue",
+            "The message attribute 'a' must contain a non-empty message attribute value for "
+            "message attribute type 'String'.",
+        ),
+    ),
+    ("SendMessage", {"QueueUrl": FIFO, "MessageBody": "x"}, missing("MessageGroupId")),
+    (
+        "SendMessage",
+        {"QueueUrl": FIFO, "MessageBody": "x", "MessageGroupId": "g"},
+        (
+            "InvalidParameterValue",
+            "The queue should either have ContentBasedDeduplication enabled or "
+            "MessageDeduplicationId provided explicitly",
+        ),
+    ),
+    (
+        "SendMessageBatch",
+        {"QueueUrl": URL, "Entries": []},
+        (
+            "EmptyBatchRequest",
+            "There should be at least one SendMessageBatchRequestEntry in the request.",
+        ),
+    ),
+    (
+        "SendMessageBatch",
+        {"QueueUrl": URL, "Entries": [{**ENTRY, "Id": str(n)} for n in range(11)]},
+        (
+            "TooManyEntriesInBatchRequest",
+            "Maximum number of entries per request are 10. You have sent 11.",
+        ),
+    ),
+    (
+        "SendMessageBatch",
+        {"QueueUrl": URL, "Entries": [ENTRY, ENTRY]},
+        ("BatchEntryIdsNotDistinct", "Id 1 repeated."),
+    ),
+    (
+        "SendMessageBatch",
+        {"QueueUrl": URL, "Entries": [{**ENTRY, "Id": "a b"}]},
+        (
+            "InvalidBatchEntryId",
+            "A batch entry id can only contain alphanumeric characters, hyphens and underscores. "
+            "It can be at most 80 letters long.",
+        ),
+    ),
+    (
+        "SendMessageBatch",
+        {
+            "QueueUrl": URL,
+            "Entries": [{"Id": n, "MessageBody": "x" * 600_000} for n in ("1", "2")],
+        },
+        (
+            "BatchRequestTooLong",
+            "Batch requests cannot be longer than 1048576 bytes. You have sent 1200000 bytes.",
+        ),
+    ),
+    (
+        "ReceiveMessage",
+        {"QueueUrl": URL, "MaxNumberOfMessages": 11},
+        invalid(11, "MaxNumberOfMessages", "Must be between 1 and 10, if provided."),
+    ),
+    (
+        "ReceiveMessage",
+        {"QueueUrl": URL, "WaitTimeSeconds": 21},
+        invalid(21, "WaitTimeSeconds", "Must be >= 0 and <= 20, if provided."),
+    ),
+    (
+        "ReceiveMessage",
+        {"QueueUrl": URL, "VisibilityTimeout": 43201},
+        invalid(43201, "VisibilityTimeout", "Must be >= 0 and <= 43200, if provided."),
+    ),
+    (
+        "ReceiveMessage",
+        {"QueueUrl": URL, "AttributeNames": ["Foo"]},
+        ("InvalidAttributeName", "Unknown Attribute Foo."),
+    ),
+    ("DeleteMessage", {"QueueUrl": URL}, missing("ReceiptHandle")),
+    (
+        "DeleteMessage",
+        {"QueueUrl": URL, "ReceiptHandle": "fake"},
+        (
+            "ReceiptHandleIsInvalid",
+            'The input receipt handle "fake" is not a valid receipt handle.',
+        ),
+    ),
+    (
+        "ChangeMessageVisibility",
+        {"QueueUrl": URL, "ReceiptHandle": "x"},
+        missing("VisibilityTimeout"),
+    ),
+    (
+        "ChangeMessageVisibility",
+        {"QueueUrl": URL, "ReceiptHandle": "x", "VisibilityTimeout": 43201},
+        invalid(
+            43201,
+            "VisibilityTimeout",
+            "VisibilityTimeout must be an integer between 0 and 43200.",
+        ),
+    ),
+    (
+        "ListQueues",
+        {"MaxResults": 1001},
+        invalid(1001, "MaxResults", "MaxResults must be an integer between 1 and 1000."),
+    ),
+    ("TagQueue", {"QueueUrl": URL}, missing("Tags")),
+    (
+        "TagQueue",
+        {"QueueUrl": URL, "Tags": {str(n): "x" for n in range(51)}},
+        ("InvalidParameterValue", "Too many tags added for queue. Maximum is 50."),
+    ),
+    ("AddPermission", {"QueueUrl": URL, "Label": "l"}, missing("AWSAccountIds")),
+    (
+        "AddPermission",
+        {"QueueUrl": URL, "Label": "l", "AWSAccountIds": ["1"] * 1},
+        missing("Actions"),
+    ),
+    (
+        "AddPermission",
+        {
+            "QueueUrl": URL,
+            "Label": "l",
+            "AWSAccountIds": ["111111111111"],
+            "Actions": ["SendMessage"] * 8,
+        },
+        ("OverLimit", "8 Actions were found, maximum allowed is 7."),
+    ),
+    (
+        "AddPermission",
+        {
+            "QueueUrl": URL,
+            "Label": "l",
+            "AWSAccountIds": ["111111111111"],
+            "Actions": ["CreateQueue"],
+        },
+        invalid(
+            "SQS:CreateQueue",
+            "ActionName",
+            "Only the queue owner is allowed to invoke this action.",
+        ),
+    ),
+    (
+        "RemovePermission",
+        {"QueueUrl": URL, "Label": "l"},
+        invalid("l", "Label", "can't find label."),
+    ),
+    ("StartMessageMoveTask", {}, missing("SourceArn")),
+    ("StartMessageMoveTask", {"SourceArn": "arn:aws:sqs:us-east-1:1:x"}, NO_SOURCE),
+    (
+        "StartMessageMoveTask",
+        {"SourceArn": "x"},
+        (
+            "InvalidParameterValue",
+            "You must use this format to specify the SourceArn: "
+            "arn:<partition>:<service>:<region>:<account-id>:<resource-id>",
+        ),
+    ),
+    ("ListMessageMoveTasks", {"SourceArn": "arn:aws:sqs:us-east-1:1:x"}, NO_SOURCE),
+    (
+        "ListMessageMoveTasks",
+        {"SourceArn": "arn:aws:sqs:us-east-1:1:x", "MaxResults": 11},
+        invalid(11, "MaxResults", "Must be between 1 and 10, if provided."),
+    ),
+    ("CancelMessageMoveTask", {}, missing("TaskHandle")),
+    (
+        "CancelMessageMoveTask",
+        {"TaskHandle": "x"},
+        ("InvalidParameterValue", "Value for parameter TaskHandle is invalid."),
+    ),
+]
+# Every operation on a queue needs to be told which, and it has to be there.
+FILLERS = {
+    "Entries": [{"Id": "1", "MessageBody": "x", "ReceiptHandle": "x", "VisibilityTimeout": 1}],
+    "Attributes": {"DelaySeconds": "1"},
+    "Tags": {"a": "b"},
+    "TagKeys": ["a"],
+    "AWSAccountIds": ["111111111111"],
+    "Actions": ["*"],
+    "VisibilityTimeout": 1,
+}
+for name in MODEL.operation_names:
+    shape = MODEL.operation_model(name).input_shape
+    if "QueueUrl" in shape.members:
+        needed = {
+            member: FILLERS.get(member, "x")
+            for member in shape.required_members
+            if member != "QueueUrl"
+        }
+        TABLE.append((name, needed, missing("QueueUrl")))
+        TABLE.append((name, {**needed, "QueueUrl": "http://localhost/1/missing"}, NO_QUEUE))
+
+STATUS = {"OverLimit": 403, "ResourceNotFoundException": 404}
+JSON_CODES = {name: name + "Exception" for name in ("MissingParameter", "InvalidParameterValue")}
+OLD_CODES = {
+    "QueueDoesNotExist": PREFIX + "NonExistentQueue",
+    "QueueNameExists": "QueueAlreadyExists",
+    **{
+        name: PREFIX + name
+        for name in (
+            "EmptyBatchRequest",
+            "TooManyEntriesInBatchRequest",
+            "BatchEntryIdsNotDistinct",
+            "InvalidBatchEntryId",
+            "BatchRequestTooLong",
+        )
+    },
+}
+
+
+@pytest.fixture
+def urls(client):
+    sqs = client("sqs")
+    fifo = sqs.create_queue(QueueName="fifo.fifo", Attributes={"FifoQueue": "true"})
+    return {URL: sqs.create_queue(QueueName="standard")["QueueUrl"], FIFO: fifo["QueueUrl"]}
+
+
+@pytest.mark.parametrize("protocol", ["json", "query"])
+@pytest.mark.parametrize(
+    ("operation", "params", "expected"),
+    TABLE,
+    ids=[f"{row[0]}-{row[2][0]}-{number}" for number, row in enumerate(TABLE)],
+)
+def test_errors_are_the_same_in_both_protocols(raw, urls, protocol, operation, params, expected):
+    code, message = expected
+    if "QueueUrl" in params:
+        params = {**params, "QueueUrl": urls.get(params["QueueUrl"], params["QueueUrl"])}
+    said = ask(raw, protocol, operation, params)
+    assert said.message == message
+    codes = OLD_CODES if protocol == "query" else JSON_CODES
+    assert said.code == codes.get(code, code)
+    assert said.status == STATUS.get(code, 400)
+
+
+def test_json_errors_tell_the_older_code_too(raw, urls):
+    body = json.dumps({"QueueName": "missing"}).encode()
+    headers = {
+        "X-Amz-Target": "AmazonSQS.GetQueueUrl",
+        "Content-Type": "application/x-amz-json-1.0",
+    }
+    answer = raw("POST", "/", body, headers, sign="sqs")
+    assert answer.headers["x-amzn-query-error"] == f"{PREFIX}NonExistentQueue;Sender"
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{endpoint}/{account}/standard",
+        "{endpoint}/queue/standard",
+        "/queue/standard",
+        "/{account}/standard",
+        "standard",
+        "https://queue.amazonaws.com/{account}/standard",
+        "https://us-east-1.queue.amazonaws.com/{account}/standard",
+        "https://sqs.us-east-1.amazonaws.com/{account}/standard",
+        "{endpoint}/{account}/standard/",
+    ],
+)
+@pytest.mark.parametrize("protocol", ["json", "query"])
+def test_a_queue_is_found_by_every_form_of_its_url(raw, node, account, urls, protocol, form):
+    url = form.format(endpoint=node.endpoint, account=account)
+    said = ask(raw, protocol, "GetQueueAttributes", {"QueueUrl": url, "AttributeNames": ["All"]})
+    assert said.status == 200
+    assert f"{account}:standard" in said.text
