@@ -16,6 +16,7 @@ from lambent.core.errors import LambentError
 _COMMANDS = {
     "up": "Start a node, and deploy a template on it.",
     "deploy": "Deploy a CloudFormation or SAM template on a node.",
+    "watch": "Make what is saved live, function by function.",
     "delete": "Delete a stack and everything it made.",
     "status": "What is deployed, how deep the queues are, what fails.",
     "functions": "How fast functions are, how often cold, what they would cost.",

@@ -95,27 +95,27 @@ class _Packager:
         if kind == "AWS::Serverless::Function":
             if "InlineCode" in properties or _is_image(properties, common):
                 return
-            local = _local(properties.get("CodeUri", common.get("CodeUri", ".")))
+            local = local_path(properties.get("CodeUri", common.get("CodeUri", ".")))
             if local is not None:
                 properties["CodeUri"] = _uri(await self._code(name, "CodeUri", local, runtime))
         elif kind == "AWS::Lambda::Function":
-            local = _local(properties.get("Code"))
+            local = local_path(properties.get("Code"))
             if local is not None:
                 properties["Code"] = _location(await self._code(name, "Code", local, runtime))
         elif kind == "AWS::Serverless::LayerVersion":
-            local = _local(properties.get("ContentUri"))
+            local = local_path(properties.get("ContentUri"))
             if local is not None:
                 properties["ContentUri"] = _uri(await self._layer(name, resource, local))
         elif kind == "AWS::Lambda::LayerVersion":
-            local = _local(properties.get("Content"))
+            local = local_path(properties.get("Content"))
             if local is not None:
                 properties["Content"] = _location(await self._layer(name, resource, local))
         elif kind == "AWS::CloudFormation::Stack":
-            local = _local(properties.get("TemplateURL"))
+            local = local_path(properties.get("TemplateURL"))
             if local is not None:
                 properties["TemplateURL"] = await self._nested(name, local)
         elif kind in ("AWS::Serverless::StateMachine", "AWS::Serverless::Api"):
-            local = _local(properties.get("DefinitionUri"))
+            local = local_path(properties.get("DefinitionUri"))
             if local is not None:
                 path = self._path(name, "DefinitionUri", local)
                 properties["DefinitionUri"] = _uri(await self._upload(path, path.suffix))
@@ -134,7 +134,7 @@ class _Packager:
         from lambent.host.build import BuildFailed, build
 
         try:
-            built = await build(path, runtime, _cache())
+            built = await build(path, runtime, builds_folder())
         except BuildFailed as error:
             raise CommandError(f"{name}: {error}") from error
         return await self._zipped(built)
@@ -150,7 +150,7 @@ class _Packager:
         from lambent.host.build import BuildFailed, build
 
         try:
-            built = await build(path, method, _cache())
+            built = await build(path, method, builds_folder())
         except BuildFailed as error:
             raise CommandError(f"{name}: {error}") from error
         return await self._zipped(built, "python/")
@@ -224,7 +224,7 @@ class _Packager:
 def write_zip(source: Path, archive: Path, prefix: str = "") -> None:
     """Zip a file or a folder's contents: the same bytes for the same contents, always."""
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as out:
-        for path, name in _members(source):
+        for path, name in members(source):
             mode = path.stat().st_mode
             info = zipfile.ZipInfo(prefix + name, _EPOCH)
             executable = bool(mode & stat.S_IXUSR)
@@ -233,7 +233,8 @@ def write_zip(source: Path, archive: Path, prefix: str = "") -> None:
             out.writestr(info, path.read_bytes())
 
 
-def _members(source: Path) -> list[tuple[Path, str]]:
+def members(source: Path) -> list[tuple[Path, str]]:
+    """The files of a folder (or the one file) and their names in an archive, in order."""
     if source.is_file():
         return [(source, source.name)]
     found: list[tuple[Path, str]] = []
@@ -251,7 +252,7 @@ def _is_image(properties: dict[str, Any], common: dict[str, Any]) -> bool:
     return (properties.get("PackageType") or common.get("PackageType")) == "Image"
 
 
-def _local(value: Any) -> str | None:
+def local_path(value: Any) -> str | None:
     """The local path that a property names; None when it is something else."""
     if isinstance(value, str) and not value.startswith(_REMOTE):
         return value
@@ -266,6 +267,7 @@ def _location(place: tuple[str, str]) -> dict[str, str]:
     return {"S3Bucket": place[0], "S3Key": place[1]}
 
 
-def _cache() -> Path:
+def builds_folder() -> Path:
+    """Where what was built is kept."""
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "lambent" / "builds"

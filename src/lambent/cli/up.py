@@ -53,6 +53,7 @@ def default_data_dir() -> Path:
 @click.option(
     "--parameter", "parameters", multiple=True, metavar="K=V", help="For TEMPLATE; repeatable."
 )
+@click.option("--watch", is_flag=True, help="Then make what is saved live; see lambent watch.")
 @click.option(
     "--json",
     "as_json",
@@ -70,6 +71,7 @@ def command(
     region: str,
     stack_name: str | None,
     parameters: tuple[str, ...],
+    watch: bool,
     as_json: bool,
     verbose: bool,
 ) -> None:
@@ -93,18 +95,21 @@ def command(
         account=account,
         region=region,
     )
-    deploy = None
+    commands: list[list[str]] = []
     if template is not None:
-        deploy = [sys.executable, "-m", "lambent", "deploy", template]
-        deploy += ["--stack-name", stack_name] if stack_name else []
+        of_template = [template, *(["--stack-name", stack_name] if stack_name else [])]
         for parameter in parameters:
-            deploy += ["--parameter", parameter]
-        if as_json:
-            deploy.append("--json")
-    sys.exit(run(_serve(settings, deploy, as_json)))
+            of_template += ["--parameter", parameter]
+        lambent = [sys.executable, "-m", "lambent"]
+        commands.append([*lambent, "deploy", *of_template, *(["--json"] if as_json else [])])
+        if watch:
+            commands.append([*lambent, "watch", *of_template])
+    elif watch:
+        raise click.UsageError("--watch needs a TEMPLATE.")
+    sys.exit(run(_serve(settings, commands, as_json)))
 
 
-async def _serve(settings: Settings, deploy: list[str] | None, as_json: bool) -> int:
+async def _serve(settings: Settings, commands: list[list[str]], as_json: bool) -> int:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -114,10 +119,12 @@ async def _serve(settings: Settings, deploy: list[str] | None, as_json: bool) ->
     _announce(node, as_json)
     status = 0
     try:
-        if deploy is not None:
-            status = await _deploy(node, deploy, stopping)
+        for command in commands:
+            status = await _run(node, command, stopping)
             if status != 0 and not stopping.is_set():
                 click.echo("The node stays up: mend that, and `lambent deploy` it.", err=True)
+            if status != 0 or stopping.is_set():
+                break
         await stopping.wait()
     finally:
         if not as_json:
@@ -132,9 +139,9 @@ def _stop(stopping: asyncio.Event) -> None:
     stopping.set()
 
 
-async def _deploy(node: Node, command: list[str], stopping: asyncio.Event) -> int:
-    """Deploy through the node's own API, in a process of its own: the SDK and the template
-    translator are heavy, and the node stays lean."""
+async def _run(node: Node, command: list[str], stopping: asyncio.Event) -> int:
+    """Deploy, or watch, through the node's own API, in a process of its own: the SDK and the
+    template translator are heavy, and the node stays lean."""
     environment = {**os.environ, "LAMBENT_ENDPOINT": node.endpoint}
     if node.administrator is not None:
         environment["AWS_ACCESS_KEY_ID"] = node.administrator.id
