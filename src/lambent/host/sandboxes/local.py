@@ -129,13 +129,19 @@ class LocalSandbox:
             "hide": [str(path) for path in self._hide],
             "runtime": str(runtime) if runtime else None,
         }
-        keep = [*map(str, show), *([str(runtime)] if runtime else [])]
+        keep = [*map(str, show), *(_seen(runtime) if runtime else [])]
         return _ZygoteLauncher(self, script, options, arguments, keep)
 
     def close(self) -> None:
         """Give back what it has of the machine; all launchers were closed."""
         if self.cgroups is not None:
             self.cgroups.close()
+
+
+def _seen(runtime: Path) -> list[str]:
+    """A runtime's folder, and where the links in it lead, which may be anywhere."""
+    links = [entry for entry in runtime.iterdir() if entry.is_symlink()]
+    return [str(runtime), *sorted({str(link.resolve().parent) for link in links})]
 
 
 class _ZygoteLauncher:
