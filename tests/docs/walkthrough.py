@@ -163,7 +163,7 @@ class Walkthrough:
 
     def _type(self, command: str) -> tuple[str, int]:
         assert self._shell.stdin is not None and self._shell.stdout is not None
-        self._shell.stdin.write(f"{command}\necho; echo '--done--' $?\n")
+        self._shell.stdin.write(f"{command}\nstatus=$?; echo; echo '--done--' $status\n")
         self._shell.stdin.flush()
         lines: list[str] = []
         for line in self._shell.stdout:
