@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import textwrap
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -22,6 +23,8 @@ from lambent.host.logs import LogStream
 from lambent.host.output import LogEvent
 
 _ids = SystemIds()
+OWN_RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
+"""What runs here without a word about another version."""
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "ASIAFUNCTION",
     "AWS_SECRET_ACCESS_KEY": "secret",
@@ -139,7 +142,7 @@ def define(tmp_path: Path) -> Callable[..., Function]:
             "region": "eu-west-1",
             "version": "$LATEST",
             "revision": "1",
-            "runtime": "python3.12",
+            "runtime": OWN_RUNTIME,
             "handler": "app.handler",
             "code": code,
             "timeout": 30.0,

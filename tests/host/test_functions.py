@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.host.conftest import CREDENTIALS, Function, alive, environments, until
+from tests.host.conftest import CREDENTIALS, OWN_RUNTIME, Function, alive, environments, until
 
 from lambent.host.contract import InvocationResult, Throttled
 
@@ -231,7 +231,7 @@ async def test_environment_variables_are_lambdas_and_nothing_leaks(
     found = body(await run())
     name = run.spec.name
     expected = {
-        "AWS_EXECUTION_ENV": "AWS_Lambda_python3.12",
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{OWN_RUNTIME}",
         "AWS_LAMBDA_FUNCTION_NAME": name,
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
@@ -338,7 +338,7 @@ async def test_log_lines_are_lambdas(function: Define) -> None:
     )
     result = await run(request_id="r-4", tail=True)
     init, start, before, record, after, end, report = run.log
-    assert init == "INIT_START Runtime Version: python:3.12\n"
+    assert init == f"INIT_START Runtime Version: {OWN_RUNTIME.replace('python', 'python:')}\n"
     assert start == "START RequestId: r-4 Version: $LATEST\n"
     assert before == "before\n"
     assert re.fullmatch(r"\[WARNING\]\t\S+Z\tr-4\ttwo\nlines\n", record)

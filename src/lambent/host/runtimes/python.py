@@ -15,6 +15,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from lambent.host.runtimes import python_interpreters
 from lambent.host.runtimes.contract import Launch, Process
 from lambent.host.sandboxes.contract import Launcher, Sandbox
 
@@ -59,6 +60,9 @@ class PythonRuntime:
 
     async def start(self, launch: Launch) -> Process:
         launcher = await self._launcher()
+        different = python_interpreters.mismatch(launch.runtime)
+        if different is not None:
+            os.write(launch.output, different)
         return await launcher.start(launch)
 
     async def close(self) -> None:

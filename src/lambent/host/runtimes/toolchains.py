@@ -30,7 +30,7 @@ def choose(wanted: Version, available: Iterable[Version]) -> Version | None:
 
 def notice(identifier: str, program: str) -> bytes:
     """The log line that says what runs a function instead of what it asks for."""
-    return f"[lambent] {identifier} is not on this machine: running by {program}\n".encode()
+    return f"[lambent] {identifier} runs by {program} here\n".encode()
 
 
 class Toolchain:
