@@ -223,6 +223,18 @@ def test_counts_and_sizes_follow_the_items(ddb: Any, make: Make) -> None:
     assert counts() == (2, 12, 0, 0)
 
 
+def test_a_table_is_on_demand_since_its_creation_has_ended(ddb: Any) -> None:
+    made = ddb.create_table(
+        TableName="tbl",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )["TableDescription"]
+    assert made["BillingModeSummary"] == {"BillingMode": "PAY_PER_REQUEST"}
+    described = ddb.describe_table(TableName="tbl")["Table"]
+    assert "LastUpdateToPayPerRequestDateTime" in described["BillingModeSummary"]
+
+
 def test_tables_are_listed_in_pages(ddb: Any, make: Make) -> None:
     names = sorted(make(f"table-{number}", "pk:S") for number in range(5))
     assert ddb.list_tables()["TableNames"] == names

@@ -36,7 +36,10 @@ def describe(
     if table.on_demand:
         result["BillingModeSummary"] = {
             "BillingMode": "PAY_PER_REQUEST",
-            "LastUpdateToPayPerRequestDateTime": table.on_demand_since,
+            # Not yet in the answer to CreateTable.
+            "LastUpdateToPayPerRequestDateTime": (
+                None if status == "CREATING" else table.on_demand_since
+            ),
         }
     elif table.on_demand_since:
         result["BillingModeSummary"] = {
