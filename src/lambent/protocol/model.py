@@ -46,6 +46,7 @@ class Ref(msgspec.Struct, frozen=True, rename="camel"):
     xml_attribute: bool | None = None
     xml_namespace: XmlNamespace | str | None = None
     result_wrapper: str | None = None
+    eventpayload: bool | None = None
 
 
 class ShapeModel(msgspec.Struct, frozen=True, rename="camel"):

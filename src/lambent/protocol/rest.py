@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from lambent.core.context import Params, Result
 from lambent.core.errors import AwsError
 from lambent.core.streams import StreamingResult
+from lambent.protocol import eventstream
 from lambent.protocol.contract import WireRequest, WireResponse
 from lambent.protocol.conventions import Conventions
 from lambent.protocol.http_bindings import (
@@ -186,6 +187,10 @@ def _body_writer(
             return lambda result: ("", b"")
         write_members = body.members_writer(operation, inside, shape)
         return lambda result: (body.content_type, write_members(result))
+
+    if member.event_stream:
+        events = eventstream.writer(member, body.payload_writer)
+        return lambda result: (eventstream.CONTENT_TYPE, events(result[name]))
 
     document = member.type in _DOCUMENTS or member.jsonvalue
     kind = (

@@ -47,6 +47,16 @@ class Shape:
         return bool(self._ref.streaming or self.model.streaming)
 
     @property
+    def event_stream(self) -> bool:
+        """Whether its members are events that are sent one after the other."""
+        return bool(self.model.eventstream)
+
+    @property
+    def event_payload(self) -> bool:
+        """Whether this member is its event's whole body."""
+        return bool(self._ref.eventpayload)
+
+    @property
     def jsonvalue(self) -> bool:
         return bool(self._ref.jsonvalue or self.model.jsonvalue)
 
