@@ -133,6 +133,7 @@ class VirtualClock:
         await self._settle()
 
     async def _settle(self) -> None:
-        # A few turns of the loop let chains of ready callbacks finish.
-        for _ in range(20):
+        # A few turns of the loop let chains of ready callbacks finish; a chain of several
+        # commits, each two turns long, is the longest.
+        for _ in range(60):
             await asyncio.sleep(0)  # noqa: TID251
