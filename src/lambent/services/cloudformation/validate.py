@@ -12,9 +12,11 @@ from lambent.core.errors import AwsError
 from lambent.core.resources import ResourceType, attribute_names
 from lambent.services.cloudformation import graph
 from lambent.services.cloudformation.conditions import active
-from lambent.services.cloudformation.intrinsics import PSEUDO_NAMES
+from lambent.services.cloudformation.intrinsics import FUNCTION_NAMES, PSEUDO_NAMES
 from lambent.services.cloudformation.parameters import declaration_problems
 from lambent.services.cloudformation.template import invalid, structure_problems
+
+_RESOURCES = 500
 
 
 def refuse(problems: list[str]) -> AwsError:
@@ -182,6 +184,37 @@ def attribute_problems(template: Mapping[str, Any], types: Mapping[str, Resource
     return problems
 
 
+def function_problems(template: Mapping[str, Any]) -> list[str]:
+    """Intrinsic functions that there are not."""
+    unknown: set[str] = set()
+    left: list[Any] = [one.get("Properties") for one in template["Resources"].values()]
+    left += [one.get("Value") for one in (template.get("Outputs") or {}).values()]
+    while left:
+        value = left.pop()
+        if isinstance(value, list):
+            left += value
+        elif isinstance(value, dict):
+            left += value.values()
+            if len(value) == 1:
+                unknown |= {key for key in value if key.startswith("Fn::")} - FUNCTION_NAMES
+    return [
+        f"Template format error: Encountered unsupported function: {name} Supported functions "
+        f"are: [{', '.join(sorted(FUNCTION_NAMES | {'Condition'}))}]"
+        for name in sorted(unknown)
+    ]
+
+
+def size_problems(template: Mapping[str, Any]) -> list[str]:
+    """More resources than a stack may have."""
+    count = len(template["Resources"])
+    if count <= _RESOURCES:
+        return []
+    return [
+        f"Template format error: Number of resources, {count}, is greater than maximum allowed, "
+        f"{_RESOURCES}"
+    ]
+
+
 def check_deployable(
     template: Mapping[str, Any],
     types: Mapping[str, ResourceType],
@@ -191,7 +224,8 @@ def check_deployable(
 
     `conditions` evaluates the template's conditions; it may raise an AwsError.
     """
-    problems = reference_problems(template) + attribute_problems(template, types)
+    problems = size_problems(template) + function_problems(template)
+    problems += reference_problems(template) + attribute_problems(template, types)
     try:
         holding = conditions()
     except AwsError as error:
