@@ -97,8 +97,16 @@ def test_an_unsigned_lambda_path_is_lambda(local, send):
     [
         (("POST", "/", b"{}", target("AmazonSQS.Dance")), 400, "UnknownOperationException"),
         (("POST", "/", b"{}", target("DynamoDB_20120810.Dance")), 400, "UnknownOperationException"),
-        (("POST", "/", b"Action=Dance&Version=2011-06-15", FORM), 400, "InvalidAction"),
-        (("POST", "/", b"Action=Dance&Version=2012-11-05", FORM), 400, "InvalidAction"),
+        (
+            ("POST", "/", b"Action=Dance&Version=2011-06-15", FORM),
+            400,
+            "<Message>Could not find operation Dance for version 2011-06-15</Message>",
+        ),
+        (
+            ("POST", "/", b"Action=Dance&Version=2012-11-05", FORM),
+            400,
+            "<Message>The action Dance is not valid for this endpoint.</Message>",
+        ),
         (("PATCH", "/bucket/key", b"", {}), 405, "MethodNotAllowed"),
         (("POST", "/", b"{}", target("AmazonSQS.PurgeQueue")), 501, "NotImplemented"),
         (("PUT", "/bucket", b"", {}), 501, "NotImplemented"),

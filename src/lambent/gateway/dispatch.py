@@ -201,18 +201,23 @@ class Dispatcher:
         """The operation that the request names; AwsError when there is none."""
         target = request.headers.get("x-amz-target")
         action: str | None = None
+        form = b""
         if target is not None:
             found = codec.operation(target.rpartition(".")[2])
         else:
             found = codec.route(wire)
             if found is None:
-                action = identify.parameter("Action", wire.query.encode("latin-1"))
+                form = wire.query.encode("latin-1")
+                action = identify.parameter("Action", form)
                 if action is None and service != "s3":
-                    action = identify.parameter("Action", await _complete(request, service))
+                    form = await _complete(request, service)
+                    action = identify.parameter("Action", form)
                 if action is not None:
                     found = codec.operation(action)
         if found is None:
-            raise failures.unknown_operation(service, request.method, target, action)
+            if action is not None:
+                raise failures.unknown_action(service, action, identify.parameter("Version", form))
+            raise failures.unknown_operation(service, request.method, target)
         return found
 
     async def _payload(

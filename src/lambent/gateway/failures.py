@@ -13,6 +13,8 @@ _INTERNAL = {
     "ssm": ("InternalServerError", "An error occurred on the server side."),
 }
 
+_NO_VERSION = "NO_VERSION_SPECIFIED"
+
 
 def internal(service: str) -> AwsError:
     """A defect of ours, told without its inside."""
@@ -58,14 +60,19 @@ def no_service(service: str) -> AwsError:
     return AwsError("NotImplemented", f"The service {service} is not implemented here.", 501)
 
 
-def unknown_operation(
-    service: str, method: str, target: str | None, action: str | None
-) -> AwsError:
+def unknown_action(service: str, action: str, version: str | None) -> AwsError:
+    """A form of the query protocol names an action that AWS does not have."""
+    if service == "sqs":
+        message = f"The action {action} is not valid for this endpoint."
+    else:
+        message = f"Could not find operation {action} for version {version or _NO_VERSION}"
+    return AwsError("InvalidAction", message, 400)
+
+
+def unknown_operation(service: str, method: str, target: str | None) -> AwsError:
     """The request names no operation of the service, or one that AWS does not have."""
     if target is not None:
         return AwsError("UnknownOperationException", "", 400)
-    if action is not None:
-        return AwsError("InvalidAction", f"Could not find operation {action}.", 400)
     if service == "s3":
         return AwsError(
             "MethodNotAllowed",
