@@ -118,3 +118,18 @@ def test_an_error_to_head_has_no_body(raw):
             answer += data
     assert answer.startswith(b"HTTP/1.1 403 ")
     assert answer.endswith(b"\r\n\r\n") and b"<Error>" not in answer
+
+
+def test_a_download_that_its_client_breaks_off_is_no_defect(raw, client, caplog):
+    s3 = client("s3")
+    s3.create_bucket(Bucket="broken-off")
+    s3.put_object(Bucket="broken-off", Key="k", Body=b"x" * 5_000_000)
+    headers = raw.signed("s3", "GET", "/broken-off/k", b"", {"Host": raw.endpoint[7:]})
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    for _ in range(20):
+        with raw.socket() as connection:
+            head = "\r\n".join(["GET /broken-off/k HTTP/1.1", *lines, "", ""])
+            connection.sendall(head.encode())
+            assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+    assert s3.head_object(Bucket="broken-off", Key="k")["ContentLength"] == 5_000_000
+    assert not caplog.records

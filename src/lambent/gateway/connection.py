@@ -394,6 +394,9 @@ class Connection(asyncio.Protocol):
                 raise ValueError(f"a streaming response of {length} bytes gave {sent}")
             self._transport.write(pending + (b"0\r\n\r\n" if chunked else b""))
         except Exception:
+            if self._lost or self._transport.is_closing():
+                # The client went away, as clients may.
+                return False
             # The status is out: a cut connection is all that can tell the client.
             _log.exception("A streaming response broke off")
             self._transport.abort()
