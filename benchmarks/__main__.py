@@ -3,7 +3,7 @@
     ./dev bench                    everything, some five minutes; writes docs/benchmarks.*
     ./dev bench --quick            one short round, some seventy seconds; writes nothing
     ./dev bench sqs uploads        some scenarios; writes nothing
-    ./dev bench store [OPTIONS]    a part alone: store, codecs, host, server
+    ./dev bench store [OPTIONS]    a part alone: store, codecs, host, server, cold_starts
 
 The machine's other load differs from second to second, so the systems take turns within
 each round, and a ratio is taken in each round before the median over the rounds.
@@ -34,7 +34,7 @@ from benchmarks.processes import memory
 from benchmarks.systems import CHECKOUT, Running, System, systems
 from benchmarks.throughput import Figures, Scale
 
-PARTS = ("store", "codecs", "host", "server")
+PARTS = ("store", "codecs", "host", "server", "cold_starts")
 FULL = Scale(seconds=1.5, invocations=300, colds=7, uploads=10)
 QUICK = Scale(seconds=0.5, invocations=50, colds=3, uploads=3)
 IDLE_SECONDS = 1.5
@@ -144,7 +144,7 @@ def main() -> None:
 
 
 def _measure(chosen: list[str], scale: Scale, rounds: int) -> dict[str, Any]:
-    found = systems()
+    machine, found = _machine(), systems()
     folder = Path(tempfile.mkdtemp(prefix="lambent-bench-"))
     began = time.perf_counter()
     run = Run(found, chosen, scale, folder)
@@ -156,7 +156,7 @@ def _measure(chosen: list[str], scale: Scale, rounds: int) -> dict[str, Any]:
         shutil.rmtree(folder, ignore_errors=True)
     return {
         "date": time.strftime("%Y-%m-%d"),
-        "machine": _machine(),
+        "machine": machine,
         "systems": {system.name: system.version for system in found},
         "rounds": rounds,
         "seconds": scale.seconds,
@@ -175,6 +175,7 @@ def _machine() -> dict[str, Any]:
         "memory": f"{pages / 1e9:.0f} GB",
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),
+        "load": round(os.getloadavg()[0], 1),
     }
 
 

@@ -181,7 +181,8 @@ Medians of {result["rounds"]} rounds in one run, the systems taking turns within
 synced to disk; the peers keep their state in memory.
 
 {machine["cores"]} cores shared by the load generator and the system under test,
-{machine["memory"]}, {machine["system"]}, Python {machine["python"]}, {result["date"]}.
+{machine["memory"]}, {machine["system"]}, Python {machine["python"]}, {result["date"]}; the
+load average was {machine["load"]} before the run began.
 
 ## What is measured
 
@@ -216,7 +217,7 @@ What the parts do in the same run with nothing built on them.
     ./dev bench                  everything, some five minutes, on a machine that is quiet
     ./dev bench --quick          one short round; leaves the published figures alone
     ./dev bench sqs dynamodb     some scenarios (sqs, dynamodb, s3, invoke, uploads, footprint)
-    ./dev bench store            a part alone (store, codecs, host, server)
+    ./dev bench store            a part alone (store, codecs, host, server, cold_starts)
 """
 
 
