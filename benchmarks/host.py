@@ -1,6 +1,6 @@
 """The function host alone, without gateway or client: warm and cold invocations, and a fork.
 
-Usage: python benchmarks/host.py [--json] [--warm N] [--cold N]
+Usage: python benchmarks/host.py [--json] [--warm N] [--cold N] [--sandbox require|off]
 
 - fork: what the kernel and the interpreter need to fork a process with boto3 loaded and to
   see it end: the least that a cold start could cost;
@@ -31,6 +31,7 @@ from lambent.host.contract import FunctionSpec, Invocation
 from lambent.host.local import LocalHost, open_host
 from lambent.host.logs import LogStream
 from lambent.host.output import LogEvent
+from lambent.host.sandboxes.local import open_sandbox
 
 NOOP = "def handler(event, context): return event"
 BOTO3 = """
@@ -116,7 +117,7 @@ async def cold(host: LocalHost, folder: Path, source: str, count: int) -> list[f
     return await timed(run, count)
 
 
-async def measure(warm: int, colds: int) -> dict[str, object]:
+async def measure(warm: int, colds: int, sandbox: str) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         host = await open_host(
@@ -126,6 +127,7 @@ async def measure(warm: int, colds: int) -> dict[str, object]:
             endpoint=lambda: "http://127.0.0.1:4566",
             credentials=credentials,
             logs=NoLogs(),
+            sandbox=await open_sandbox(sandbox, folder / "cache"),
         )
         began = time.perf_counter()
         await host.prepare("python3.12")
@@ -167,8 +169,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--warm", type=int, default=2000)
     parser.add_argument("--cold", type=int, default=40)
+    parser.add_argument("--sandbox", choices=("require", "off"), default="require")
     options = parser.parse_args()
-    figures = uvloop.run(measure(options.warm, options.cold))
+    figures = uvloop.run(measure(options.warm, options.cold, options.sandbox))
     if options.json:
         print(json.dumps(figures))
         return

@@ -61,7 +61,7 @@ async def _try(sandbox: LocalSandbox, cache: Path) -> None:
     launcher = sandbox.launcher()
     read, write = os.pipe2(os.O_CLOEXEC)
     try:
-        process = await launcher.start(Launch("", {}, cache, cache, write))
+        process = await launcher.start(Launch("", {}, Path("/usr"), cache, write))
         status = await process.exited
         os.close(write)
         write = -1

@@ -18,7 +18,8 @@ from lambent.host.sandboxes.cgroups import MIB, Group
 
 INTERVAL = 0.1
 """Seconds between two looks."""
-_ANONYMOUS = re.compile(rb"RssAnon:\s+(\d+) kB")
+_RESIDENT = re.compile(rb"RssAnon:\s+(\d+) kB")
+_SHARE = re.compile(rb"Pss_Anon:\s+(\d+) kB")
 
 
 class Meter:
@@ -28,24 +29,25 @@ class Meter:
         self._pid = pid
         self._limit = memory * MIB
         self._group = group
-        # What it shares with the zygote that it came from is not its own.
-        self._shared = 0 if group is not None else self._resident()
 
     def over(self) -> bool:
         """Whether it uses more than it has; False when it is gone."""
         try:
             if self._group is None:
-                return self._resident() - self._shared > self._limit
+                # Forked processes share pages, which is slower to find out.
+                return self._total("status", _RESIDENT) > self._limit and (
+                    self._total("smaps_rollup", _SHARE) > self._limit
+                )
             return self._group.used() > self._limit and self._group.anonymous() > self._limit
         except OSError:
             return False
 
-    def _resident(self) -> int:
-        """Bytes that the process and those it started have for themselves."""
+    def _total(self, name: str, pattern: re.Pattern[bytes]) -> int:
+        """Bytes of anonymous memory of the process and those it started."""
         total = 0
         for pid in family(self._pid):
             with contextlib.suppress(OSError):
-                match = _ANONYMOUS.search(Path(f"/proc/{pid}/status").read_bytes())
+                match = pattern.search(Path(f"/proc/{pid}/{name}").read_bytes())
                 total += int(match[1]) * 1024 if match else 0
         return total
 
