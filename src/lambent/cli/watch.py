@@ -74,10 +74,11 @@ def command(
 async def _watch(
     client: NodeClient, template: Path, stack: str, deploy: list[str], clock: Clock
 ) -> None:
+    seen = _stamp(template)  # before it is read, so that no save in between is missed
     functions = await _functions(client, template, stack)
     lambda_ = client.service("lambda")
+    lambda_.get_account_settings()  # the first save must not wait for the SDK to load
     click.secho(f"Watching {template.name} and {len(functions)} functions.", dim=True)
-    seen = _stamp(template)
     while True:
         began = clock.monotonic()
         if (now := _stamp(template)) != seen:
