@@ -36,6 +36,8 @@ class Settings:
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise StartupError(f"The port must lie between 0 and 65535, not {self.port}.")
+        if not (len(self.account) == 12 and self.account.isascii() and self.account.isdecimal()):
+            raise StartupError(f"An account is 12 digits, not {self.account}.")
         if not self.auth and not is_loopback(self.host):
             raise StartupError(
                 f"Listening on {self.host} without --auth would let anyone in: "
