@@ -34,10 +34,11 @@ from lambent.gateway.keys import StoredKeys
 from lambent.gateway.server import HttpServer
 from lambent.gateway.sites import Sites
 from lambent.gateway.verifying import Verifying
-from lambent.host.contract import FunctionSpec
+from lambent.host.contract import FunctionHost, FunctionSpec
 from lambent.host.figures import prices
 from lambent.host.local import LocalHost, open_host
 from lambent.host.logs import CloudWatchLogs
+from lambent.host.sandboxes.local import open_sandbox
 from lambent.protocol.catalog import Catalog
 from lambent.services.contract import Platform, Service
 from lambent.store.backends.sqlite import open_sqlite
@@ -72,6 +73,7 @@ class Node:
         self._ends = AsyncExitStack()
         self._services: list[Service] = []
         self._store: Store | None = None
+        self._host: FunctionHost | None = None
         self._started = 0.0
 
     @property
@@ -106,13 +108,15 @@ class Node:
         cache = self.cache = self._cache()
         registry = Registry()
         keys = self.keys = StoredKeys(store, clock, ids)
-        host = await open_host(
+        hidden = [cache] if settings.data_dir is None else [settings.data_dir, cache]
+        host = self._host = await open_host(
             clock=clock,
             ids=ids,
             cache=cache,
             endpoint=lambda: self.endpoint,
             credentials=lambda spec: self._environment_credentials(keys, spec),
             logs=CloudWatchLogs(registry, clock, ids, lambda: self.endpoint),
+            sandbox=await open_sandbox(settings.sandbox, cache, hidden),
         )
         self._ends.push_async_callback(host.close)
         resources: dict[str, ResourceType] = {}
@@ -211,6 +215,7 @@ class Node:
             "version": lambent.__version__,
             "uptime_seconds": round(self._clock.monotonic() - self._started, 3),
             "store": self._store.description if self._store else "",
+            "sandbox": self._host.sandbox if self._host else "",
             "services": sorted(service.name for service in self._services),
         }
 

@@ -45,7 +45,7 @@ def command(endpoint: str, as_json: bool) -> None:
     about = status["node"]
     click.echo(
         f"Lambent {about['version']} at {client.endpoint}, up "
-        f"{_duration(about['uptime_seconds'])}, on {about['store']}\n"
+        f"{_duration(about['uptime_seconds'])}, on {about['store']}; sandbox {about['sandbox']}\n"
     )
     for title, columns, right in (
         ("stacks", ("name", "status", "resources"), ("resources",)),

@@ -19,6 +19,7 @@ from lambent.core.settings import (
     DEFAULT_PORT,
     DEFAULT_REGION,
     MEMORY,
+    SANDBOX,
     Settings,
     is_loopback,
 )
@@ -49,6 +50,13 @@ def default_data_dir() -> Path:
 @click.option("--auth", is_flag=True, help="Check every request's signature.")
 @click.option("--account", default=DEFAULT_ACCOUNT, show_default=True, help="12 digits.")
 @click.option("--region", default=DEFAULT_REGION, show_default=True)
+@click.option(
+    "--sandbox",
+    type=click.Choice(SANDBOX),
+    default="auto",
+    show_default=True,
+    help="Isolate functions: where the machine allows it, or not start, or never.",
+)
 @click.option("--stack-name", metavar="NAME", help="For TEMPLATE.  [default: its folder's name]")
 @click.option(
     "--parameter", "parameters", multiple=True, metavar="K=V", help="For TEMPLATE; repeatable."
@@ -69,6 +77,7 @@ def command(
     auth: bool,
     account: str,
     region: str,
+    sandbox: str,
     stack_name: str | None,
     parameters: tuple[str, ...],
     watch: bool,
@@ -94,6 +103,7 @@ def command(
         auth=auth or not is_loopback(host),
         account=account,
         region=region,
+        sandbox=sandbox,
     )
     commands: list[list[str]] = []
     if template is not None:

@@ -16,6 +16,7 @@ DEFAULT_ACCOUNT = "000000000000"
 DEFAULT_REGION = "us-east-1"
 DEFAULT_PORT = 4566
 MEMORY = ":memory:"
+SANDBOX = ("auto", "require", "off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class Settings:
     """How one node runs.
 
     `data_dir` None means nothing outlives the process (`--data-dir :memory:`). `auth` is
-    whether signatures are verified; it is on for every address that is not loopback.
+    whether signatures are verified; it is on for every address that is not loopback. `sandbox`
+    is auto (isolate functions where the machine allows it), require, or off.
     """
 
     data_dir: Path | None
@@ -32,12 +34,15 @@ class Settings:
     auth: bool = False
     region: str = DEFAULT_REGION
     account: str = DEFAULT_ACCOUNT
+    sandbox: str = "auto"
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise StartupError(f"The port must lie between 0 and 65535, not {self.port}.")
         if not (len(self.account) == 12 and self.account.isascii() and self.account.isdecimal()):
             raise StartupError(f"An account is 12 digits, not {self.account}.")
+        if self.sandbox not in SANDBOX:
+            raise StartupError(f"The sandbox is one of {', '.join(SANDBOX)}, not {self.sandbox}.")
         if not self.auth and not is_loopback(self.host):
             raise StartupError(
                 f"Listening on {self.host} without --auth would let anyone in: "
