@@ -17,12 +17,12 @@ from typing import Any
 import botocore.session
 import pytest
 from botocore.config import Config
+from tests.support.http import Raw
+from tests.support.nodes import ProcessNode, ThreadNode
 
 from lambent.core.clock import Clock
 from lambent.core.ids import SystemIds
 from lambent.core.settings import Settings
-from tests.support.http import Raw
-from tests.support.nodes import ProcessNode, ThreadNode
 
 ClientFactory = Callable[..., Any]
 _ids = SystemIds()
