@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ MIB = 1 << 20
 _VCPU = 1769
 _PREFIX = "lambent-"
 _CONTROLLERS = ("memory", "cpu")
+_node_numbers = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,8 @@ def _group_folder(place: str, path: str) -> Path:
 def _own_folder(version: int, parent: Path, pid: int) -> Path:
     if version == 2:
         _offer(parent, pid)
-    folder = parent / f"{_PREFIX}{pid}"
+    # A process may hold several nodes; one that closes must leave the others' groups alone.
+    folder = parent / f"{_PREFIX}{pid}-{next(_node_numbers)}"
     folder.mkdir(exist_ok=True)
     if version == 2:
         _switch_on(folder)
@@ -201,7 +204,7 @@ def _switch_on(folder: Path) -> None:
 def _sweep(parent: Path) -> None:
     """Remove what nodes left that were killed."""
     for folder in parent.glob(f"{_PREFIX}*"):
-        owner = folder.name.removeprefix(_PREFIX)
+        owner = folder.name.removeprefix(_PREFIX).partition("-")[0]
         if owner.isdigit() and not Path(f"/proc/{owner}").exists():
             _clear(folder)
 
