@@ -9,6 +9,7 @@ DynamoDB itself brings its numbers up to date.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -50,6 +51,8 @@ class Ledger:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._pending: dict[str, dict[str, list[int]]] = {}
+        self.moves: Counter[str] = Counter()
+        """How often each table's counts moved since the start."""
         self.changed = asyncio.Event()
         """Set while something is pending."""
 
@@ -58,6 +61,7 @@ class Ledger:
         if statistics.deltas:
             self.changed.set()
         for (table, index), (items, size) in statistics.deltas.items():
+            self.moves[table] += 1
             pending = self._pending.setdefault(table, {}).setdefault(index, [0, 0])
             pending[0] += items
             pending[1] += size
@@ -66,10 +70,11 @@ class Ledger:
         """The counts of a table and its indexes, pending changes included."""
 
         async def body(tx: Transaction) -> dict[str, Count]:
-            return await _load(tx, table)
+            # Added up here and not after the commit: a flush in between would take what is
+            # pending away from what was read.
+            return _sum(await _load(tx, table), self._pending.get(table, {}))
 
-        stored = await self._store.transact(body)
-        return _sum(stored, self._pending.get(table, {}))
+        return await self._store.transact(body)
 
     async def flush(self) -> None:
         """Write what is pending."""
@@ -98,7 +103,7 @@ class Ledger:
         await _save(tx, table, counts)
 
     def forget(self, table: str) -> None:
-        """Drop what is pending for a table (it is gone, or was recounted)."""
+        """Drop what is pending for a table (it is gone, or is being recounted)."""
         self._pending.pop(table, None)
 
 
