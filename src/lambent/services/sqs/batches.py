@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from lambent.core.errors import AwsError
@@ -57,3 +57,18 @@ def result(
 ) -> dict[str, list[dict[str, Any]] | None]:
     """A batch operation's answer: lists that are empty are left out."""
     return {"Successful": successful or None, "Failed": failed or None}
+
+
+async def each(
+    entries: Sequence[dict[str, Any]], act: Callable[[dict[str, Any]], Awaitable[None]]
+) -> dict[str, list[dict[str, Any]] | None]:
+    """Act on every entry; the batch operation's answer."""
+    successful: list[dict[str, Any]] = []
+    failed: list[dict[str, Any]] = []
+    for entry in entries:
+        try:
+            await act(entry)
+            successful.append({"Id": entry["Id"]})
+        except AwsError as error:
+            failed.append(failure(entry["Id"], error))
+    return result(successful, failed)

@@ -166,15 +166,7 @@ class MessageOperations:
 
         async def body(tx: Transaction) -> Result:
             queue = await queue_of(tx, self._queues, context, params)
-            successful: list[dict[str, Any]] = []
-            failed: list[dict[str, Any]] = []
-            for entry in entries:
-                try:
-                    await _delete(tx, queue, entry)
-                    successful.append({"Id": entry["Id"]})
-                except AwsError as error:
-                    failed.append(batches.failure(entry["Id"], error))
-            return batches.result(successful, failed)
+            return await batches.each(entries, lambda entry: _delete(tx, queue, entry))
 
         return await self._store.transact(body)
 
@@ -193,15 +185,7 @@ class MessageOperations:
 
         async def body(tx: Transaction) -> Result:
             queue = await queue_of(tx, self._queues, context, params)
-            successful: list[dict[str, Any]] = []
-            failed: list[dict[str, Any]] = []
-            for entry in entries:
-                try:
-                    await _change_visibility(tx, queue, entry)
-                    successful.append({"Id": entry["Id"]})
-                except AwsError as error:
-                    failed.append(batches.failure(entry["Id"], error))
-            return batches.result(successful, failed)
+            return await batches.each(entries, lambda entry: _change_visibility(tx, queue, entry))
 
         return await self._store.transact(body)
 
