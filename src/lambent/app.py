@@ -26,10 +26,11 @@ from lambent.core.ids import Ids, SystemIds
 from lambent.core.registry import Registry
 from lambent.core.resources import ResourceType
 from lambent.core.settings import Settings
+from lambent.core.web import PREFIX, Asked, Route
 from lambent.events.contract import Targets
 from lambent.gateway.authenticate import Authenticator, Identity, Trusting
 from lambent.gateway.dispatch import Dispatcher
-from lambent.gateway.internal import PREFIX, Asked, InternalRoutes, Route
+from lambent.gateway.internal import InternalRoutes
 from lambent.gateway.keys import StoredKeys
 from lambent.gateway.server import HttpServer
 from lambent.gateway.sites import Sites
@@ -123,7 +124,8 @@ class Node:
         targets = Targets()
         platform = Platform(settings, clock, ids, store, host, registry, targets, resources, cache)
         for service in discover(platform):
-            registry.add(service.name, service.operations)
+            if service.operations is not None:
+                registry.add(service.name, service.operations)
             resources.update(service.resources)
             targets.targets.update(service.targets)
             targets.invocables.update(service.invocables)
@@ -146,6 +148,8 @@ class Node:
         for service in self._services:
             for path, fetch in service.downloads.items():
                 internal.add(path, _download(path, fetch), open_to_all=True)
+            for path, route in service.routes.items():
+                internal.add(path, route)
             for site in service.sites:
                 sites.add(service.name, site)
         dispatcher = Dispatcher(
@@ -216,7 +220,7 @@ class Node:
             "uptime_seconds": round(self._clock.monotonic() - self._started, 3),
             "store": self._store.description if self._store else "",
             "sandbox": self._host.sandbox if self._host else "",
-            "services": sorted(service.name for service in self._services),
+            "services": sorted(one.name for one in self._services if one.operations is not None),
         }
 
 

@@ -18,9 +18,10 @@ from lambent.core.errors import AwsError, Conflict, StoreUnavailable
 from lambent.core.ids import SeededIds
 from lambent.core.registry import Registry
 from lambent.core.settings import Settings
+from lambent.core.web import Asked
 from lambent.gateway.authenticate import Authenticator, Trusting
 from lambent.gateway.dispatch import Dispatcher
-from lambent.gateway.internal import Asked, InternalRoutes
+from lambent.gateway.internal import InternalRoutes
 from lambent.gateway.server import HttpServer
 from lambent.gateway.sites import Sites
 from lambent.gateway.verifying import Verifying

@@ -34,7 +34,11 @@ def test_a_packed_form_is_unpacked(local, send, signed):
     assert local.calls.last[0] == "GetCallerIdentity"
 
 
-@pytest.mark.parametrize("body", [b"{}", gzip.compress(b"{}" * 500)[:-9], b"\x1f\x8b"])
+@pytest.mark.parametrize(
+    "body",
+    [b"{}", gzip.compress(b"{}" * 500)[:-9], b"\x1f\x8b"],
+    ids=["plain", "cut off", "two bytes"],
+)
 def test_what_is_not_packed_as_it_says_is_refused(send, body):
     answer = send("POST", "/", body, {**SEND, **GZIP}, sign="sqs")
     assert answer.status == 400

@@ -1,12 +1,38 @@
-"""Plain HTTP that a service answers itself, outside any AWS API: function URLs and the like."""
+"""HTTP that a service answers itself, outside any AWS API.
+
+- `Route`: Lambent's own API in JSON, below `/_lambent/` (`Asked` in, status and value out);
+- `Site`: plain HTTP, as function URLs are.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 import msgspec
 
+from lambent.core.context import RequestContext
 from lambent.core.streams import StreamingResult
+
+PREFIX: Final = "/_lambent/"
+"""Where Lambent's own API begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request to a route: the context as operations get it, the rest as it came."""
+
+    context: RequestContext
+    method: str
+    path: str
+    query: Mapping[str, str]
+    body: bytes
+
+
+Route = Callable[[Asked], Awaitable[tuple[int, Any]]]
+"""Gives the status and what becomes the JSON body (bytes are sent as they are). May raise
+AwsError, whose status, code and message become the answer."""
 
 
 class Caller(msgspec.Struct, frozen=True):

@@ -16,11 +16,12 @@ from lambent.core.errors import AwsError, StoreUnavailable
 from lambent.core.ids import Ids
 from lambent.core.registry import Registry
 from lambent.core.streams import Body
+from lambent.core.web import PREFIX
 from lambent.gateway import claim as claims
 from lambent.gateway import cross_origin, failures, identify, packed
 from lambent.gateway.authenticate import Authenticator, Identity
 from lambent.gateway.body import BytesBody
-from lambent.gateway.internal import PREFIX, InternalRoutes
+from lambent.gateway.internal import InternalRoutes
 from lambent.gateway.payload import HashedBody, check_hash, is_chunked, plain_headers, unchunked
 from lambent.gateway.request import Request
 from lambent.gateway.sites import Sites

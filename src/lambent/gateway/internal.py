@@ -1,21 +1,20 @@
 """Lambent's own API under `/_lambent/`: a small router for JSON answers.
 
 `GET /_lambent/health` is open to all; every other route is for administrators in server
-mode. `app.py` contributes the routes.
+mode. `app.py` and the services contribute the routes.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from lambent.core.context import RequestContext
 from lambent.core.errors import AwsError, StoreUnavailable
 from lambent.core.ids import Ids
+from lambent.core.web import PREFIX, Asked, Route
 from lambent.gateway import claim as claims
 from lambent.gateway import failures
 from lambent.gateway.authenticate import Authenticator
@@ -25,27 +24,10 @@ from lambent.protocol.contract import WireResponse
 
 _log = logging.getLogger("lambent.gateway")
 
-PREFIX: Final = "/_lambent/"
 SERVICE: Final = "lambent"
 """The signing name of this API."""
 
 _MAX_BODY: Final = 128 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A request to a route: the context as operations get it, the rest as it came."""
-
-    context: RequestContext
-    method: str
-    path: str
-    query: Mapping[str, str]
-    body: bytes
-
-
-Route = Callable[[Asked], Awaitable[tuple[int, Any]]]
-"""Gives the status and what becomes the JSON body (bytes are sent as they are). May raise
-AwsError."""
 
 
 class InternalRoutes:

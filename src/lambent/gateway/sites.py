@@ -8,11 +8,10 @@ from typing import Final
 
 from lambent.core.errors import AwsError, StoreUnavailable
 from lambent.core.ids import Ids
-from lambent.core.web import Caller, Site, WebRequest
+from lambent.core.web import PREFIX, Caller, Site, WebRequest
 from lambent.gateway import claim as claims
 from lambent.gateway.authenticate import Authenticator
 from lambent.gateway.claim import Form
-from lambent.gateway.internal import PREFIX
 from lambent.gateway.request import Request
 from lambent.protocol.contract import WireResponse
 

@@ -15,7 +15,7 @@ from lambent.core.ids import Ids
 from lambent.core.registry import Registry
 from lambent.core.resources import ResourceType
 from lambent.core.settings import Settings
-from lambent.core.web import Site
+from lambent.core.web import Route, Site
 from lambent.events.contract import Invocable, Source, Target, Targets
 from lambent.host.contract import FunctionHost
 from lambent.store.contract import Store
@@ -48,6 +48,9 @@ class Service:
     `name` is botocore's name of the service model; `operations` is an object with one
     method per operation, named as boto3 names it:
     `async def send_message(self, context: RequestContext, params: Params) -> Result`.
+    A folder that adds to Lambent's own API alone has no operations and any name.
+    `routes` are by path below `/_lambent/`; one that ends in "/" takes every path below it.
+    Callers are authenticated; in server mode they are administrators.
     `downloads` are by path below `/_lambent/`, ending in "/": each gives the bytes at what
     follows it, to anyone, so what follows holds a secret (AwsError when there is nothing).
     `sites` answer plain HTTP.
@@ -55,11 +58,12 @@ class Service:
     """
 
     name: str
-    operations: object
+    operations: object | None = None
     resources: Mapping[str, ResourceType] = field(default_factory=dict)
     targets: Mapping[str, Target] = field(default_factory=dict)
     invocables: Mapping[str, Invocable] = field(default_factory=dict)
     sources: Mapping[str, Source] = field(default_factory=dict)
+    routes: Mapping[str, Route] = field(default_factory=dict)
     downloads: Mapping[str, Callable[[str], Awaitable[bytes]]] = field(default_factory=dict)
     sites: Sequence[Site] = ()
     start: Callable[[], Awaitable[None]] = _nothing
