@@ -14,6 +14,7 @@ from lambent.core.clock import VirtualClock
 from lambent.core.errors import AwsError, StoreUnavailable
 from lambent.events.contract import Batch, Event, Outcome, Targets
 from lambent.events.delivery import Lane
+from lambent.events.observer import SILENT, Observer
 from lambent.events.policy import Attempt, Verdict
 from lambent.events.scaling import Rule
 from lambent.store.contract import Store, Transaction
@@ -57,6 +58,7 @@ class FakeSource:
     extensions: int = 0
     stale: list[str] = field(default_factory=list)
     gone: bool = False
+    exhausted: int = 0
     event: asyncio.Event = field(default_factory=asyncio.Event)
 
     def add(self, *bodies: str, delay: float = 0.0) -> None:
@@ -73,10 +75,12 @@ class FakeSource:
             item.due = now + (self.lease if lease is None else lease)
             item.token += 1
             item.leased = True
+        exhausted, self.exhausted = self.exhausted, 0
         return Batch(
             [{"body": item.body} for item in taken],
             [item.body for item in taken],
             [(item.body, item.token) for item in taken],
+            exhausted,
         )
 
     def _current(self, tickets: Sequence[Any]) -> list[Item]:
@@ -183,7 +187,7 @@ class World:
         self.dead = FakeTarget()
         self.targets.targets["fake"] = self.dead
 
-    def lane(self, policy: FakePolicy) -> Lane:
+    def lane(self, policy: FakePolicy, observer: Observer = SILENT) -> Lane:
         lane = Lane(
             clock=self.clock,
             store=cast(Store, self.store),
@@ -191,6 +195,7 @@ class World:
             source=self.source,
             arn=QUEUE,
             policy=policy,
+            observer=observer,
         )
         lane.start()
         return lane
@@ -522,4 +527,60 @@ async def test_work_left_by_a_dead_lane_comes_back_when_its_lease_ends(world: Wo
     assert policy.calls == []
     await world.clock.advance(1)
     assert policy.calls == [["a"]]
+    await lane.stop()
+
+
+class Heard(Observer):
+    """Writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.moments: list[tuple[Any, ...]] = []
+
+    def claimed(self, batch: Batch, filtered: int, at: float) -> None:
+        self.moments.append(("claimed", list(batch.identifiers), filtered))
+
+    def dead_lettered(self, count: int, at: float) -> None:
+        self.moments.append(("dead-lettered", count))
+
+    def called(self, batch: Batch, at: float) -> None:
+        self.moments.append(("called", list(batch.identifiers)))
+
+    def ended(self, attempt: Attempt, verdict: Verdict, seconds: float) -> None:
+        self.moments.append(("ended", attempt.outcome.error, seconds))
+
+    def settled(self, batch: Batch, verdict: Verdict, at: float) -> None:
+        done = [body for body, _ in verdict.done]
+        self.moments.append(("settled", done, [body for (body, _), _ in verdict.again]))
+
+
+async def test_an_observer_hears_each_moment_in_order(world: World) -> None:
+    async def run(bodies: list[str]) -> Outcome | None:
+        await world.clock.sleep(2)
+        return await fails(bodies) if bodies == ["b"] else None
+
+    heard = Heard()
+    policy = FakePolicy(run, batch_size=1, rule=Rule(1, 1, 1), delay=500)
+    world.source.add("a", "unwanted", "b")
+    lane = world.lane(policy, heard)
+    await world.clock.advance(10)
+    assert heard.moments == [
+        ("claimed", ["a"], 0),
+        ("called", ["a"]),
+        ("ended", None, 2.0),
+        ("settled", ["a"], []),
+        ("claimed", [], 1),
+        ("claimed", ["b"], 0),
+        ("called", ["b"]),
+        ("ended", "Unhandled", 2.0),
+        ("settled", [], ["b"]),
+    ]
+    await lane.stop()
+
+
+async def test_an_observer_hears_what_a_claim_moved_to_the_dead_letter_queue(world: World) -> None:
+    heard = Heard()
+    world.source.exhausted = 3
+    lane = world.lane(FakePolicy(ok), heard)
+    await world.clock.advance(0)
+    assert heard.moments == [("dead-lettered", 3)]
     await lane.stop()

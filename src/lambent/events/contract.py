@@ -94,6 +94,8 @@ class Batch:
     identifiers: Sequence[str]
     """What `batchItemFailures` names an item by, one per record."""
     tickets: Sequence[Any]
+    dead_lettered: int = 0
+    """How many more the claim found received too often and moved to a dead-letter queue."""
 
 
 class Source(Protocol):

@@ -28,6 +28,7 @@ from lambent.core.clock import Clock
 from lambent.core.errors import AwsError, StoreError
 from lambent.events import in_flight, scaling
 from lambent.events.contract import Batch, Outcome, Source, Targets
+from lambent.events.observer import SILENT, Observer
 from lambent.events.policy import Attempt, Policy, Verdict
 from lambent.events.retry import after_system_error
 from lambent.store.contract import Store, Transaction
@@ -60,6 +61,10 @@ class _Load:
     keeper: asyncio.Task[None] | None = None
     extended: bool = False
 
+    def batch(self, begin: int, end: int) -> Batch:
+        """A part of it, as one call gets it."""
+        return Batch(self.records[begin:end], self.identifiers[begin:end], self.tickets[begin:end])
+
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
@@ -91,6 +96,7 @@ class Lane:
         policy: Policy,
         name: str = "",
         noted: bool = False,
+        observer: Observer = SILENT,
     ) -> None:
         self.problem: str | None = None
         self.last_result: str | None = None
@@ -102,6 +108,7 @@ class Lane:
         self._policy = policy
         self._name = name or str(arn)
         self._noted = noted
+        self._observer = observer
         self._scale = scaling.begin(policy.rule)
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -172,6 +179,7 @@ class Lane:
                 continue
             troubles = 0
             self.problem = None
+            self._heard(claim)
             if claim.batch.tickets:
                 await self._dispatch(claim)
             if claim.claimed >= limit:
@@ -214,6 +222,13 @@ class Lane:
             for task in waits:
                 task.cancel()
         return arrived.is_set()
+
+    def _heard(self, claim: _Claim) -> None:
+        batch = claim.batch
+        if claim.claimed:
+            self._observer.claimed(batch, claim.claimed - len(batch.tickets), claim.at)
+        if batch.dead_lettered:
+            self._observer.dead_lettered(batch.dead_lettered, claim.at)
 
     def _note_trouble(self, error: Exception) -> None:
         self.problem = error.message if isinstance(error, AwsError) else str(error)
@@ -299,6 +314,7 @@ class Lane:
             except Exception as error:
                 self._note_trouble(error)
                 return
+            self._heard(claim)
             self._add(load, claim)
             if claim.claimed < limit:
                 if claim.wait == 0.0:
@@ -321,18 +337,13 @@ class Lane:
 
     async def _deliver(self, load: _Load) -> None:
         try:
-            calls = _slices(load.parts, self._policy.max_bytes)
-            for index, (begin, end) in enumerate(calls):
+            for begin, end in _slices(load.parts, self._policy.max_bytes):
                 if not await self._deliver_slice(load, begin, end):
                     # Order within a group: what follows a failure waits with it.
-                    rest = [
-                        ticket
-                        for first, last in calls[index + 1 :]
-                        for ticket in load.tickets[first:last]
-                    ]
-                    if rest:
-                        again = Verdict(again=[(ticket, None) for ticket in rest])
-                        await self._conclude(again, load.notes)
+                    rest = load.batch(end, len(load.parts))
+                    if rest.tickets:
+                        again = Verdict(again=[(ticket, None) for ticket in rest.tickets])
+                        await self._conclude(rest, again, load.notes)
                     break
         finally:
             load.finished.set()
@@ -341,29 +352,25 @@ class Lane:
 
     async def _deliver_slice(self, load: _Load, begin: int, end: int) -> bool:
         """One call; whether it went well."""
-        batch = Batch(load.records[begin:end], load.identifiers[begin:end], load.tickets[begin:end])
+        batch = load.batch(begin, end)
         tries = 0
         while True:
             tries += 1
+            self._observer.called(batch, self._clock.now())
+            began = self._clock.monotonic()
             outcome = await self._call(batch, load.parts[begin:end])
-            verdict = self._policy.judge(
-                Attempt(
-                    batch,
-                    outcome,
-                    tries,
-                    load.claimed,
-                    load.lease,
-                    self._clock.now(),
-                    load.extended,
-                )
+            attempt = Attempt(
+                batch, outcome, tries, load.claimed, load.lease, self._clock.now(), load.extended
             )
+            verdict = self._policy.judge(attempt)
             self._learn(verdict, outcome)
+            self._observer.ended(attempt, verdict, self._clock.monotonic() - began)
             if verdict.retry_after is None:
                 break
             if await self._clock.wait(self._stopping, verdict.retry_after):
                 verdict = Verdict(again=[(ticket, 0.0) for ticket in batch.tickets])
                 break
-        await self._conclude(verdict, load.notes if end == len(load.parts) else ())
+        await self._conclude(batch, verdict, load.notes if end == len(load.parts) else ())
         return verdict.healthy
 
     async def _call(self, batch: Batch, parts: Sequence[bytes]) -> Outcome:
@@ -382,13 +389,14 @@ class Lane:
             self._scale = scaling.failed(self._scale)
         self.last_result = "OK" if outcome.error is None else "PROBLEM: Function call failed"
 
-    async def _conclude(self, verdict: Verdict, notes: Sequence[bytes]) -> None:
+    async def _conclude(self, batch: Batch, verdict: Verdict, notes: Sequence[bytes]) -> None:
         """Settle, release and send, in one transaction; while the store is unavailable, try
         again (the leases are being kept)."""
         tries = 0
         while True:
             try:
                 await self._store.transact(lambda tx: self._apply(tx, verdict, notes))
+                self._observer.settled(batch, verdict, self._clock.now())
                 return
             except StoreError as error:
                 tries += 1
@@ -426,6 +434,7 @@ def _pick(batch: Batch, indexes: Sequence[int]) -> Batch:
         [batch.records[index] for index in indexes],
         [batch.identifiers[index] for index in indexes],
         [batch.tickets[index] for index in indexes],
+        batch.dead_lettered,
     )
 
 

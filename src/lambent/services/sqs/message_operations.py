@@ -126,7 +126,7 @@ class MessageOperations:
                     raise errors.too_many_in_flight()
                 return queue, [], _FULL_SECONDS
             count = min(limit or 1, room)
-            received = await receiving.claim(tx, self._queues, queue, count, lease)
+            received, _ = await receiving.claim(tx, self._queues, queue, count, lease)
             if received:
                 if attempt is not None:
                     await attempts.remember(tx, queue, attempt, received)

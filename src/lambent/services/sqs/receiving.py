@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -41,9 +41,14 @@ class Received:
     time: float
 
 
-async def claim(
-    tx: Transaction, queues: Queues, queue: Queue, limit: int, lease: float
-) -> list[Received]:
+class Claimed(NamedTuple):
+    """What a claim gave, and how many it moved to the dead-letter queue."""
+
+    received: list[Received]
+    dead_lettered: int
+
+
+async def claim(tx: Transaction, queues: Queues, queue: Queue, limit: int, lease: float) -> Claimed:
     """Claim up to `limit` messages for `lease` seconds.
 
     Those whose receive count exceeds maxReceiveCount move to the dead-letter queue in the
@@ -54,6 +59,7 @@ async def claim(
     target = await queues.by_arn(tx, policy.target) if policy else None
     since = kept_since(tx.now, queue)
     taken: list[Received] = []
+    dead_lettered = 0
     while len(taken) < limit:
         claimed = await tx.claim(
             queue.work,
@@ -71,10 +77,11 @@ async def claim(
                 moved += 1
             else:
                 taken.append(Received(work, message, tx.now))
+        dead_lettered += moved
         # With a lease of zero a second claim would give the same messages again.
         if not moved or lease <= 0:
             break
-    return taken
+    return Claimed(taken, dead_lettered)
 
 
 async def next_due(tx: Transaction, queue: Queue) -> float | None:

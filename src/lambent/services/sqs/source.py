@@ -36,11 +36,12 @@ class QueueSource:
         queue = await self._queue(tx, arn)
         if lease is None:
             lease = float(attributes.value(queue, "VisibilityTimeout"))
-        received = await receiving.claim(tx, self._queues, queue, limit, lease)
+        received, moved = await receiving.claim(tx, self._queues, queue, limit, lease)
         return Batch(
             records=[receiving.lambda_record(queue, item) for item in received],
             identifiers=[item.message.id for item in received],
             tickets=[(queue.work, item.work.id, item.work.token) for item in received],
+            dead_lettered=moved,
         )
 
     async def settle(self, tx: Transaction, arn: Arn, tickets: Sequence[Ticket]) -> None:
