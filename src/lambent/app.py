@@ -7,6 +7,7 @@ import functools
 import importlib
 import pkgutil
 import shutil
+import socket
 import tempfile
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
@@ -19,6 +20,7 @@ import msgspec
 
 import lambent
 import lambent.services
+from lambent.cluster.cluster import Cluster
 from lambent.core.clock import Clock, SystemClock
 from lambent.core.credentials import AccessKey
 from lambent.core.errors import AwsError, StartupError
@@ -27,6 +29,7 @@ from lambent.core.registry import Registry
 from lambent.core.resources import ResourceType
 from lambent.core.settings import Settings
 from lambent.core.web import PREFIX, Asked, Route
+from lambent.events import in_flight
 from lambent.events.contract import Targets
 from lambent.gateway.authenticate import Authenticator, Identity, Trusting
 from lambent.gateway.dispatch import Dispatcher
@@ -43,7 +46,7 @@ from lambent.host.sandboxes.local import open_sandbox
 from lambent.protocol.catalog import Catalog
 from lambent.services.contract import Platform, Service
 from lambent.store.backends.sqlite import open_sqlite
-from lambent.store.contract import Store
+from lambent.store.contract import Store, Transaction
 
 T = TypeVar("T")
 
@@ -71,6 +74,7 @@ class Node:
         self.server: HttpServer
         self.keys: StoredKeys
         self.cache: Path
+        self.cluster: Cluster
         self._ends = AsyncExitStack()
         self._services: list[Service] = []
         self._store: Store | None = None
@@ -122,7 +126,19 @@ class Node:
         self._ends.push_async_callback(host.close)
         resources: dict[str, ResourceType] = {}
         targets = Targets()
-        platform = Platform(settings, clock, ids, store, host, registry, targets, resources, cache)
+        cluster = self.cluster = Cluster(
+            store,
+            clock,
+            ids,
+            name=f"{socket.gethostname()}:{self.port}",
+            version=lambent.__version__,
+            endpoint=lambda: self.endpoint,
+            load=lambda: _load(host),
+        )
+        cluster.membership.on_lost(functools.partial(_give_back, targets))
+        platform = Platform(
+            settings, clock, ids, store, host, registry, cluster, targets, resources, cache
+        )
         for service in discover(platform):
             if service.operations is not None:
                 registry.add(service.name, service.operations)
@@ -133,6 +149,8 @@ class Node:
             self._services.append(service)
         if settings.auth:
             self.administrator = await keys.administrator(settings.account)
+        await cluster.start()
+        self._ends.push_async_callback(cluster.stop)
         # Ends run backwards: services drain first, since functions that still run need the
         # gateway.
         self._ends.push_async_callback(server.stop, DRAIN_SECONDS)
@@ -143,6 +161,7 @@ class Node:
         internal = InternalRoutes(authenticator, ids, administrators_only=settings.auth)
         sites = Sites(authenticator, ids)
         internal.add("health", self._health, open_to_all=True)
+        internal.add("nodes", self._nodes)
         internal.add("functions", functools.partial(self._functions, host))
         internal.add("functions/", functools.partial(self._invocations, host))
         for service in self._services:
@@ -194,6 +213,21 @@ class Node:
             "AWS_SESSION_TOKEN": key.session_token,
         }
 
+    async def _nodes(self, asked: Asked) -> tuple[int, Any]:
+        membership = self.cluster.membership
+        return 200, {
+            "store": self._store.description if self._store else "",
+            "lease_seconds": membership.lease,
+            "nodes": [
+                {
+                    **msgspec.structs.asdict(one),
+                    "seen": round(max(asked.context.now - one.seen, 0.0), 3),
+                    "this": one.id == membership.id,
+                }
+                for one in await membership.listed()
+            ],
+        }
+
     async def _functions(self, host: LocalHost, _: Asked) -> tuple[int, Any]:
         now = self._clock.now()
         return 200, {
@@ -222,6 +256,20 @@ class Node:
             "sandbox": self._host.sandbox if self._host else "",
             "services": sorted(one.name for one in self._services if one.operations is not None),
         }
+
+
+def _load(host: FunctionHost) -> dict[str, Any]:
+    """What a node tells the others of itself."""
+    activity = host.activity().values()
+    return {
+        "running": sum(one.busy for one in activity),
+        "environments": sum(one.busy + one.idle for one in activity),
+        "invocations": sum(one.invocations for one in activity),
+    }
+
+
+async def _give_back(targets: Targets, tx: Transaction, node: str) -> None:
+    await in_flight.give_back(tx, targets, node)
 
 
 def _download(path: str, fetch: Callable[[str], Awaitable[bytes]]) -> Route:

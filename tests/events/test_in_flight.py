@@ -16,6 +16,8 @@ from lambent.events.contract import Outcome
 from lambent.events.delivery import Lane
 from lambent.store.contract import Record, Store, Transaction
 
+NODE = "node"
+
 
 class RecordingStore(FakeStore):
     """As its base, with records, which its transactions hold themselves."""
@@ -31,11 +33,12 @@ class RecordingStore(FakeStore):
     async def delete(self, collection: str, partition: bytes, sort: bytes = b"") -> bool:
         return self.records.pop((partition, sort), None) is not None
 
-    async def scan_all(self, collection: str) -> list[Record]:
-        return [Record(*key, value, 1) for key, value in self.records.items()]
+    async def scan(self, collection: str, partition: bytes) -> list[Record]:
+        return [Record(*k, value, 1) for k, value in self.records.items() if k[0] == partition]
 
-    async def clear(self, collection: str) -> int:
-        self.records.clear()
+    async def clear(self, collection: str, partition: bytes | None = None) -> int:
+        for key in [key for key in self.records if key[0] == partition]:
+            del self.records[key]
         return 0
 
 
@@ -53,13 +56,13 @@ class NotedWorld(World):
             source=self.source,
             arn=QUEUE,
             policy=policy,
-            noted=True,
+            noted_as=lambda: NODE,
         )
         lane.start()
         return lane
 
     async def give_back(self) -> None:
-        await in_flight.give_back(cast(Transaction, self.store), self.targets)
+        await in_flight.give_back(cast(Transaction, self.store), self.targets, NODE)
 
 
 @pytest.fixture
@@ -130,7 +133,7 @@ async def test_notes_of_a_source_that_is_gone_are_dropped(
     async def fail(*_: Any) -> None:
         raise AwsError("QueueDoesNotExist", "The specified queue does not exist.")
 
-    await in_flight.note(cast(Transaction, world.store), QUEUE, [("a", 1)])
+    await in_flight.note(cast(Transaction, world.store), NODE, QUEUE, [("a", 1)])
     monkeypatch.setattr(world.source, "fail", fail)
     await world.give_back()
     assert world.store.records == {}

@@ -20,6 +20,7 @@ _COMMANDS = {
     "delete": "Delete a stack and everything it made.",
     "status": "What is deployed, how deep the queues are, what fails.",
     "functions": "How fast functions are, how often cold, what they would cost.",
+    "nodes": "The nodes that serve one store together, and their load.",
     "logs": "Show a function's log, and follow it.",
     "invoke": "Invoke a function and show what it returns.",
     "env": "Print the exports that point AWS tools at a node.",

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,7 @@ from lambent.core.clock import Clock
 from lambent.core.errors import AwsError, StoreError
 from lambent.events import in_flight, scaling
 from lambent.events.contract import Batch, Outcome, Source, Targets
+from lambent.events.in_flight import Note
 from lambent.events.observer import SILENT, Observer
 from lambent.events.policy import Attempt, Policy, Verdict
 from lambent.events.retry import after_system_error
@@ -55,7 +56,7 @@ class _Load:
     identifiers: list[str] = field(default_factory=list)
     tickets: list[Any] = field(default_factory=list)
     parts: list[bytes] = field(default_factory=list)
-    notes: list[bytes] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     size: int = 0
     finished: asyncio.Event = field(default_factory=asyncio.Event)
     keeper: asyncio.Task[None] | None = None
@@ -75,14 +76,14 @@ class _Claim:
     lease: float
     at: float
     wait: float | None
-    note: bytes | None = None
+    note: Note | None = None
 
 
 class Lane:
     """Delivers what comes from one source by one policy. Made per mapping, or per function.
 
-    With `noted`, what is in flight is written down for `in_flight.give_back`; for sources
-    with long leases, and tickets of plain data.
+    With `noted_as` (the node's id), what is in flight is written down for
+    `in_flight.give_back`; for sources with long leases, and tickets of plain data.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class Lane:
         arn: Arn,
         policy: Policy,
         name: str = "",
-        noted: bool = False,
+        noted_as: Callable[[], str] | None = None,
         observer: Observer = SILENT,
     ) -> None:
         self.problem: str | None = None
@@ -107,7 +108,7 @@ class Lane:
         self._arn = arn
         self._policy = policy
         self._name = name or str(arn)
-        self._noted = noted
+        self._noted_as = noted_as
         self._observer = observer
         self._scale = scaling.begin(policy.rule)
         self._changed = asyncio.Event()
@@ -252,9 +253,9 @@ class Lane:
                     tx, arn, [t for t, w in zip(batch.tickets, wanted, strict=True) if not w]
                 )
                 batch = _pick(batch, [index for index, w in enumerate(wanted) if w])
-            note: bytes | None = None
-            if self._noted and batch.tickets:
-                note = await in_flight.note(tx, arn, batch.tickets)
+            note: Note | None = None
+            if self._noted_as is not None and batch.tickets:
+                note = await in_flight.note(tx, self._noted_as(), arn, batch.tickets)
             wait: float | None = None
             if claimed < limit:
                 due = await source.next_due(tx, arn)
@@ -389,7 +390,7 @@ class Lane:
             self._scale = scaling.failed(self._scale)
         self.last_result = "OK" if outcome.error is None else "PROBLEM: Function call failed"
 
-    async def _conclude(self, batch: Batch, verdict: Verdict, notes: Sequence[bytes]) -> None:
+    async def _conclude(self, batch: Batch, verdict: Verdict, notes: Sequence[Note]) -> None:
         """Settle, release and send, in one transaction; while the store is unavailable, try
         again (the leases are being kept)."""
         tries = 0
@@ -407,10 +408,10 @@ class Lane:
             if await self._clock.wait(self._stopping, after_system_error(tries, _TROUBLE_PAUSE)):
                 return
 
-    async def _apply(self, tx: Transaction, verdict: Verdict, notes: Sequence[bytes]) -> None:
+    async def _apply(self, tx: Transaction, verdict: Verdict, notes: Sequence[Note]) -> None:
         source, arn = self._source, self._arn
         for note in notes:
-            await in_flight.forget(tx, arn, note)
+            await in_flight.forget(tx, note)
         if verdict.done:
             await source.settle(tx, arn, verdict.done)
         delays: dict[float | None, list[Any]] = {}

@@ -1,7 +1,7 @@
 """What calls have in hand, written down in the transaction that claims it.
 
-A node that was killed finds it here when it starts again and gives it back at once, instead
-of leaving it hidden until the leases end. Nothing else depends on these notes: one too many
+What a lost node had in hand is found here and given back at once, instead of staying hidden
+until the leases end. Nothing else depends on these notes: one too many
 is refused by the ticket's fencing token, one too few costs the rest of a lease.
 """
 
@@ -19,27 +19,32 @@ from lambent.events.contract import Targets
 from lambent.store.contract import Transaction
 
 COLLECTION = "events.in_flight"
-"""Partition: the source's ARN. Sort: the first ticket. Value: all tickets."""
+"""Partition: the node's id. Sort: the source's ARN and the first ticket. Value: all tickets."""
 
+Note = tuple[bytes, bytes]
+"""A note's key."""
+
+_END_OF_ARN = b"\0"
 _log = logging.getLogger(__name__)
 
 
-async def note(tx: Transaction, arn: Arn, tickets: Sequence[Any]) -> bytes:
-    """These were claimed; the key to `forget` them by. Tickets are plain data here."""
-    key = msgspec.msgpack.encode(tickets[0])
-    await tx.put(COLLECTION, str(arn).encode(), key, msgspec.msgpack.encode(tickets))
+async def note(tx: Transaction, node: str, arn: Arn, tickets: Sequence[Any]) -> Note:
+    """These were claimed; what to `forget` them by. Tickets are plain data here."""
+    sort = str(arn).encode() + _END_OF_ARN + msgspec.msgpack.encode(tickets[0])
+    key = (node.encode(), sort)
+    await tx.put(COLLECTION, *key, msgspec.msgpack.encode(tickets))
     return key
 
 
-async def forget(tx: Transaction, arn: Arn, key: bytes) -> None:
+async def forget(tx: Transaction, note: Note) -> None:
     """They were settled, or their leases may run out."""
-    await tx.delete(COLLECTION, str(arn).encode(), key)
+    await tx.delete(COLLECTION, *note)
 
 
-async def give_back(tx: Transaction, targets: Targets) -> None:
-    """Make all that an earlier run of this node had in hand due now."""
-    for record in await tx.scan_all(COLLECTION):
-        arn = Arn.parse(record.partition.decode())
+async def give_back(tx: Transaction, targets: Targets, node: str) -> None:
+    """Make all that a lost node had in hand due now."""
+    for record in await tx.scan(COLLECTION, node.encode()):
+        arn = Arn.parse(record.sort.partition(_END_OF_ARN)[0].decode())
         source = targets.source(arn)
         if source is None:
             continue
@@ -47,4 +52,4 @@ async def give_back(tx: Transaction, targets: Targets) -> None:
             await source.fail(tx, arn, msgspec.msgpack.decode(record.value), 0.0)
         except AwsError as error:
             _log.info("%s is gone with what was in flight: %s", arn, error.message)
-    await tx.clear(COLLECTION)
+    await tx.clear(COLLECTION, node.encode())

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lambent.cluster.cluster import Cluster
 from lambent.core.clock import Clock
 from lambent.core.ids import Ids
 from lambent.core.registry import Registry
@@ -32,6 +33,7 @@ class Platform:
     store: Store
     host: FunctionHost
     registry: Registry
+    cluster: Cluster
     targets: Targets
     resources: Mapping[str, ResourceType]
     cache: Path

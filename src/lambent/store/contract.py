@@ -338,6 +338,11 @@ class Store(Protocol):
         """What it is, for people: "sqlite /var/lib/lambent"."""
         ...
 
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may be using it now."""
+        ...
+
     async def transact(self, body: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run `body` in one transaction and return its result once that is durable.
 

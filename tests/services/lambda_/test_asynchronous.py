@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from tests.services.lambda_.conftest import ECHO, ROLE, archive
 
+from lambent.cluster.cluster import Cluster
 from lambent.core.clock import VirtualClock
 from lambent.core.context import RequestContext
 from lambent.core.ids import SeededIds
@@ -128,8 +129,9 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     ids = SeededIds(7)
     store = await open_sqlite(None, clock, ids)
     host = ObedientHost(clock)
+    cluster = Cluster(store, clock, ids, name="one", version="1", endpoint=lambda: "")
     platform = Platform(
-        Settings(None), clock, ids, store, host, Registry(), Targets(), {}, tmp_path
+        Settings(None), clock, ids, store, host, Registry(), cluster, Targets(), {}, tmp_path
     )
     made = World(clock, platform, host)
     await made.lambda_.start()

@@ -10,6 +10,7 @@ from lambent.services.lambda_ import names
 from lambent.services.lambda_.code import CodeStore
 from lambent.services.lambda_.downloads import Downloads
 from lambent.services.lambda_.invoking import Runner
+from lambent.services.lambda_.keeping import Keeping
 from lambent.services.lambda_.lanes import Lanes
 from lambent.services.lambda_.names import Reference
 
@@ -22,6 +23,7 @@ class Parts:
     code: CodeStore
     runner: Runner
     lanes: Lanes
+    keeping: Keeping
     downloads: Downloads
 
 
@@ -35,6 +37,7 @@ class Base:
         self._code = parts.code
         self._runner = parts.runner
         self._lanes = parts.lanes
+        self._keeping = parts.keeping
         self._downloads = parts.downloads
 
     def _reference(self, context: RequestContext, params: Params, action: str) -> Reference:

@@ -12,7 +12,6 @@ from collections.abc import Coroutine
 from typing import Any
 
 from lambent.core.arns import Arn
-from lambent.events import in_flight
 from lambent.events.delivery import Lane
 from lambent.events.filter import InvalidPattern
 from lambent.services.contract import Platform
@@ -20,7 +19,6 @@ from lambent.services.lambda_ import polling, records
 from lambent.services.lambda_.asynchronous import AsyncPolicy, AsyncSource
 from lambent.services.lambda_.invocable import FunctionInvocable
 from lambent.services.lambda_.invoking import Runner
-from lambent.services.lambda_.keeping import settle
 from lambent.services.lambda_.model import Function, Mapping
 from lambent.services.lambda_.names import Reference
 from lambent.store.contract import Transaction
@@ -38,32 +36,25 @@ class Lanes:
         self._source = AsyncSource(platform.store)
         self._functions: dict[str, Lane] = {}
         self._mappings: dict[str, Lane] = {}
+        self._polled: dict[str, Mapping] = {}
         self._background: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Make the lanes of everything that is stored."""
-        functions, mappings = await self._platform.store.transact(self._begin)
+        functions, mappings = await self._platform.store.transact(_stored)
         for reference, _ in functions:
             self.serve(reference)
         for runtime in sorted({one.latest.settings["Runtime"] for _, one in functions}):
             self.prepare(runtime)
         for mapping in mappings:
             self.poll(mapping)
-        for reference, function in functions:
-            if function.provisioned:
-                self._spawn(settle(self._runner, self._platform.host, reference))
-
-    async def _begin(
-        self, tx: Transaction
-    ) -> tuple[list[tuple[Reference, Function]], list[Mapping]]:
-        await in_flight.give_back(tx, self._platform.targets)
-        return await _stored(tx)
 
     async def stop(self) -> None:
         """Stop all lanes; returns once nothing of theirs is in flight."""
         lanes = [*self._functions.values(), *self._mappings.values()]
         self._functions.clear()
         self._mappings.clear()
+        self._polled.clear()
         await asyncio.gather(*(lane.stop() for lane in lanes), *self._background)
 
     def prepare(self, runtime: str) -> None:
@@ -92,7 +83,10 @@ class Lanes:
 
     def poll(self, mapping: Mapping) -> None:
         """Run the mapping as it is now: in place of how it was, or not at all."""
+        if self._polled.get(mapping.uuid) == mapping:
+            return
         self.drop(mapping.uuid)
+        self._polled[mapping.uuid] = mapping
         arn = Arn.parse(mapping.source)
         source = self._platform.targets.source(arn)
         if not mapping.enabled or source is None:
@@ -110,13 +104,14 @@ class Lanes:
             arn=arn,
             policy=policy,
             name=f"mapping {mapping.uuid}",
-            noted=True,
+            noted_as=lambda: self._platform.cluster.membership.id,
         )
         self._mappings[mapping.uuid] = lane
         lane.start()
 
     def drop(self, uuid: str) -> None:
         """The mapping is gone, changed or disabled; what it has in flight is finished."""
+        self._polled.pop(uuid, None)
         self._end(self._mappings.pop(uuid, None))
 
     def mapping(self, uuid: str) -> Lane | None:
@@ -134,11 +129,5 @@ class Lanes:
 
 
 async def _stored(tx: Transaction) -> tuple[list[tuple[Reference, Function]], list[Mapping]]:
-    functions = []
-    for record in await tx.scan_all(records.FUNCTIONS):
-        account, _, region = record.partition.decode().partition("/")
-        function = records.decode(record, Function)
-        reference = Reference(account, region, record.sort.decode())
-        functions.append((reference, function))
     mappings = [records.decode(record, Mapping) for record in await tx.scan_all(records.MAPPINGS)]
-    return functions, mappings
+    return await records.all_functions(tx), mappings

@@ -16,7 +16,6 @@ from lambent.services.lambda_ import errors, paging, records
 from lambent.services.lambda_.base import Base
 from lambent.services.lambda_.concurrency import REGIONAL, UNRESERVED_MINIMUM
 from lambent.services.lambda_.invoking import Resolved
-from lambent.services.lambda_.keeping import settle
 from lambent.services.lambda_.model import Function, Provisioned
 from lambent.services.lambda_.names import LATEST, Reference
 from lambent.store.contract import Transaction
@@ -46,7 +45,7 @@ class ProvisioningOperations(Base):
             return config
 
         config = await self._store.transact(body)
-        await settle(self._runner, self._platform.host, reference)
+        await self._keeping.settle(reference)
         return {
             "RequestedProvisionedConcurrentExecutions": requested,
             "AllocatedProvisionedConcurrentExecutions": 0,
@@ -94,7 +93,7 @@ class ProvisioningOperations(Base):
         before = await self._runner.resolve(reference)
         await self._store.transact(body)
         await self._platform.host.keep(await self._runner.spec(reference, before), 0)
-        await settle(self._runner, self._platform.host, reference)
+        await self._keeping.settle(reference)
         return None
 
     def _provisionable(self, context: RequestContext, params: Params, action: str) -> Reference:
@@ -113,7 +112,9 @@ class ProvisioningOperations(Base):
                 {"Type": "User"},
             )
         kept = self._platform.host.kept(await self._runner.spec(reference, resolved))
-        ready = min(kept.ready, config.requested)
+        # Other nodes keep their parts; this one can speak for its own.
+        own = self._keeping.part(config.requested)
+        ready = config.requested - own + min(kept.ready, own)
         shown: dict[str, Any] = {
             "RequestedProvisionedConcurrentExecutions": config.requested,
             "AllocatedProvisionedConcurrentExecutions": ready,

@@ -14,7 +14,6 @@ from lambent.core.context import Params, RequestContext, Result
 from lambent.core.ids import Ids
 from lambent.services.lambda_ import describe, errors, paging, records
 from lambent.services.lambda_.base import Base
-from lambent.services.lambda_.keeping import settle
 from lambent.services.lambda_.model import Alias, Function, Version
 from lambent.services.lambda_.names import LATEST, Reference
 from lambent.store.contract import Transaction
@@ -135,7 +134,7 @@ class VersionOperations(Base):
             return alias
 
         alias = await self._store.transact(body)
-        await settle(self._runner, self._platform.host, reference)
+        await self._keeping.settle(reference)
         return describe.alias(reference, name, alias)
 
     async def get_alias(self, context: RequestContext, params: Params) -> Result:
@@ -177,7 +176,7 @@ class VersionOperations(Base):
                 await records.put_function(tx, reference, function)
 
         await self._store.transact(body)
-        await settle(self._runner, self._platform.host, reference)
+        await self._keeping.settle(reference)
         return None
 
 

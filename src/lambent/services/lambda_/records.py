@@ -1,4 +1,8 @@
-"""Where Lambda's records lie in the store. Knows keys and encodings, no rules."""
+"""Where Lambda's records lie in the store. Knows keys and encodings, no rules.
+
+Changes of functions and mappings are announced to all nodes, under their collections' names
+with the key account/region/name (or UUID); see `following`.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
+from lambent.cluster.news import announce
 from lambent.core.errors import Conflict
 from lambent.services.lambda_ import errors
 from lambent.services.lambda_.model import Code, Function, Layer, Mapping, Version
@@ -69,6 +74,7 @@ async def create_function(tx: Transaction, reference: Reference, function: Funct
         )
     except Conflict:
         raise errors.conflict(f"Function already exist: {reference.name}") from None
+    await announce(tx, FUNCTIONS, _of(reference).decode())
 
 
 async def put_function(tx: Transaction, reference: Reference, function: Function) -> None:
@@ -79,6 +85,17 @@ async def put_function(tx: Transaction, reference: Reference, function: Function
         reference.name.encode(),
         _encode(function),
     )
+    await announce(tx, FUNCTIONS, _of(reference).decode())
+
+
+async def all_functions(tx: Transaction) -> list[tuple[Reference, Function]]:
+    """Every function of every account."""
+    found = []
+    for record in await tx.scan_all(FUNCTIONS):
+        account, _, region = record.partition.decode().partition("/")
+        reference = Reference(account, region, record.sort.decode())
+        found.append((reference, decode(record, Function)))
+    return found
 
 
 async def delete_function(tx: Transaction, reference: Reference) -> None:
@@ -91,6 +108,7 @@ async def delete_function(tx: Transaction, reference: Reference) -> None:
     for record in await tx.scan(CODE, _of(reference)):
         await tx.unlink_blob(decode(record, Code).blob)
     await tx.clear(CODE, _of(reference))
+    await announce(tx, FUNCTIONS, _of(reference).decode())
 
 
 # Versions --------------------------------------------------------------------------------
@@ -183,11 +201,13 @@ async def find_mapping(tx: Transaction, account: str, region: str, uuid: str) ->
 async def put_mapping(tx: Transaction, account: str, region: str, mapping: Mapping) -> None:
     """Store a mapping."""
     await tx.put(MAPPINGS, place(account, region), mapping.uuid.encode(), _encode(mapping))
+    await announce(tx, MAPPINGS, place(account, region, mapping.uuid).decode())
 
 
 async def delete_mapping(tx: Transaction, account: str, region: str, uuid: str) -> None:
     """Remove a mapping."""
     await tx.delete(MAPPINGS, place(account, region), uuid.encode())
+    await announce(tx, MAPPINGS, place(account, region, uuid).decode())
 
 
 async def mappings(tx: Transaction, account: str, region: str) -> list[Mapping]:

@@ -7,11 +7,13 @@ from lambent.services.lambda_ import url_site
 from lambent.services.lambda_.base import Base, Parts
 from lambent.services.lambda_.code import CodeStore
 from lambent.services.lambda_.downloads import PATH, Downloads
+from lambent.services.lambda_.following import Following
 from lambent.services.lambda_.functions import FunctionOperations
 from lambent.services.lambda_.governance import GovernanceOperations
 from lambent.services.lambda_.invocable import FunctionInvocable
 from lambent.services.lambda_.invocations import InvokeOperations
 from lambent.services.lambda_.invoking import Runner
+from lambent.services.lambda_.keeping import Keeping
 from lambent.services.lambda_.lanes import Lanes
 from lambent.services.lambda_.layers import LayerOperations
 from lambent.services.lambda_.limits import LimitOperations
@@ -49,7 +51,9 @@ def create(platform: Platform) -> Service:
     invocable = FunctionInvocable(runner, platform.ids)
     lanes = Lanes(platform, runner, invocable)
     downloads = Downloads(platform.store, code)
-    operations = Operations(Parts(platform, code, runner, lanes, downloads))
+    keeping = Keeping(platform.store, runner, platform.host, platform.cluster.membership)
+    following = Following(platform, runner, lanes, keeping)
+    operations = Operations(Parts(platform, code, runner, lanes, keeping, downloads))
     return Service(
         name="lambda",
         operations=operations,
@@ -58,6 +62,6 @@ def create(platform: Platform) -> Service:
         invocables={"lambda": invocable},
         downloads={PATH: downloads.fetch},
         sites=[url_site.site(platform.store, runner)],
-        start=lanes.start,
-        stop=lanes.stop,
+        start=following.start,
+        stop=following.stop,
     )

@@ -47,6 +47,7 @@ class SqliteStore:
         lock: FolderLock | None,
     ) -> None:
         self.description = f"sqlite {data_dir or ':memory:'}"
+        self.shared = False
         self._db = db
         self._engine = Engine(db, clock)
         loop = asyncio.get_running_loop()

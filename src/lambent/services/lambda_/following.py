@@ -1,0 +1,94 @@
+"""Keeps what this node runs as the store's definitions are, whichever node changed them.
+
+Records of functions and event source mappings tell the news of the cluster when they change
+(`records`); here lanes are made and ended, old environments drained and provisioned ones
+kept accordingly. The node that made a change has done the same at once, so hearing of it
+again changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+from lambent.core.errors import AwsError, StoreError
+from lambent.services.contract import Platform
+from lambent.services.lambda_ import records
+from lambent.services.lambda_.invoking import Runner
+from lambent.services.lambda_.keeping import Keeping
+from lambent.services.lambda_.lanes import Lanes
+from lambent.services.lambda_.names import Reference
+
+_log = logging.getLogger(__name__)
+
+
+class Following:
+    """Follows the definitions from `start` to `stop`."""
+
+    def __init__(self, platform: Platform, runner: Runner, lanes: Lanes, keeping: Keeping) -> None:
+        self._store = platform.store
+        self._runner = runner
+        self._lanes = lanes
+        self._keeping = keeping
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._following = False
+        news = platform.cluster.news
+        news.on(records.FUNCTIONS, lambda key: self._spawn(self._function(key)))
+        news.on(records.MAPPINGS, lambda key: self._spawn(self._mapping(key)))
+        platform.cluster.membership.on_change(lambda: self._spawn(self._shares()))
+
+    async def start(self) -> None:
+        """Run what is stored, and follow what changes."""
+        self._following = True
+        await self._lanes.start()
+        await self._keeping.start()
+
+    async def stop(self) -> None:
+        """Follow no more, and return once the lanes are empty."""
+        self._following = False
+        if self._tasks:
+            await asyncio.wait(set(self._tasks))
+        await self._lanes.stop()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        if not self._following:
+            work.close()
+            return
+        task = asyncio.create_task(self._guarded(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except (AwsError, StoreError) as error:
+            _log.warning("a change of definitions cannot be followed: %s", error)
+        except Exception:
+            _log.exception("a change of definitions cannot be followed")
+
+    async def _function(self, key: str) -> None:
+        account, region, name = key.split("/")
+        reference = Reference(account, region, name)
+        function = await self._store.transact(lambda tx: records.find_function(tx, reference))
+        if function is None:
+            self._lanes.forget(reference)
+            await self._runner.replaced(reference, None)
+            return
+        self._lanes.serve(reference)
+        await self._runner.replaced(reference, function.latest.build)
+        await self._keeping.follow(reference, function)
+
+    async def _mapping(self, key: str) -> None:
+        account, region, uuid = key.split("/")
+        mapping = await self._store.transact(
+            lambda tx: records.find_mapping(tx, account, region, uuid)
+        )
+        if mapping is None:
+            self._lanes.drop(uuid)
+        else:
+            self._lanes.poll(mapping)
+
+    async def _shares(self) -> None:
+        await self._keeping.share_out()
