@@ -21,20 +21,23 @@ import msgspec
 import lambent
 import lambent.services
 from lambent.cluster.cluster import Cluster
+from lambent.core import exposition
 from lambent.core.clock import Clock, SystemClock
 from lambent.core.credentials import AccessKey
 from lambent.core.errors import AwsError, StartupError
 from lambent.core.ids import Ids, SystemIds
+from lambent.core.metrics import Metrics
 from lambent.core.registry import Registry
 from lambent.core.resources import ResourceType
 from lambent.core.settings import Settings
-from lambent.core.web import PREFIX, Asked, Route
+from lambent.core.web import PREFIX, Asked, Document, Route
 from lambent.events import in_flight
 from lambent.events.contract import Targets
 from lambent.gateway.authenticate import Authenticator, Identity, Trusting
 from lambent.gateway.dispatch import Dispatcher
 from lambent.gateway.internal import InternalRoutes
 from lambent.gateway.keys import StoredKeys
+from lambent.gateway.requests import Requests
 from lambent.gateway.server import HttpServer
 from lambent.gateway.sites import Sites
 from lambent.gateway.verifying import Verifying
@@ -73,6 +76,7 @@ class Node:
         self._ids = ids or SystemIds()
         self.server: HttpServer
         self.keys: StoredKeys
+        self.metrics = Metrics()
         self.cache: Path
         self.cluster: Cluster
         self._ends = AsyncExitStack()
@@ -137,7 +141,17 @@ class Node:
         )
         cluster.membership.on_lost(functools.partial(_give_back, targets))
         platform = Platform(
-            settings, clock, ids, store, host, registry, cluster, targets, resources, cache
+            settings,
+            clock,
+            ids,
+            store,
+            host,
+            registry,
+            cluster,
+            targets,
+            resources,
+            cache,
+            self.metrics,
         )
         for service in discover(platform):
             if service.operations is not None:
@@ -162,6 +176,7 @@ class Node:
         sites = Sites(authenticator, ids)
         internal.add("health", self._health, open_to_all=True)
         internal.add("nodes", self._nodes)
+        internal.add("metrics", self._metrics, token=settings.scrape_token)
         internal.add("functions", functools.partial(self._functions, host))
         internal.add("functions/", functools.partial(self._invocations, host))
         for service in self._services:
@@ -172,7 +187,15 @@ class Node:
             for site in service.sites:
                 sites.add(service.name, site)
         dispatcher = Dispatcher(
-            registry, Catalog(), authenticator, _allow_all, internal, sites, clock, ids
+            registry,
+            Catalog(),
+            authenticator,
+            _allow_all,
+            internal,
+            sites,
+            clock,
+            ids,
+            Requests(self.metrics),
         )
         await server.start(dispatcher)
 
@@ -246,6 +269,12 @@ class Node:
             "minutes": host.figures.minutes(arn, asked.context.now),
             "invocations": [msgspec.structs.asdict(one) for one in host.figures.last(arn)],
         }
+
+    async def _metrics(self, asked: Asked) -> tuple[int, Any]:
+        """What the node counts, for Prometheus."""
+        modern = exposition.wants_openmetrics(asked.context.headers.get("accept", ""))
+        shown = exposition.text(await self.metrics.families(), modern)
+        return 200, Document(exposition.OPENMETRICS if modern else exposition.PLAIN, shown)
 
     async def _health(self, _: Asked) -> tuple[int, Any]:
         return 200, {

@@ -16,12 +16,14 @@ from lambent.core.context import Params, RequestContext, Result
 from lambent.core.credentials import AccessKey
 from lambent.core.errors import AwsError, Conflict, StoreUnavailable
 from lambent.core.ids import SeededIds
+from lambent.core.metrics import Metrics
 from lambent.core.registry import Registry
 from lambent.core.settings import Settings
 from lambent.core.web import Asked
 from lambent.gateway.authenticate import Authenticator, Trusting
 from lambent.gateway.dispatch import Dispatcher
 from lambent.gateway.internal import InternalRoutes
+from lambent.gateway.requests import Requests
 from lambent.gateway.server import HttpServer
 from lambent.gateway.sites import Sites
 from lambent.gateway.verifying import Verifying
@@ -187,6 +189,7 @@ def _gateway(auth: bool) -> Iterator[Gateway]:
         Sites(authenticator, ids),
         clock,
         ids,
+        Requests(Metrics()),
     )
 
     def wait(work: Any) -> None:

@@ -57,6 +57,13 @@ def default_data_dir() -> Path:
     show_default=True,
     help="Isolate functions: where the machine allows it, or not start, or never.",
 )
+@click.option(
+    "--scrape-token",
+    envvar="LAMBENT_SCRAPE_TOKEN",
+    metavar="TOKEN",
+    help="Lets Prometheus read /_lambent/metrics as its bearer; better set by the variable "
+    "LAMBENT_SCRAPE_TOKEN, as others see a command's arguments.",
+)
 @click.option("--stack-name", metavar="NAME", help="For TEMPLATE.  [default: its folder's name]")
 @click.option(
     "--parameter", "parameters", multiple=True, metavar="K=V", help="For TEMPLATE; repeatable."
@@ -78,6 +85,7 @@ def command(
     account: str,
     region: str,
     sandbox: str,
+    scrape_token: str | None,
     stack_name: str | None,
     parameters: tuple[str, ...],
     watch: bool,
@@ -104,6 +112,7 @@ def command(
         account=account,
         region=region,
         sandbox=sandbox,
+        scrape_token=scrape_token or None,
     )
     commands: list[list[str]] = []
     if template is not None:

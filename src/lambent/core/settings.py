@@ -7,7 +7,7 @@ looks at them again.
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lambent.core.errors import StartupError
@@ -17,6 +17,7 @@ DEFAULT_REGION = "us-east-1"
 DEFAULT_PORT = 4566
 MEMORY = ":memory:"
 SANDBOX = ("auto", "require", "off")
+SCRAPE_TOKEN_LENGTH = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,8 @@ class Settings:
 
     `data_dir` None means nothing outlives the process (`--data-dir :memory:`). `auth` is
     whether signatures are verified; it is on for every address that is not loopback. `sandbox`
-    is auto (isolate functions where the machine allows it), require, or off.
+    is auto (isolate functions where the machine allows it), require, or off. `scrape_token`
+    opens `/_lambent/metrics`, and nothing else, to its bearer.
     """
 
     data_dir: Path | None
@@ -35,6 +37,7 @@ class Settings:
     region: str = DEFAULT_REGION
     account: str = DEFAULT_ACCOUNT
     sandbox: str = "auto"
+    scrape_token: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
@@ -43,6 +46,8 @@ class Settings:
             raise StartupError(f"An account is 12 digits, not {self.account}.")
         if self.sandbox not in SANDBOX:
             raise StartupError(f"The sandbox is one of {', '.join(SANDBOX)}, not {self.sandbox}.")
+        if self.scrape_token is not None and len(self.scrape_token) < SCRAPE_TOKEN_LENGTH:
+            raise StartupError(f"The scrape token needs at least {SCRAPE_TOKEN_LENGTH} characters.")
         if not self.auth and not is_loopback(self.host):
             raise StartupError(
                 f"Listening on {self.host} without --auth would let anyone in: "

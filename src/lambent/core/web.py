@@ -30,9 +30,16 @@ class Asked:
     body: bytes
 
 
+class Document(msgspec.Struct, frozen=True):
+    """An answer that is not JSON: its content type and its bytes."""
+
+    kind: str
+    body: bytes
+
+
 Route = Callable[[Asked], Awaitable[tuple[int, Any]]]
-"""Gives the status and what becomes the JSON body (bytes are sent as they are). May raise
-AwsError, whose status, code and message become the answer."""
+"""Gives the status and what becomes the JSON body (bytes are sent as they are, a `Document`
+as its own type). May raise AwsError, whose status, code and message become the answer."""
 
 
 class Caller(msgspec.Struct, frozen=True):

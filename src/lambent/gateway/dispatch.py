@@ -24,6 +24,7 @@ from lambent.gateway.body import BytesBody
 from lambent.gateway.internal import InternalRoutes
 from lambent.gateway.payload import HashedBody, check_hash, is_chunked, plain_headers, unchunked
 from lambent.gateway.request import Request
+from lambent.gateway.requests import Requests
 from lambent.gateway.sites import Sites
 from lambent.protocol.contract import (
     OperationCodec,
@@ -78,7 +79,9 @@ class Dispatcher:
         sites: Sites,
         clock: Clock,
         ids: Ids,
+        requests: Requests,
     ) -> None:
+        self._requests = requests
         self._registry = registry
         self._codecs = codecs
         self._authenticator = authenticator
@@ -92,6 +95,7 @@ class Dispatcher:
     async def __call__(self, request: Request) -> WireResponse:
         """The response, whatever happens."""
         now = self._clock.now()
+        began = self._clock.monotonic()
         service = operation = "-"
         plain = await self._sites.answer(request, now)
         if plain is not None:
@@ -100,6 +104,8 @@ class Dispatcher:
             response = await self._internal.answer(request, now)
         else:
             response, service, operation = await self._answer(request, now)
+            seconds = self._clock.monotonic() - began
+            self._requests.answered(service, operation, response.status, seconds)
             if service == "s3" and "origin" in request.headers:
                 response = await cross_origin.shared(self._registry, request, response, now)
         if _access.isEnabledFor(logging.DEBUG):

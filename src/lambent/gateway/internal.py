@@ -1,11 +1,13 @@
 """Lambent's own API under `/_lambent/`: a small router for JSON answers.
 
 `GET /_lambent/health` is open to all; every other route is for administrators in server
-mode. `app.py` and the services contribute the routes.
+mode, who sign their requests; one with a token of its own takes that too, from clients that
+cannot sign. `app.py` and the services contribute the routes.
 """
 
 from __future__ import annotations
 
+import hmac
 import json
 import logging
 from typing import Any, Final
@@ -14,7 +16,7 @@ from urllib.parse import parse_qsl
 from lambent.core.context import RequestContext
 from lambent.core.errors import AwsError, StoreUnavailable
 from lambent.core.ids import Ids
-from lambent.core.web import PREFIX, Asked, Route
+from lambent.core.web import PREFIX, Asked, Document, Route
 from lambent.gateway import claim as claims
 from lambent.gateway import failures
 from lambent.gateway.authenticate import Authenticator
@@ -40,13 +42,18 @@ class InternalRoutes:
         self._exact: dict[str, Route] = {}
         self._below: dict[str, Route] = {}
         self._open: set[str] = set()
+        self._tokens: dict[str, str] = {}
 
-    def add(self, path: str, route: Route, *, open_to_all: bool = False) -> None:
-        """Serve a path (without the prefix)."""
+    def add(
+        self, path: str, route: Route, *, open_to_all: bool = False, token: str | None = None
+    ) -> None:
+        """Serve a path (without the prefix), with `token` also to its bearer."""
         whole = PREFIX + path
         (self._below if path.endswith("/") else self._exact)[whole] = route
         if open_to_all:
             self._open.add(whole)
+        if token is not None:
+            self._tokens[whole] = token
 
     async def answer(self, request: Request, now: float) -> WireResponse:
         """The response, whatever happens."""
@@ -62,9 +69,12 @@ class InternalRoutes:
             _log.exception("%s %s failed (request %s)", request.method, request.path, request_id)
             internal = failures.internal(SERVICE)
             status, value = 500, {"code": internal.code, "message": internal.message}
-        plain = isinstance(value, bytes)
-        body = value if plain else json.dumps(value, default=str).encode()
-        kind = "application/octet-stream" if plain else "application/json"
+        if isinstance(value, Document):
+            kind, body = value.kind, value.body
+        elif isinstance(value, bytes):
+            kind, body = "application/octet-stream", value
+        else:
+            kind, body = "application/json", json.dumps(value, default=str).encode()
         headers = (("Content-Type", kind), ("x-amzn-RequestId", request_id))
         return WireResponse(status, headers, body)
 
@@ -76,8 +86,8 @@ class InternalRoutes:
             beginnings = (path[: i + 1] for i in range(len(path) - 1, 0, -1) if path[i] == "/")
             served = next((b for b in beginnings if b in self._below), path)
             route = self._below.get(served)
-        if served in self._open and route is not None:
-            context = RequestContext("", "", request_id, now, "")
+        if route is not None and (served in self._open or self._bears(served, request)):
+            context = RequestContext("", "", request_id, now, "", headers=request.headers)
             return await route(Asked(context, request.method, path, {}, b""))
         claim = claims.read(request.headers, request.query)
         identity = await self._authenticator.authenticate(request, claim, SERVICE, now)
@@ -101,3 +111,11 @@ class InternalRoutes:
         )
         query = dict(parse_qsl(request.query, keep_blank_values=True))
         return await route(Asked(context, request.method, path, query, body))
+
+    def _bears(self, served: str, request: Request) -> bool:
+        """Whether the request carries the route's own token."""
+        token = self._tokens.get(served)
+        kind, _, given = request.headers.get("authorization", "").partition(" ")
+        if token is None or kind.lower() != "bearer":
+            return False
+        return hmac.compare_digest(given.strip().encode(), token.encode())

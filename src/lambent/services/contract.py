@@ -13,6 +13,7 @@ from pathlib import Path
 from lambent.cluster.cluster import Cluster
 from lambent.core.clock import Clock
 from lambent.core.ids import Ids
+from lambent.core.metrics import Metrics
 from lambent.core.registry import Registry
 from lambent.core.resources import ResourceType
 from lambent.core.settings import Settings
@@ -25,7 +26,8 @@ from lambent.store.contract import Store
 @dataclass(frozen=True, slots=True)
 class Platform:
     """Everything a service may use. `cache` is a folder for what can be made again (unpacked
-    code). `resources` are all services' resource types, complete once every service is made."""
+    code). `resources` are all services' resource types, complete once every service is made.
+    `metrics` counts what the node does."""
 
     settings: Settings
     clock: Clock
@@ -37,6 +39,7 @@ class Platform:
     targets: Targets
     resources: Mapping[str, ResourceType]
     cache: Path
+    metrics: Metrics = field(default_factory=Metrics)
 
 
 async def _nothing() -> None:
