@@ -7,6 +7,8 @@ Owns an environment's life:
                           ▼ with the function's timeout, as Lambda does
                         ended
 
+An idle environment is frozen after a moment, and thawed when it is used or ended.
+
 It knows nothing of other environments; the pool decides when it is used and ended.
 """
 
@@ -36,6 +38,9 @@ from lambent.host.variables import variables
 
 INIT_LIMIT = 10.0
 """Seconds that the initialisation phase may take."""
+FREEZE_AFTER = 0.01
+"""Seconds of rest before the freeze. Lambda promises no instant either; under steady load,
+nobody pays for a freeze and a thaw (0.1 ms together) between two invocations."""
 _READ_BYTES = 1 << 16
 _DRAIN_READS = 256
 _MEMORY = re.compile(rb"VmHWM:\s+(\d+) kB")
@@ -83,6 +88,8 @@ class Environment:
         self._attempt: _Attempt | None = None
         self._tail: _Tail | None = None
         self._memory = 0
+        self._freezing: asyncio.TimerHandle | None = None
+        self._frozen = False
 
     @property
     def usable(self) -> bool:
@@ -120,6 +127,7 @@ class Environment:
         `EnvironmentGone` when its process ended while it was idle.
         """
         init: float | None = None
+        self._wake()
         self._decoder.begin()
         hot = self._attempt is not None
         if self._attempt is None:
@@ -132,9 +140,36 @@ class Environment:
                 raise EnvironmentGone
         return await self._run(invocation, init, hot)
 
+    def rest(self) -> None:
+        """No invocation is there for it: soon it is frozen, until one comes."""
+        if self._freezing is None:
+            # It is a real process that rests, so this goes by the machine's time.
+            loop = asyncio.get_running_loop()
+            self._freezing = loop.call_later(FREEZE_AFTER, self._freeze)
+
+    def _freeze(self) -> None:
+        self._freezing = None
+        attempt = self._attempt
+        if attempt is None or not self.usable:
+            return
+        if attempt.ready:
+            self._frozen = True
+            attempt.freeze(True)
+        else:
+            self.rest()  # it answered, and has something to do before it asks for more
+
+    def _wake(self) -> None:
+        if self._freezing is not None:
+            self._freezing.cancel()
+            self._freezing = None
+        if self._frozen and self._attempt is not None:
+            self._frozen = False
+            self._attempt.freeze(False)
+
     async def end(self) -> None:
         """End the process and let go of everything; its last output is kept."""
         self._failed = True
+        self._wake()
         attempt = self._attempt
         if attempt is not None:
             await self._stop(attempt)
@@ -386,6 +421,11 @@ class _Attempt:
     def out_of_memory(self) -> bool:
         """Whether the process was ended because it used more memory than it has."""
         return self._process is not None and self._process.out_of_memory
+
+    def freeze(self, frozen: bool) -> None:
+        """Freeze the process, or let it go on."""
+        if self._process is not None:
+            self._process.freeze(frozen)
 
     async def stop(self) -> None:
         """Kill the process, take its last output, close everything."""

@@ -300,6 +300,7 @@ class LocalHost:
         fleet.busy.discard(environment)
         if environment.usable and not fleet.retired and not self._closing:
             environment.idle_since = self._clock.monotonic()
+            environment.rest()
             fleet.idle.append(environment)
             self._watch_idle()
         else:

@@ -57,7 +57,13 @@ class Process(Protocol):
         ...
 
     def kill(self) -> None:
-        """End it and its children at once (SIGKILL); nothing when it is gone."""
+        """End it and its children at once (SIGKILL), also when frozen; nothing when it is
+        gone."""
+        ...
+
+    def freeze(self, frozen: bool) -> None:
+        """Stop it and its children where they are, or let them go on; nothing when it is
+        gone."""
         ...
 
 

@@ -22,7 +22,7 @@ from lambent.host.sandboxes.contract import Limits
 MIB = 1 << 20
 _VCPU = 1769
 _PREFIX = "lambent-"
-_CONTROLLERS = ("memory", "cpu")
+_CONTROLLERS = ("memory", "cpu", "freezer")
 _node_numbers = itertools.count(1)
 
 
@@ -59,6 +59,21 @@ class Group:
         except OSError:
             return False
 
+    @property
+    def freezes(self) -> bool:
+        """Whether it can be frozen: version 2 always can, 1 by a controller of its own."""
+        return self.version == 2 or "freezer" in self.folders
+
+    def freeze(self, frozen: bool) -> None:
+        """Stop all its processes where they are, or let them go on. Nothing when it is gone."""
+        if self.version == 2:
+            file, text = self.folders["memory"] / "cgroup.freeze", b"1" if frozen else b"0"
+        else:
+            file = self.folders["freezer"] / "freezer.state"
+            text = b"FROZEN" if frozen else b"THAWED"
+        with contextlib.suppress(OSError):
+            file.write_bytes(text)
+
     def remove(self) -> None:
         """Give the empty group back."""
         for folder in dict.fromkeys(self.folders.values()):
@@ -72,6 +87,11 @@ class Cgroups:
     def __init__(self, version: int, folders: Mapping[str, Path]) -> None:
         self.version = version
         self._folders = folders
+
+    @property
+    def freezes(self) -> bool:
+        """Whether its groups can be frozen: version 2 always can, 1 by a controller for it."""
+        return self.version == 2 or "freezer" in self._folders
 
     def make(self, name: str, limits: Limits) -> Group:
         """A group with its limits. OSError when the kernel refuses."""

@@ -233,6 +233,7 @@ class _ZygoteLauncher:
         """Watch its memory; let go of its group when it is gone."""
         if not self._sandbox.isolating:
             return
+        child.group = group
         watcher = self._sandbox.watcher
         meter = Meter(child.pid, limits.memory, group)
 

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lambent.host.runtimes.contract import LaunchFailed
+from lambent.host.sandboxes.cgroups import Group
 
 _MESSAGE_BYTES = 1 << 20
 _FDS = socket.CMSG_SPACE(4 * 4)
@@ -33,11 +34,21 @@ class Child:
         self._number = number
         self.pid = pid
         self.out_of_memory = False
+        self.group: Group | None = None
         self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     def kill(self) -> None:
         if not self.exited.done():
             self._zygote.send({"kill": self._number})
+
+    def freeze(self, frozen: bool) -> None:
+        if self.exited.done():
+            return
+        if self.group is not None and self.group.freezes:
+            self.group.freeze(frozen)
+        else:
+            # By its zygote, to which its id cannot be another's meanwhile.
+            self._zygote.send({"stop" if frozen else "continue": self._number})
 
 
 class Zygote:

@@ -8,7 +8,7 @@ Messages on the control socket (SOCK_SEQPACKET, JSON):
 
     node → zygote  {"start": n, "number", "environment", "code", "layers", "scratch", "keep",
                     "limits", "tasks", ...} + output fd
-                   {"kill": n}
+                   {"kill": n}, {"stop": n}, {"continue": n}
     zygote → node  {"ready": true}, {"started": n} + pidfd, {"exited": n, "status": s}
                    {"failed": reason} and the end, where the sandbox is not possible
 
@@ -57,6 +57,7 @@ class _Environment:
     number: int
     main: int
     first: int | None
+    tasks: list[str]
     status: int | None = None
 
 
@@ -97,6 +98,10 @@ class Zygote:
                 message = json.loads(data)
                 if "kill" in message:
                     self._kill(message["kill"])
+                elif "stop" in message:
+                    self._signal_group(message["stop"], signal.SIGSTOP)
+                elif "continue" in message:
+                    self._signal_group(message["continue"], signal.SIGCONT)
                 elif self._start(message, fds):
                     signal.set_wakeup_fd(-1)
                     self._become(message, fds[0])
@@ -123,7 +128,7 @@ class Zygote:
             return True
         if self._kind is not None:
             kernel.setns(self._own, kernel.CLONE_NEWPID)
-        environment = _Environment(message["start"], main, first)
+        environment = _Environment(message["start"], main, first, message["tasks"])
         self._environments[environment.number] = environment
         for pid in (main, first):
             if pid is not None:
@@ -163,6 +168,13 @@ class Zygote:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(environment.main, signal.SIGKILL)
             _signal(environment.main)  # it may not have made its own group yet
+        limits.thaw(mounts.HOST + path for path in environment.tasks)
+
+    def _signal_group(self, number: int, what: signal.Signals) -> None:
+        environment = self._environments.get(number)
+        if environment is not None and environment.status is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(environment.main, what)
 
     def _reap(self) -> None:
         while self._by_pid:
