@@ -50,6 +50,7 @@ class Item:
     first_claimed: float | None = None
     token: int = 0
     leased: bool = False
+    tenant: str | None = None
 
 
 @dataclass
@@ -71,6 +72,30 @@ class WorkModel:
             if item.due <= now and (created_after is None or item.created > created_after)
         ]
         return [item.id for item in sorted(found, key=lambda item: (item.due, item.id))]
+
+    def check_fair(
+        self, taken: list[int], limit: int, now: float, created_after: float | None
+    ) -> None:
+        """That a fair claim may take these, in this order."""
+        held: dict[str | None, int] = {}
+        for item in self.items.values():
+            if item.tenant is not None:
+                held[item.tenant] = held.get(item.tenant, 0) + self.active(item, now)
+        waiting: dict[str | None, list[int]] = {}
+        for id in self.due(now, created_after):
+            waiting.setdefault(self.items[id].tenant, []).append(id)
+        assert len(taken) == min(limit, sum(map(len, waiting.values())))
+        if not any(item.tenant for item in self.items.values()):
+            assert taken == waiting.get(None, [])[:limit]
+            return
+        for id in taken:
+            tenant = self.items[id].tenant
+            assert waiting[tenant].pop(0) == id
+            least = min(
+                held.get(other, 0) for other, ids in waiting.items() if ids or other == tenant
+            )
+            assert held.get(tenant, 0) <= least
+            held[tenant] = held.get(tenant, 0) + 1
 
     def first(self, within: int | None) -> list[Item]:
         """The first items in id order."""

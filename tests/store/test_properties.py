@@ -149,14 +149,20 @@ work_op = st.one_of(
     st.tuples(
         st.just("enqueue"),
         st.lists(
-            st.tuples(seconds, st.sampled_from([None, "a", "b", "c"]), st.booleans()), max_size=4
+            st.tuples(
+                seconds,
+                st.sampled_from([None, "a", "b", "c"]),
+                st.booleans(),
+                st.sampled_from([None, "x", "y", "z"]),
+            ),
+            max_size=4,
         ),
     ),
     st.tuples(
         st.just("claim"),
         st.integers(1, 4),
         seconds,
-        st.booleans(),
+        st.sampled_from(["any", "ordered", "fair"]),
         st.booleans(),
         st.none() | st.integers(1, 6),
     ),
@@ -182,8 +188,8 @@ class WorkPlayer:
         match op:
             case ("enqueue", specs):
                 new = [
-                    NewWork(f"{n}".encode(), delay, group, now - 7.0 if moved else None)
-                    for n, (delay, group, moved) in enumerate(specs)
+                    NewWork(f"{n}".encode(), delay, group, now - 7.0 if moved else None, tenant)
+                    for n, (delay, group, moved, tenant) in enumerate(specs)
                 ]
                 ids = await tx.enqueue("q", new)
                 assert len(ids) == len(new)
@@ -192,16 +198,25 @@ class WorkPlayer:
                     self.last_id = id
                     created = now if work.created is None else work.created
                     items[id] = Item(id, work.payload, work.group, created, now + work.delay)
-            case ("claim", count, lease, ordered, passing, within):
+                    items[id].tenant = work.tenant
+            case ("claim", count, lease, how, passing, within):
                 after = now - 5.0 if passing else None
-                if ordered:
-                    expected = self.model.ordered(now, after, within)[:count]
-                else:
-                    expected, within = self.model.due(now, after)[:count], None
                 works = await tx.claim(
-                    "q", count, lease, ordered=ordered, created_after=after, within=within
+                    "q",
+                    count,
+                    lease,
+                    ordered=how == "ordered",
+                    fair=how == "fair",
+                    created_after=after,
+                    within=within if how == "ordered" else None,
                 )
-                assert [work.id for work in works] == expected
+                expected = [work.id for work in works]
+                if how == "ordered":
+                    assert expected == self.model.ordered(now, after, within)[:count]
+                elif how == "any":
+                    assert expected == self.model.due(now, after)[:count]
+                else:
+                    self.model.check_fair(expected, count, now, after)
                 tokens = [work.token for work in works]
                 assert len(set(tokens)) == len(tokens)
                 assert all(token > self.last_token for token in tokens)

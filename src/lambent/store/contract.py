@@ -47,15 +47,17 @@ class Record(msgspec.Struct, frozen=True):
 class NewWork(msgspec.Struct, frozen=True):
     """Work to enqueue.
 
-    `delay` in seconds until it is due. Items of one `group` can be claimed in order (see
-    `Transaction.claim`). `created` overrides the enqueue time (seconds since the epoch), for
-    work that moves between queues and keeps its age.
+    `delay` in seconds until it is due. Items of one `group` can be claimed in order, and
+    tenants in turn (see `Transaction.claim`); a `tenant` is not empty. `created` overrides the
+    enqueue time (seconds since the epoch), for work that moves between queues and keeps its
+    age.
     """
 
     payload: bytes
     delay: float = 0.0
     group: str | None = None
     created: float | None = None
+    tenant: str | None = None
 
 
 class Work(msgspec.Struct, frozen=True):
@@ -195,6 +197,7 @@ class Transaction(Protocol):
         lease: float,
         *,
         ordered: bool = False,
+        fair: bool = False,
         created_after: float | None = None,
         within: int | None = None,
     ) -> list[Work]:
@@ -209,6 +212,13 @@ class Transaction(Protocol):
         id order, and the claim fills from one group before it goes to the next. An item
         without a group is a group of its own. `within` looks at the first `within` items of
         the queue alone, in id order, whether they can be claimed or not.
+
+        With `fair` (and not `ordered`), tenants share: each item comes from the tenant with
+        the fewest leased items of those that have one due, where what this claim took counts;
+        among equals, from the one that was claimed from longest ago. A tenant's items come in
+        order of due time, then id. Items without a tenant are together one more, which counts
+        as having none leased. (`store.turns` is this rule.) A queue without tenants is claimed
+        from as without `fair`.
 
         A lease of 0 claims (attempt, token) and leaves the item due at once.
         """

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from lambent.store.contract import NewWork
+
 
 class Queue(msgspec.Struct, frozen=True, array_like=True):
     """A queue's definition. `attributes` holds those that were set, as SQS's own strings.
@@ -86,3 +88,12 @@ def decode_queue(data: bytes) -> Queue:
 def decode_message(data: bytes) -> Message:
     """A message from its stored form."""
     return _message_decoder.decode(data)
+
+
+def placed(
+    queue: Queue, message: Message, *, delay: float = 0.0, created: float | None = None
+) -> NewWork:
+    """A message as work of its queue: its group keeps order in a FIFO queue, and is the
+    tenant of a fair queue in any other."""
+    group, tenant = (message.group, None) if queue.fifo else (None, message.group)
+    return NewWork(encode(message), delay, group, created, tenant)

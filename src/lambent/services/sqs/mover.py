@@ -18,11 +18,11 @@ from lambent.core.clock import Clock
 from lambent.core.errors import StoreError
 from lambent.core.ids import Ids
 from lambent.services.sqs import attributes, moves
-from lambent.services.sqs.model import Message, Queue, decode_message, encode
+from lambent.services.sqs.model import Message, Queue, decode_message, placed
 from lambent.services.sqs.moves import MoveTask
 from lambent.services.sqs.queues import Queues
 from lambent.services.sqs.retention import kept_since
-from lambent.store.contract import NewWork, Store, Transaction, Work
+from lambent.store.contract import Store, Transaction, Work
 
 QUEUE: Final = "sqs.move_tasks"
 """The work: one item per active task, whose payload is the task's stored form as begun."""
@@ -138,7 +138,7 @@ class Mover:
         await tx.settle(source.work, work.id, None)
         fresh = msgspec.structs.replace(message, id=self._ids.uuid(), source=None)
         delay = float(attributes.value(target, "DelaySeconds"))
-        await tx.enqueue(target.work, [NewWork(encode(fresh), delay, work.group)])
+        await tx.enqueue(target.work, [placed(target, fresh, delay=delay)])
 
 
 def _failed(task: MoveTask, reason: str) -> MoveTask:

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from lambent.services.sqs import fifo, message_attributes, redrive
-from lambent.services.sqs.model import Message, Queue, decode_message, encode
+from lambent.services.sqs.model import Message, Queue, decode_message, placed
 from lambent.services.sqs.names import receipt
 from lambent.services.sqs.queues import Queues
 from lambent.services.sqs.retention import kept_since
-from lambent.store.contract import NewWork, Transaction, Work
+from lambent.store.contract import Transaction, Work
 
 SYSTEM_ATTRIBUTES = frozenset(
     (
@@ -66,6 +66,7 @@ async def claim(tx: Transaction, queues: Queues, queue: Queue, limit: int, lease
             limit - len(taken),
             lease,
             ordered=queue.fifo,
+            fair=not queue.fifo,
             created_after=since,
             within=fifo.LOOK_AHEAD if queue.fifo else None,
         )
@@ -104,16 +105,8 @@ async def _move(tx: Transaction, queue: Queue, target: Queue, work: Work, messag
         source=queue.arn,
         deduplication=message.id if target.fifo else message.deduplication,
     )
-    await tx.enqueue(
-        target.work,
-        [
-            NewWork(
-                encode(moved),
-                group=message.group if target.fifo else None,
-                created=None if target.fifo else work.created,
-            )
-        ],
-    )
+    created = None if target.fifo else work.created
+    await tx.enqueue(target.work, [placed(target, moved, created=created)])
 
 
 def system_attributes(received: Received, names: Collection[str] = ("All",)) -> dict[str, str]:

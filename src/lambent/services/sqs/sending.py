@@ -12,9 +12,9 @@ import msgspec
 from lambent.core.errors import AwsError
 from lambent.core.ids import Ids
 from lambent.services.sqs import attributes, errors, fifo, message_attributes
-from lambent.services.sqs.model import Attribute, Message, Queue, encode
+from lambent.services.sqs.model import Attribute, Message, Queue, placed
 from lambent.services.sqs.names import token
-from lambent.store.contract import NewWork, Transaction
+from lambent.store.contract import Transaction
 
 MAX_DELAY = 900
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -136,24 +136,20 @@ async def send(tx: Transaction, ids: Ids, queue: Queue, message: Draft) -> Recei
         message_id, work_id = known.message_id, known.work_id
     else:
         message_id = ids.uuid()
-        payload = encode(
-            Message(
-                message_id,
-                message.body,
-                md5,
-                message.sender,
-                message.attributes,
-                message.trace,
-                message.group,
-                deduplication,
-            )
+        sent = Message(
+            message_id,
+            message.body,
+            md5,
+            message.sender,
+            message.attributes,
+            message.trace,
+            message.group,
+            deduplication,
         )
         delay = message.delay
         if delay is None or queue.fifo:
             delay = attributes.value(queue, "DelaySeconds")
-        (work_id,) = await tx.enqueue(
-            queue.work, [NewWork(payload, float(delay), message.group if queue.fifo else None)]
-        )
+        (work_id,) = await tx.enqueue(queue.work, [placed(queue, sent, delay=float(delay))])
         if deduplication is not None:
             await fifo.remember(
                 tx,

@@ -21,17 +21,31 @@ many items to count."""
 
 
 class Depth:
-    """One queue's depth. `loose` are the items without a group.
+    """One queue's depth. `loose` are the items without a group, `tenanted` those with a
+    tenant.
 
     `horizons` is kept in memory alone: for a number n, the id of what was the queue's n-th
     item, and how many of those up to it are gone since. Items are only added at the end.
     """
 
-    __slots__ = ("body", "dirty", "horizons", "leased", "loose", "mark", "total", "waiting")
+    __slots__ = (
+        "body",
+        "dirty",
+        "horizons",
+        "leased",
+        "loose",
+        "mark",
+        "tenanted",
+        "total",
+        "waiting",
+    )
 
-    def __init__(self, total: int, loose: int, waiting: int, leased: int, mark: float) -> None:
+    def __init__(
+        self, total: int, loose: int, tenanted: int, waiting: int, leased: int, mark: float
+    ) -> None:
         self.total = total
         self.loose = loose
+        self.tenanted = tenanted
         self.waiting = waiting
         self.leased = leased
         self.mark = mark
@@ -82,10 +96,11 @@ class Depths:
         depth = self._depths.get(queue)
         if depth is None:
             rows = self._execute(
-                "SELECT total, loose, waiting, leased, mark FROM work_depth WHERE queue = ?",
+                "SELECT total, loose, tenanted, waiting, leased, mark FROM work_depth"
+                " WHERE queue = ?",
                 (queue,),
             ).fetchall()
-            depth = self._depths[queue] = Depth(*(rows[0] if rows else (0, 0, 0, 0, now)))
+            depth = self._depths[queue] = Depth(*(rows[0] if rows else (0, 0, 0, 0, 0, now)))
         if depth.body != self.body:
             depth.body = self.body
             self._undo.append(_restoring(depth))
@@ -119,9 +134,9 @@ class Depths:
         """Write what changed, as the last step before the commit."""
         for queue, depth in self._changed:
             self._execute(
-                "REPLACE INTO work_depth (queue, total, loose, waiting, leased, mark)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (queue, depth.total, depth.loose, depth.waiting, depth.leased, depth.mark),
+                "REPLACE INTO work_depth (queue, total, loose, tenanted, waiting, leased, mark)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (queue, *_figures(depth)),
             )
             depth.dirty = False
         self._changed.clear()
@@ -132,11 +147,15 @@ class Depths:
         self._changed.clear()
 
 
+def _figures(depth: Depth) -> tuple[int, int, int, int, int, float]:
+    return depth.total, depth.loose, depth.tenanted, depth.waiting, depth.leased, depth.mark
+
+
 def _restoring(depth: Depth) -> Callable[[], None]:
-    kept = (depth.total, depth.loose, depth.waiting, depth.leased, depth.mark)
+    kept = _figures(depth)
 
     def restore() -> None:
-        depth.total, depth.loose, depth.waiting, depth.leased, depth.mark = kept
+        depth.total, depth.loose, depth.tenanted, depth.waiting, depth.leased, depth.mark = kept
         depth.horizons.clear()
 
     return restore

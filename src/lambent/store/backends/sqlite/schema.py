@@ -81,6 +81,23 @@ STEPS = (
         bytes BLOB
     );
     """,
+    """
+    ALTER TABLE work ADD COLUMN tenant TEXT;
+    CREATE INDEX work_tenant_due ON work (queue, tenant, due, id) WHERE tenant IS NOT NULL;
+    CREATE INDEX work_tenant_lease ON work (queue, due) WHERE leased AND tenant IS NOT NULL;
+
+    CREATE TABLE work_tenant (
+        queue INTEGER NOT NULL,
+        tenant TEXT NOT NULL,
+        until REAL NOT NULL,
+        leased INTEGER NOT NULL,
+        turn INTEGER NOT NULL,
+        PRIMARY KEY (queue, tenant)
+    ) WITHOUT ROWID;
+    CREATE INDEX work_tenant_turn ON work_tenant (queue, until, leased, turn);
+
+    ALTER TABLE work_depth ADD COLUMN tenanted INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 
 

@@ -2,7 +2,8 @@
 
 An item is one small row, which claims and leases rewrite, and one payload row, which they
 do not touch. `leased` and `due` together say what it is: leased until `due`, not yet due,
-or due. Group order is kept by `groups.py`, depths by `depths.py`.
+or due. Group order is kept by `groups.py`, turns of tenants by `tenants.py`, depths by
+`depths.py`.
 """
 
 from __future__ import annotations
@@ -11,21 +12,21 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from lambent.store.backends.sqlite import groups
+from lambent.store.backends.sqlite import groups, tenants
 from lambent.store.backends.sqlite.engine import Effect, Engine
 from lambent.store.backends.sqlite.names import UNKNOWN
 from lambent.store.backends.sqlite.part import Part
 from lambent.store.contract import NewWork, Work, WorkCounts
 
 ITEM = (
-    "SELECT id, payload, grp, created, due, attempts, first_claimed, token, leased"
+    "SELECT id, payload, grp, created, due, attempts, first_claimed, token, leased, tenant"
     " FROM work {index} CROSS JOIN work_payload USING (id) WHERE queue = ?"
 )
 ITEM_BY_ID = ITEM.format(index="")
 ITEM_BY_DUE = ITEM.format(index="INDEXED BY work_due")
 INSERT = (
-    "INSERT INTO work (queue, id, due, leased, created, token, attempts, grp)"
-    " VALUES (?, ?, ?, 0, ?, 0, 0, ?)"
+    "INSERT INTO work (queue, id, due, leased, created, token, attempts, grp, tenant)"
+    " VALUES (?, ?, ?, 0, ?, 0, 0, ?, ?)"
 )
 INSERT_PAYLOAD = "INSERT INTO work_payload (id, payload) VALUES (?, ?)"
 
@@ -39,12 +40,14 @@ class WorkQueues(Part):
         if not items:
             return []
         engine = self._engine
-        if any(item.group is not None for item in items):
+        if any(item.group is not None or item.tenant is not None for item in items):
             engine.writing()
         else:
             engine.joining()
         number = engine.names.number(queue)
         depth = engine.depths.changing(number, self.now)
+        if depth.tenanted:
+            engine.writing()
         first = engine.sequence.take(len(items))
         if not engine.saved:
             engine.undo.append(partial(_remove, engine, number, first))
@@ -52,13 +55,19 @@ class WorkQueues(Part):
         for id, item in enumerate(items, first):
             due = now + item.delay if item.delay > 0 else now
             created = now if item.created is None else item.created
-            engine.execute(INSERT, (number, id, due, created, item.group))
+            tenant = item.tenant
+            if tenant is None and depth.tenanted:
+                tenant = tenants.LOOSE
+            engine.execute(INSERT, (number, id, due, created, item.group, tenant))
             engine.execute(INSERT_PAYLOAD, (id, item.payload))
             depth.entered(due, False)
             if item.group is None:
                 depth.loose += 1
             else:
                 groups.joined(engine, number, item.group, id, due, now)
+            if tenant is not None:
+                depth.tenanted += 1
+                tenants.joined(engine, number, tenant, id, due, now)
         depth.total += len(items)
         engine.effects.append((Effect.ARRIVED, queue))
         return list(range(first, first + len(items)))
@@ -70,12 +79,18 @@ class WorkQueues(Part):
         lease: float,
         *,
         ordered: bool = False,
+        fair: bool = False,
         created_after: float | None = None,
         within: int | None = None,
     ) -> list[Work]:
         engine = self._engine
         number = engine.names.find(queue)
-        if ordered:
+        fair = fair and engine.depths.of(number, self.now).tenanted > 0
+        if fair:
+            depth = engine.depths.of(number, self.now)
+            ids = tenants.eligible(engine, number, limit, self.now, created_after, depth)
+            rows = [self._row(number, id) for id in ids]
+        elif ordered:
             depth = engine.depths.of(number, self.now)
             ids = groups.eligible(
                 engine,
@@ -99,7 +114,7 @@ class WorkQueues(Part):
         claimed = []
         changes = []
         for row in rows:
-            id, payload, group, created, was_due, attempts, first, _, was_leased = row
+            id, payload, group, created, was_due, attempts, first, _, was_leased, tenant = row
             depth.left(was_due, was_leased)
             depth.entered(due, leased)
             first = self.now if first is None else first
@@ -108,6 +123,10 @@ class WorkQueues(Part):
             claimed.append(Work(id, payload, group, created, due, attempts, first, token, leased))
             if group is not None:
                 groups.head_moved(engine, number, group, id, due, self.now)
+            if tenant is not None:
+                tenants.claimed(engine, number, tenant, leased - was_leased, token)
+            elif fair:
+                tenants.claimed(engine, number, tenants.LOOSE, 0, token)
             token += 1
         engine.executemany(
             "UPDATE work SET due = ?, leased = ?, token = ?, attempts = ?, first_claimed = ?"
@@ -131,16 +150,19 @@ class WorkQueues(Part):
         depth = engine.depths.changing(number, self.now)
         fence = "" if token is None else " AND token = ?"
         rows = engine.execute(
-            f"DELETE FROM work WHERE queue = ? AND id = ?{fence} RETURNING due, leased, grp",
+            f"DELETE FROM work WHERE queue = ? AND id = ?{fence}"
+            " RETURNING due, leased, grp, tenant",
             (number, id) if token is None else (number, id, token),
         ).fetchall()
         if not rows:
             return False
         engine.execute("DELETE FROM work_payload WHERE id = ?", (id,))
-        due, leased, group = rows[0]
+        due, leased, group, tenant = rows[0]
         depth.left(due, leased)
         depth.total -= 1
         depth.removed(id)
+        if tenant is not None:
+            tenants.left(engine, number, depth, tenant, leased)
         if group is None:
             depth.loose -= 1
         else:
@@ -222,7 +244,7 @@ class WorkQueues(Part):
             dropped = self._drop_all(number)
         else:
             rows = engine.execute(
-                "SELECT id, due, leased, grp FROM work INDEXED BY work_created"
+                "SELECT id, due, leased, grp, tenant FROM work INDEXED BY work_created"
                 " WHERE queue = ? AND created < ? ORDER BY created LIMIT ?",
                 (number, created_before, -1 if limit is None else limit),
             ).fetchall()
@@ -242,7 +264,8 @@ class WorkQueues(Part):
         )
         engine.execute("DELETE FROM work WHERE queue = ?", (number,))
         engine.execute("DELETE FROM work_head WHERE queue = ?", (number,))
-        depth.total = depth.loose = depth.waiting = depth.leased = 0
+        engine.execute("DELETE FROM work_tenant WHERE queue = ?", (number,))
+        depth.total = depth.loose = depth.tenanted = depth.waiting = depth.leased = 0
         depth.horizons.clear()
         return dropped
 
@@ -253,9 +276,11 @@ class WorkQueues(Part):
             "DELETE FROM work WHERE queue = ? AND id = ?", [(number, row[0]) for row in rows]
         )
         engine.executemany("DELETE FROM work_payload WHERE id = ?", [row[:1] for row in rows])
-        for id, due, leased, group in rows:
+        for id, due, leased, group, tenant in rows:
             depth.left(due, leased)
             depth.removed(id)
+            if tenant is not None:
+                tenants.left(engine, number, depth, tenant, leased)
             if group is None:
                 depth.loose -= 1
             else:
@@ -290,7 +315,7 @@ class WorkQueues(Part):
         rows = engine.execute(
             "UPDATE work SET due = ?, leased = ?"
             " WHERE queue = ? AND id = ? AND token = ? AND leased AND due > ?"
-            " RETURNING grp",
+            " RETURNING grp, tenant",
             (due, leased, number, id, token, self.now),
         ).fetchall()
         if not rows:
@@ -298,14 +323,16 @@ class WorkQueues(Part):
         # It was leased beyond now, and so beyond the mark.
         depth.leased -= 1
         depth.entered(due, leased)
-        group = rows[0][0]
+        group, tenant = rows[0]
         if group is not None:
             groups.head_moved(engine, number, group, id, due, self.now)
+        if tenant is not None:
+            tenants.given_back(engine, number, tenant, leased, due, self.now)
         engine.effects.append((Effect.ARRIVED, queue))
         return True
 
     def _seen(self, row: Any) -> Work:
-        id, payload, group, created, due, attempts, first, token, leased = row
+        id, payload, group, created, due, attempts, first, token, leased, _ = row
         running = bool(leased) and due > self.now
         return Work(id, payload, group, created, due, attempts, first, token, running)
 
