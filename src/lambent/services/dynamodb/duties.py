@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from lambent.cluster.turns import take_turn
 from lambent.core.clock import Clock
 from lambent.core.errors import StoreError
 from lambent.services.dynamodb import capacity
@@ -55,7 +56,7 @@ TOKEN_SECONDS = 600.0
 _RETRY_SECONDS = 5.0
 
 Position = tuple[bytes, bytes] | None
-Duty = Callable[[], Awaitable[None]]
+Duty = Callable[[], Awaitable[object]]
 _log = logging.getLogger("lambent.dynamodb")
 
 
@@ -66,31 +67,47 @@ class Duties:
         self._store = store
         self._clock = clock
         self._ledger = ledger
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._started = False
+        self._clearing: set[str] = set()
         self._filling: dict[str, set[asyncio.Task[None]]] = {}
 
     async def start(self) -> None:
         """Take up what an earlier run left, and begin the regular duties."""
 
-        async def body(tx: Transaction) -> tuple[list[str], list[Table], bool]:
-            dropped = [record.partition.decode() for record in await tx.scan_all(DROPPED)]
-            tables = [decode_table(record) for record in await tx.scan_all(TABLES)]
-            return dropped, tables, await tx.delete(COUNTED, b"")
-
-        dropped, tables, counted = await self._store.transact(body)
-        if tables and not counted:
+        counted = await self._store.transact(lambda tx: tx.delete(COUNTED, b""))
+        self._started = True
+        if await self._take_up() and not counted:
             self._begin(self._until_done(self._recount_all))
-        for collection in dropped:
-            self._begin(self._until_done(partial(self._clear, collection)))
-        for table in tables:
-            if table.ttl_filling or any(index.filling for index in table.indexes):
-                self.fill(table)
         self._begin(self._every(_FLUSH_SECONDS, self._ledger.flush, self._ledger.changed))
-        self._begin(self._every(_SWEEP_SECONDS, self.sweep))
-        self._begin(self._every(_RECOUNT_SECONDS, self._recount_all))
+        self._begin(self._every(_SWEEP_SECONDS, self._in_turn(_SWEEP_SECONDS, self.sweep)))
+        self._begin(
+            self._every(_RECOUNT_SECONDS, self._in_turn(_RECOUNT_SECONDS, self._recount_all))
+        )
+
+    def members_changed(self) -> None:
+        """Another node came or went, perhaps in the middle of a duty."""
+        if self._started:
+            self._begin(self._until_done(self._take_up))
+
+    async def _take_up(self) -> bool:
+        """Go on with what is unfinished and not under way here; whether there are tables."""
+
+        async def body(tx: Transaction) -> tuple[list[str], list[Table]]:
+            dropped = [record.partition.decode() for record in await tx.scan_all(DROPPED)]
+            return dropped, [decode_table(record) for record in await tx.scan_all(TABLES)]
+
+        dropped, tables = await self._store.transact(body)
+        self.clear(dropped)
+        for table in tables:
+            unfinished = table.ttl_filling or any(index.filling for index in table.indexes)
+            if unfinished and table.id not in self._filling:
+                self.fill(table)
+        return bool(tables)
 
     async def stop(self) -> None:
         """End all duties; what they were at is taken up by the next start."""
+        self._started = False
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -120,7 +137,8 @@ class Duties:
 
     def clear(self, collections: list[str]) -> None:
         """Begin to clear collections that were noted under `DROPPED`."""
-        for collection in collections:
+        for collection in set(collections) - self._clearing:
+            self._clearing.add(collection)
             self._begin(self._until_done(partial(self._clear, collection)))
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -128,6 +146,16 @@ class Duties:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+    def _in_turn(self, seconds: float, duty: Duty) -> Duty:
+        """The duty, done by one node of all that share the store."""
+
+        async def in_turn() -> None:
+            name = f"dynamodb.{duty.__name__}"
+            if await self._store.transact(lambda tx: take_turn(tx, name, seconds)):
+                await duty()
+
+        return in_turn
 
     async def _until_done(self, duty: Duty) -> None:
         """Do a duty once; when the store cannot, try again later."""
@@ -164,6 +192,7 @@ class Duties:
 
         while not await self._store.transact(body):
             await self._clock.sleep(0)
+        self._clearing.discard(collection)
 
     async def _fill(self, table: Table) -> None:
         after: Position = None

@@ -20,6 +20,7 @@ def create(platform: Platform) -> Service:
     store = platform.store
     ledger = Ledger(store)
     duties = Duties(store, platform.clock, ledger)
+    platform.cluster.membership.on_change(duties.members_changed)
     tables = Tables(store, platform.ids, ledger, duties)
     operations = DynamoDB(
         tables,

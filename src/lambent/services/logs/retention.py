@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 
+from lambent.cluster.turns import take_turn
 from lambent.core.clock import Clock
 from lambent.core.errors import StoreError
 from lambent.services.logs import catalogue
@@ -16,6 +17,12 @@ _log = logging.getLogger("lambent.logs")
 
 INTERVAL = 3600.0
 DAY = 86_400.0
+
+
+async def trim_in_turn(tx: Transaction) -> None:
+    """Trim, if no other node did in this period."""
+    if await take_turn(tx, "logs.retention", INTERVAL):
+        await trim_expired(tx)
 
 
 async def trim_expired(tx: Transaction) -> int:
@@ -53,6 +60,6 @@ class Retention:
         while True:
             await self._clock.sleep(INTERVAL)
             try:
-                await self._store.transact(trim_expired)
+                await self._store.transact(trim_in_turn)
             except StoreError as error:
                 _log.warning("trimming old log events is put off: %s", error)

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from typing import Final
 
+from lambent.cluster.turns import take_turn
 from lambent.core.clock import Clock
 from lambent.core.errors import StoreError
 from lambent.services.sqs import attributes
@@ -78,7 +79,8 @@ class Retention:
     async def _run(self) -> None:
         while True:
             try:
-                await self.sweep()
+                if await self._store.transact(lambda tx: take_turn(tx, "sqs.retention", INTERVAL)):
+                    await self.sweep()
             except StoreError as error:
                 _log.warning("dropping old messages is put off: %s", error)
             except Exception:
