@@ -13,9 +13,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from lambent.core.arns import Arn
+from lambent.events.history import Failure, History
 from lambent.store.contract import Transaction
 
 
@@ -35,6 +36,8 @@ class Event:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     """For SQS and SNS: message attributes in SQS's own shape; `MessageGroupId` and
     `MessageDeduplicationId` may stand here under those names."""
+    history: History | None = None
+    """What happened to it before, for a dead letter or one that is brought back."""
 
 
 class Target(Protocol):
@@ -71,6 +74,8 @@ class Outcome:
     version: str = "$LATEST"
     request_id: str = ""
     message: str = ""
+    log: str = ""
+    """The log group that has what the function wrote."""
 
 
 class Invocable(Protocol):
@@ -131,6 +136,17 @@ class Source(Protocol):
     async def describe(self, tx: Transaction, arn: Arn) -> Mapping[str, Any]:
         """What a mapping's validation needs: `visibility_timeout` in seconds, `fifo`, and
         whatever else the source's kind has. AwsError when the resource is not there."""
+        ...
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A source whose items carry their own past (`events.history`)."""
+
+    async def remember(
+        self, tx: Transaction, arn: Arn, tickets: Sequence[Any], failure: Failure
+    ) -> None:
+        """These failed so. Called before `fail`, in the same transaction."""
         ...
 
 

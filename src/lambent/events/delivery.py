@@ -27,7 +27,7 @@ from lambent.core.arns import Arn
 from lambent.core.clock import Clock
 from lambent.core.errors import AwsError, StoreError
 from lambent.events import in_flight, scaling
-from lambent.events.contract import Batch, Outcome, Source, Targets
+from lambent.events.contract import Batch, Outcome, Remembering, Source, Targets
 from lambent.events.in_flight import Note
 from lambent.events.observer import SILENT, Observer
 from lambent.events.policy import Attempt, Policy, Verdict
@@ -361,11 +361,18 @@ class Lane:
             began = self._clock.monotonic()
             outcome = await self._call(batch, load.parts[begin:end])
             attempt = Attempt(
-                batch, outcome, tries, load.claimed, load.lease, self._clock.now(), load.extended
+                batch,
+                outcome,
+                tries,
+                load.claimed,
+                load.lease,
+                self._clock.now(),
+                load.extended,
+                self._clock.monotonic() - began,
             )
             verdict = self._policy.judge(attempt)
             self._learn(verdict, outcome)
-            self._observer.ended(attempt, verdict, self._clock.monotonic() - began)
+            self._observer.ended(attempt, verdict, attempt.seconds)
             if verdict.retry_after is None:
                 break
             if await self._clock.wait(self._stopping, verdict.retry_after):
@@ -414,6 +421,9 @@ class Lane:
             await in_flight.forget(tx, note)
         if verdict.done:
             await source.settle(tx, arn, verdict.done)
+        if verdict.failure is not None and isinstance(source, Remembering):
+            failed = [ticket for ticket, _ in verdict.again]
+            await source.remember(tx, arn, failed, verdict.failure)
         delays: dict[float | None, list[Any]] = {}
         for ticket, delay in verdict.again:
             delays.setdefault(delay, []).append(ticket)

@@ -15,7 +15,8 @@ import msgspec
 
 from lambent.core.arns import Arn
 from lambent.core.errors import AwsError
-from lambent.events.contract import Targets
+from lambent.events import failures
+from lambent.events.contract import Remembering, Targets
 from lambent.store.contract import Transaction
 
 COLLECTION = "events.in_flight"
@@ -48,8 +49,11 @@ async def give_back(tx: Transaction, targets: Targets, node: str) -> None:
         source = targets.source(arn)
         if source is None:
             continue
+        tickets = msgspec.msgpack.decode(record.value)
         try:
-            await source.fail(tx, arn, msgspec.msgpack.decode(record.value), 0.0)
+            if isinstance(source, Remembering):
+                await source.remember(tx, arn, tickets, failures.lost(tx.now))
+            await source.fail(tx, arn, tickets, 0.0)
         except AwsError as error:
             _log.info("%s is gone with what was in flight: %s", arn, error.message)
     await tx.clear(COLLECTION, node.encode())

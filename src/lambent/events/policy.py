@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from lambent.core.arns import Arn
 from lambent.events.contract import Batch, Event, Outcome
+from lambent.events.history import Failure
 from lambent.events.scaling import Rule
 
 
@@ -22,7 +23,7 @@ class Attempt:
 
     `tries` counts the calls made under this claim (1 the first time). `claimed` is when the
     batch was claimed and `lease` for how long, by the source's own setting, whether or not
-    the lease was extended since. `now` in seconds since the epoch.
+    the lease was extended since. `now` in seconds since the epoch; the call took `seconds`.
     """
 
     batch: Batch
@@ -32,6 +33,7 @@ class Attempt:
     lease: float
     now: float
     extended: bool = False
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,8 @@ class Verdict:
     `done` tickets are settled. `again` tickets come again after a delay (None: when their
     lease ends). `sends` are events for other resources (a dead-letter queue, a
     destination). With `retry_after` nothing is settled: the lease is kept and the call made
-    again after so many seconds. `healthy` False makes the lane give up places.
+    again after so many seconds. `healthy` False makes the lane give up places. `failure` is
+    kept with what comes again, by sources that can.
     """
 
     done: Sequence[Any] = ()
@@ -49,6 +52,7 @@ class Verdict:
     sends: Sequence[tuple[Arn, Event]] = ()
     retry_after: float | None = None
     healthy: bool = True
+    failure: Failure | None = None
 
 
 class Policy(Protocol):

@@ -20,8 +20,9 @@ import msgspec
 
 from lambent.core.arns import Arn
 from lambent.core.errors import AwsError
-from lambent.events import retry, scaling
+from lambent.events import failures, retry, scaling
 from lambent.events.contract import Batch, Event, Outcome
+from lambent.events.history import NOTHING, History
 from lambent.events.policy import Attempt, Verdict
 from lambent.host.contract import Invocation
 from lambent.services.lambda_ import destinations, errors, records
@@ -49,6 +50,7 @@ class Waiting(msgspec.Struct, kw_only=True, frozen=True):
     errors: int = 0
     throttles: int = 0
     lost: int = 0
+    history: History | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,16 +232,19 @@ class AsyncPolicy:
             invoked.result.error,
             version=invoked.version,
             request_id=waiting.request_id,
+            log=invoked.log_group,
         )
 
     def judge(self, attempt: Attempt) -> Verdict:
         """Settle, try again later, or end with what the destinations get."""
         ticket: Ticket = attempt.batch.tickets[0]
-        return judge(self._reference.arn, ticket, attempt.outcome, attempt.now)
+        return judge(self._reference.arn, ticket, attempt.outcome, attempt.now, attempt.seconds)
 
 
-def judge(function: str, ticket: Ticket, outcome: Outcome, now: float) -> Verdict:
-    """What becomes of an event. `now` in seconds since the epoch.
+def judge(
+    function: str, ticket: Ticket, outcome: Outcome, now: float, seconds: float = 0.0
+) -> Verdict:
+    """What becomes of an event. `now` in seconds since the epoch; the call took `seconds`.
 
     Function errors are tried again after one and then two minutes, as often as the function
     allows; throttles and system errors do not count and back off from 1 s to 5 minutes;
@@ -248,7 +253,9 @@ def judge(function: str, ticket: Ticket, outcome: Outcome, now: float) -> Verdic
     terms = ticket.terms
     if outcome.error is None:
         return _end(function, ticket, outcome, destinations.SUCCESS, terms.on_success, now)
-    waiting = ticket.waiting
+    failure = failures.failure(outcome, function=function, time=now, seconds=seconds)
+    past = ticket.waiting.history or NOTHING
+    waiting = msgspec.structs.replace(ticket.waiting, history=past.and_then(failure))
     ends = ticket.created + terms.age
     condition = destinations.EXHAUSTED
     if outcome.error in ("Throttled", "Failed"):
@@ -288,6 +295,12 @@ def _end(
     now: float,
 ) -> Verdict:
     waiting = ticket.waiting
+    history = None
+    if outcome.error is not None:
+        qualifier = f":{waiting.qualifier}" if waiting.qualifier else ""
+        history = msgspec.structs.replace(
+            waiting.history or NOTHING, died=now, origin=function + qualifier
+        )
     sends: list[tuple[Arn, Event]] = []
     if destination is not None:
         attempts = waiting.errors + (1 if outcome.error is None else 0)
@@ -303,12 +316,13 @@ def _end(
                     attempts=attempts,
                     now=now,
                     trace=waiting.trace,
+                    history=history,
                 ),
             )
         )
     if outcome.error is not None and ticket.terms.dead_letter is not None:
         event = destinations.dead_letter(
-            function, waiting.request_id, waiting.payload, outcome, waiting.trace
+            function, waiting.request_id, waiting.payload, outcome, waiting.trace, history
         )
         sends.append((ticket.terms.dead_letter, event))
     return Verdict(done=[ticket], sends=sends, healthy=outcome.error != "Throttled")

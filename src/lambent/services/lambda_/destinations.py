@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lambent.events.contract import Event, Outcome
+from lambent.events.history import History
 
 PRINCIPAL = "lambda.amazonaws.com"
 SUCCESS = "Success"
@@ -23,7 +24,12 @@ _MESSAGE_BYTES = 1024
 
 
 def dead_letter(
-    function: str, request_id: str, payload: bytes, outcome: Outcome, trace: str | None
+    function: str,
+    request_id: str,
+    payload: bytes,
+    outcome: Outcome,
+    trace: str | None,
+    history: History | None,
 ) -> Event:
     """The event alone, as the function got it."""
     attributes = {
@@ -32,7 +38,7 @@ def dead_letter(
     }
     if message := error_message(outcome):
         attributes["ErrorMessage"] = {"DataType": "String", "StringValue": message}
-    return Event(payload, function, PRINCIPAL, trace, attributes)
+    return Event(payload, function, PRINCIPAL, trace, attributes, history)
 
 
 def record(
@@ -45,6 +51,7 @@ def record(
     attempts: int,
     now: float,
     trace: str | None,
+    history: History | None,
 ) -> Event:
     """The whole record of the invocation. `now` in seconds since the epoch."""
     moment = datetime.fromtimestamp(now, UTC)
@@ -68,7 +75,7 @@ def record(
             document["responseContext"]["functionError"] = outcome.error
         document["responsePayload"] = _json(outcome.payload)
     body = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
-    return Event(body, function, PRINCIPAL, trace)
+    return Event(body, function, PRINCIPAL, trace, history=history)
 
 
 def error_message(outcome: Outcome) -> str:

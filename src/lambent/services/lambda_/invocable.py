@@ -40,6 +40,7 @@ class FunctionInvocable:
             invoked.result.error,
             version=invoked.version,
             request_id=request_id,
+            log=invoked.log_group,
         )
 
     async def timeout(self, tx: Transaction, arn: Arn) -> float:

@@ -44,10 +44,11 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True)
 class Invoked:
-    """A result, and the number of the version that gave it."""
+    """A result, the number of the version that gave it, and the group of its log."""
 
     result: InvocationResult
     version: str
+    log_group: str
 
 
 class Runner:
@@ -125,7 +126,7 @@ class Runner:
                 result = await self._host.invoke(spec, invocation)
             except Throttled:
                 raise errors.throttled() from None
-        return Invoked(result, resolved.version.number)
+        return Invoked(result, resolved.version.number, spec.log_group)
 
     def _new_trace(self) -> str:
         ids = self._ids

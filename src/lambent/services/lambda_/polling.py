@@ -15,10 +15,11 @@ from typing import Any
 import msgspec
 
 from lambent.core.arns import Arn
-from lambent.events import retry, scaling
+from lambent.events import failures, retry, scaling
 from lambent.events.batch import failed_items
 from lambent.events.contract import Batch, Invocable, Outcome
 from lambent.events.filter import Matcher, parse
+from lambent.events.history import Failure
 from lambent.events.policy import Attempt, Verdict
 from lambent.services.lambda_.model import Mapping
 
@@ -80,15 +81,27 @@ class QueuePolicy:
         # A lease that was extended is cut back to the visibility timeout it stands for.
         delay = max(left, 0.0) if attempt.extended else None
         if outcome.error is not None:
-            return Verdict(again=[(ticket, delay) for ticket in tickets], healthy=False)
+            again = [(ticket, delay) for ticket in tickets]
+            return Verdict(again=again, healthy=False, failure=self._failure(attempt))
         if not self.reports_failures:
             return Verdict(done=tickets)
         identifiers = attempt.batch.identifiers
         failed = failed_items(outcome.payload, identifiers)
+        if not failed:
+            return Verdict(done=tickets)
         pairs = list(zip(tickets, identifiers, strict=True))
         return Verdict(
             done=[ticket for ticket, identifier in pairs if identifier not in failed],
             again=[(ticket, delay) for ticket, identifier in pairs if identifier in failed],
+            failure=self._failure(attempt),
+        )
+
+    def _failure(self, attempt: Attempt) -> Failure:
+        return failures.failure(
+            attempt.outcome,
+            function=str(self.function),
+            time=attempt.now,
+            seconds=attempt.seconds,
         )
 
 

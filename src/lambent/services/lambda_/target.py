@@ -37,5 +37,6 @@ class FunctionTarget:
             payload=event.body,
             qualifier=reference.qualifier,
             trace=event.trace,
+            history=event.history,
         )
         await asynchronous.enqueue(tx, reference, waiting)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from lambent.events.history import History
 from lambent.store.contract import NewWork
 
 
@@ -68,6 +69,7 @@ class Message(msgspec.Struct, frozen=True, array_like=True):
     group: str | None = None
     deduplication: str | None = None
     source: str | None = None
+    history: History | None = None
 
 
 _queue_encoder = msgspec.msgpack.Encoder()

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from lambent.events.history import NOTHING
 from lambent.services.sqs import fifo, message_attributes, redrive
 from lambent.services.sqs.model import Message, Queue, decode_message, placed
 from lambent.services.sqs.names import receipt
@@ -103,6 +104,7 @@ async def _move(tx: Transaction, queue: Queue, target: Queue, work: Work, messag
     moved = msgspec.structs.replace(
         message,
         source=queue.arn,
+        history=msgspec.structs.replace(message.history or NOTHING, died=tx.now),
         deduplication=message.id if target.fifo else message.deduplication,
     )
     created = None if target.fifo else work.created

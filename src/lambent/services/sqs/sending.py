@@ -11,6 +11,7 @@ import msgspec
 
 from lambent.core.errors import AwsError
 from lambent.core.ids import Ids
+from lambent.events.history import History
 from lambent.services.sqs import attributes, errors, fifo, message_attributes
 from lambent.services.sqs.model import Attribute, Message, Queue, placed
 from lambent.services.sqs.names import token
@@ -122,8 +123,10 @@ def check_for_queue(queue: Queue, message: Draft) -> None:
         )
 
 
-async def send(tx: Transaction, ids: Ids, queue: Queue, message: Draft) -> Receipt:
-    """Put a checked message into its queue."""
+async def send(
+    tx: Transaction, ids: Ids, queue: Queue, message: Draft, history: History | None = None
+) -> Receipt:
+    """Put a checked message into its queue. `history` is what it brings of its past."""
     check_for_queue(queue, message)
     md5 = hashlib.md5(message.body.encode(), usedforsecurity=False).hexdigest()
     deduplication: str | None = None
@@ -145,6 +148,7 @@ async def send(tx: Transaction, ids: Ids, queue: Queue, message: Draft) -> Recei
             message.trace,
             message.group,
             deduplication,
+            history=history,
         )
         delay = message.delay
         if delay is None or queue.fifo:

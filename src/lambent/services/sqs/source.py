@@ -6,10 +6,13 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from lambent.core.arns import Arn
 from lambent.events.contract import Batch
+from lambent.events.history import NOTHING, Failure
 from lambent.services.sqs import attributes, errors, receiving
-from lambent.services.sqs.model import Queue
+from lambent.services.sqs.model import Queue, decode_message, encode
 from lambent.services.sqs.queues import Queues
 from lambent.store.contract import Store, Transaction
 
@@ -47,6 +50,17 @@ class QueueSource:
     async def settle(self, tx: Transaction, arn: Arn, tickets: Sequence[Ticket]) -> None:
         for work, id, token in tickets:
             await tx.settle(work, id, token)
+
+    async def remember(
+        self, tx: Transaction, arn: Arn, tickets: Sequence[Ticket], failure: Failure
+    ) -> None:
+        for work, id, token in tickets:
+            item = await tx.item(work, id)
+            if item is not None:
+                message = decode_message(item.payload)
+                history = (message.history or NOTHING).and_then(failure)
+                payload = encode(msgspec.structs.replace(message, history=history))
+                await tx.rewrite(work, id, token, payload)
 
     async def fail(
         self, tx: Transaction, arn: Arn, tickets: Sequence[Ticket], delay: float | None

@@ -36,4 +36,4 @@ class QueueTarget:
             "MessageAttributes": own,
         }
         message = sending.draft(params, event.trace, event.principal)
-        await sending.send(tx, self._ids, queue, message)
+        await sending.send(tx, self._ids, queue, message, event.history)
