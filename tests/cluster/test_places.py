@@ -3,14 +3,17 @@ is lost."""
 
 from __future__ import annotations
 
+import asyncio
 import random
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lambent.cluster import shares as rules
 from lambent.cluster.members import LEASE
+from lambent.cluster.places import COLLECTION
 from lambent.cluster.shares import Shares
 
 MEMBERS = ("a", "b", "c")
@@ -99,6 +102,15 @@ async def test_one_place_goes_from_node_to_node(cluster, clock):
                 await clock.advance(rules.IDLE_SECONDS)
             assert not await other.enter("k", 1)
             mine.leave("k")
+
+
+async def test_all_who_ask_at_once_get_what_is_free(cluster, clock):
+    one, two = await cluster.join(), await cluster.join()
+    await clock.advance(LEASE)
+    held = msgspec.msgpack.encode(Shares({two.membership.id: 1}))
+    await cluster.store.transact(lambda tx: tx.put(COLLECTION, b"k", b"", held))
+    entered = await asyncio.gather(*(one.places.enter("k", 4) for _ in range(4)))
+    assert sorted(entered) == [False, True, True, True]
 
 
 async def test_what_a_lost_node_held_can_be_entered_again(cluster, clock):

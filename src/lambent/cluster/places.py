@@ -43,6 +43,7 @@ class _Local:
     wanted: bool = False
     yielding: bool = False
     used: int = 0
+    asking: int = 0
     last_use: float = 0.0
     refused: float | None = None
     freed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -81,8 +82,12 @@ class Places:
         if local.used >= limit or self._was_refused(local):
             return False
         local.freed.clear()
-        least = local.used + 1
-        await self._change(key, lambda one: rules.ask(one, limit, self._id, least, self._alone))
+        local.asking += 1
+        least = min(local.used + local.asking, limit)
+        try:
+            await self._change(key, lambda one: rules.ask(one, limit, self._id, least, self._alone))
+        finally:
+            local.asking -= 1
         if self.try_enter(key, limit):
             local.refused = None
             return True

@@ -1,4 +1,4 @@
-"""How many invocations of a function may run at once: a rule, and the count it looks at.
+"""How many invocations of a function may run at once: a rule, and who is in.
 
 Source: Lambda Developer Guide, "Understanding Lambda function scaling": 1,000 per region,
 of which functions can reserve all but 100; a reservation is also a ceiling.
@@ -6,10 +6,7 @@ of which functions can reserve all but 100; a reservation is also a ceiling.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-
+from lambent.cluster.places import Places
 from lambent.services.lambda_ import errors
 
 REGIONAL = 1000
@@ -26,21 +23,22 @@ def check_reservation(wanted: int, others: int) -> None:
         )
 
 
-class Running:
-    """The invocations that run now, by function ARN."""
+class Reservations:
+    """The reserved concurrency of functions, which holds for all nodes together."""
 
-    def __init__(self) -> None:
-        self._count: Counter[str] = Counter()
+    def __init__(self, places: Places) -> None:
+        self._places = places
 
-    @contextmanager
-    def one(self, arn: str, reserved: int | None) -> Iterator[None]:
-        """Count an invocation; TooManyRequestsException when the reservation is used up."""
-        if reserved is not None and self._count[arn] >= reserved:
+    async def enter(self, arn: str, reserved: int | None) -> None:
+        """Begin an invocation; TooManyRequestsException when the reservation is used up."""
+        if reserved is not None and not await self._places.enter(_key(arn), reserved):
             raise errors.throttled("ReservedFunctionConcurrentInvocationLimitExceeded")
-        self._count[arn] += 1
-        try:
-            yield
-        finally:
-            self._count[arn] -= 1
-            if not self._count[arn]:
-                del self._count[arn]
+
+    def leave(self, arn: str, reserved: int | None) -> None:
+        """End what was entered with the same arguments."""
+        if reserved is not None:
+            self._places.leave(_key(arn))
+
+
+def _key(arn: str) -> str:
+    return f"lambda.reserved/{arn}"

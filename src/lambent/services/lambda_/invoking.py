@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 
+from lambent.cluster.places import Places
 from lambent.core.clock import Clock
 from lambent.core.ids import Ids
 from lambent.host.contract import (
@@ -21,7 +22,7 @@ from lambent.host.contract import (
 )
 from lambent.services.lambda_ import errors, lineage, records
 from lambent.services.lambda_.code import CodeStore
-from lambent.services.lambda_.concurrency import Running
+from lambent.services.lambda_.concurrency import Reservations
 from lambent.services.lambda_.layer_lookup import layer_archives
 from lambent.services.lambda_.model import Code, Function, Version
 from lambent.services.lambda_.names import LATEST, Reference
@@ -55,14 +56,20 @@ class Runner:
     """Invokes functions on the host."""
 
     def __init__(
-        self, store: Store, host: FunctionHost, clock: Clock, ids: Ids, code: CodeStore
+        self,
+        store: Store,
+        host: FunctionHost,
+        clock: Clock,
+        ids: Ids,
+        code: CodeStore,
+        places: Places,
     ) -> None:
         self._store = store
         self._host = host
         self._clock = clock
         self._ids = ids
         self._code = code
-        self._running = Running()
+        self._reservations = Reservations(places)
         self._specs: OrderedDict[str, FunctionSpec] = OrderedDict()
 
     async def resolve(self, reference: Reference) -> Resolved:
@@ -120,12 +127,15 @@ class Runner:
         if before >= lineage.MOST and resolved.function.recursive == "Terminate":
             raise errors.recursive()
         invocation = replace(invocation, arn=reference.qualified, trace=trace)
-        with self._running.one(reference.arn, resolved.function.reserved):
+        reserved = resolved.function.reserved
+        await self._reservations.enter(reference.arn, reserved)
+        try:
             spec = await self.spec(reference, resolved)
-            try:
-                result = await self._host.invoke(spec, invocation)
-            except Throttled:
-                raise errors.throttled() from None
+            result = await self._host.invoke(spec, invocation)
+        except Throttled:
+            raise errors.throttled() from None
+        finally:
+            self._reservations.leave(reference.arn, reserved)
         return Invoked(result, resolved.version.number, spec.log_group)
 
     def _new_trace(self) -> str:

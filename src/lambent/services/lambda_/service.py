@@ -47,7 +47,14 @@ class Operations(
 def create(platform: Platform) -> Service:
     """Lambda for one node."""
     code = CodeStore(platform.registry, platform.store.blobs, platform.cache)
-    runner = Runner(platform.store, platform.host, platform.clock, platform.ids, code)
+    runner = Runner(
+        platform.store,
+        platform.host,
+        platform.clock,
+        platform.ids,
+        code,
+        platform.cluster.places,
+    )
     invocable = FunctionInvocable(runner, platform.ids)
     lanes = Lanes(platform, runner, invocable)
     downloads = Downloads(platform.store, code)
