@@ -71,8 +71,8 @@ class NodeClient:
             session.set_credentials("local", "local")
         return session
 
-    def service(self, name: str) -> Any:
-        """A client of that AWS service."""
+    def service(self, name: str, read_timeout: float = 910) -> Any:
+        """A client of that AWS service; `read_timeout` in seconds."""
         from botocore.config import Config
 
         return self._session.create_client(
@@ -81,18 +81,19 @@ class NodeClient:
             region_name=self._region,
             config=Config(
                 retries={"total_max_attempts": 2},
-                read_timeout=910,
+                read_timeout=read_timeout,
                 s3={"addressing_style": "path"},
             ),
         )
 
-    def ask(self, path: str) -> Any:
+    def ask(self, path: str, method: str = "GET", body: Any = None) -> Any:
         """A JSON answer of the node's own API, asked for with a signature."""
         from botocore.auth import SigV4Auth
         from botocore.awsrequest import AWSRequest
         from botocore.httpsession import URLLib3Session
 
-        request = AWSRequest("GET", f"{self.endpoint}/_lambent/{path}")
+        data = b"" if body is None else json.dumps(body).encode()
+        request = AWSRequest(method, f"{self.endpoint}/_lambent/{path}", data=data)
         credentials = self._session.get_credentials()
         if credentials is not None:
             SigV4Auth(credentials.get_frozen_credentials(), "lambent", self._region).add_auth(

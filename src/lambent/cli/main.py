@@ -23,6 +23,7 @@ _COMMANDS = {
     "nodes": "The nodes that serve one store together, and their load.",
     "logs": "Show a function's log, and follow it.",
     "invoke": "Invoke a function and show what it returns.",
+    "debug": "Let a debugger into a function, whoever invokes it.",
     "env": "Print the exports that point AWS tools at a node.",
 }
 

@@ -13,6 +13,7 @@ import click
 
 from lambent import __version__
 from lambent.app import Node, run
+from lambent.cli import debug
 from lambent.core import telemetry
 from lambent.core.settings import (
     DEFAULT_ACCOUNT,
@@ -70,6 +71,13 @@ def default_data_dir() -> Path:
 )
 @click.option("--watch", is_flag=True, help="Then make what is saved live; see lambent watch.")
 @click.option(
+    "--debug",
+    "debugged",
+    multiple=True,
+    metavar="FUNCTION",
+    help="Then let a debugger into it; see lambent debug.  Repeatable.",
+)
+@click.option(
     "--json",
     "as_json",
     is_flag=True,
@@ -89,6 +97,7 @@ def command(
     stack_name: str | None,
     parameters: tuple[str, ...],
     watch: bool,
+    debugged: tuple[str, ...],
     as_json: bool,
     verbose: bool,
 ) -> None:
@@ -100,6 +109,7 @@ def command(
     Examples:
       lambent up
       lambent up template.yaml --parameter ThumbnailSize=512
+      lambent up template.yaml --watch --debug Resize
       lambent up --data-dir :memory: --port 0
     """
     telemetry.set_up("DEBUG" if verbose else "WARNING")
@@ -115,17 +125,21 @@ def command(
         scrape_token=scrape_token or None,
     )
     commands: list[list[str]] = []
+    last: list[list[str]] = []
+    lambent = [sys.executable, "-m", "lambent"]
     if template is not None:
         of_template = [template, *(["--stack-name", stack_name] if stack_name else [])]
         for parameter in parameters:
             of_template += ["--parameter", parameter]
-        lambent = [sys.executable, "-m", "lambent"]
         commands.append([*lambent, "deploy", *of_template, *(["--json"] if as_json else [])])
         if watch:
-            commands.append([*lambent, "watch", *of_template])
+            last.append([*lambent, "watch", *of_template])
     elif watch:
         raise click.UsageError("--watch needs a TEMPLATE.")
-    sys.exit(run(_serve(settings, commands, as_json)))
+    for number, function in enumerate(debugged):
+        at = ["--port", str(debug.PORT + number), *(["--json"] if as_json else [])]
+        commands.append([*lambent, "debug", function, *at])
+    sys.exit(run(_serve(settings, [*commands, *last], as_json)))
 
 
 async def _serve(settings: Settings, commands: list[list[str]], as_json: bool) -> int:

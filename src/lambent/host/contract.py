@@ -100,6 +100,22 @@ class Throttled(Exception):
     """There was no place for the invocation within the host's limits."""
 
 
+@dataclass(frozen=True, slots=True)
+class Debugging:
+    """How a debugger reaches a function: by a port of this machine's loopback.
+
+    `debugger` is "debugpy" or "inspector"; `folder` is where the process finds its code.
+    """
+
+    debugger: str
+    port: int
+    folder: str
+
+
+class NotDebuggable(Exception):
+    """The function cannot be debugged, or not at that port; the message is for the user."""
+
+
 class FunctionHost(Protocol):
     """Runs functions. One object per node."""
 
@@ -121,6 +137,19 @@ class FunctionHost(Protocol):
 
     def kept(self, spec: FunctionSpec) -> Kept:
         """How far `keep` has come for the spec's revision."""
+        ...
+
+    async def debug(self, spec: FunctionSpec, port: int, patience: float) -> Debugging:
+        """From now on, run the invocations of `spec.arn` in an environment that waits for a
+        debugger, up to `patience` seconds, before it loads the function; one at a time.
+
+        No time counts while a debugger is attached. `port` 0 takes a free one; a session
+        that is there is replaced. `NotDebuggable` says why not.
+        """
+        ...
+
+    async def stop_debugging(self, arn: str) -> bool:
+        """End the session, and what runs in it; False when there is none."""
         ...
 
     async def retire(self, arn: str, keep_revision: str | None = None) -> None:

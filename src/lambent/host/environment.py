@@ -28,6 +28,7 @@ from lambent.core.clock import Clock
 from lambent.core.ids import Ids
 from lambent.host import report
 from lambent.host.contract import FunctionSpec, Invocation, InvocationResult
+from lambent.host.debug_door import Door
 from lambent.host.logs import LogSink, LogStream, stream_name
 from lambent.host.output import LogEvent, OutputDecoder
 from lambent.host.report import Fault
@@ -41,6 +42,10 @@ INIT_LIMIT = 10.0
 FREEZE_AFTER = 0.01
 """Seconds of rest before the freeze. Lambda promises no instant either; under steady load,
 nobody pays for a freeze and a thaw (0.1 ms together) between two invocations."""
+DEBUGGER_MEMORY = 256
+"""MiB that a debugger may use beyond the function's memory."""
+HELD = 86_400.0
+"""Seconds by which the deadline that a debugged function sees is put off."""
 _READ_BYTES = 1 << 16
 _DRAIN_READS = 256
 _MEMORY = re.compile(rb"VmHWM:\s+(\d+) kB")
@@ -67,9 +72,16 @@ class Environment:
     """An environment of one function revision; runs one invocation at a time."""
 
     def __init__(
-        self, spec: FunctionSpec, runtime: Runtime, tools: Tools, *, provisioned: bool = False
+        self,
+        spec: FunctionSpec,
+        runtime: Runtime,
+        tools: Tools,
+        *,
+        provisioned: bool = False,
+        door: Door | None = None,
     ) -> None:
         self.spec = spec
+        self._door = door
         self._provisioned = provisioned
         self.idle_since = 0.0
         self._failed = False
@@ -114,7 +126,7 @@ class Environment:
         """Start the process; how many seconds it took, None when it failed."""
         self._emit_line(report.init_start(self.spec.runtime))
         began = self._clock.monotonic()
-        self._attempt = await self._initialise(INIT_LIMIT)
+        self._attempt = await self._initialise(self._door.patience if self._door else INIT_LIMIT)
         init = self._clock.monotonic() - began
         if self._attempt.ready:
             return init
@@ -181,7 +193,7 @@ class Environment:
     async def _initialise(self, limit: float) -> _Attempt:
         """Start a process and wait until it asks for its first invocation, or fails."""
         spec, tools = self.spec, self._tools
-        attempt = _Attempt(self._clock, self._take_output)
+        attempt = _Attempt(self._clock, self._take_output, self._door)
         self._attempt = attempt
         address = await attempt.api.open()
         read, write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -204,8 +216,9 @@ class Environment:
             launch = Launch(
                 *(spec.handler, environment, spec.code, self._scratch, write),
                 layers=spec.layers,
-                limits=Limits(spec.memory, spec.ephemeral),
+                limits=Limits(spec.memory + (DEBUGGER_MEMORY if self._door else 0), spec.ephemeral),
                 runtime=spec.runtime,
+                debug=self._door.address if self._door else "",
             )
             attempt.began(await self._runtime.start(launch))
         except LaunchFailed as error:
@@ -214,7 +227,10 @@ class Environment:
         finally:
             os.close(write)
         if not await attempt.wait(limit):
-            attempt.timed_out = True
+            if self._door is not None:
+                attempt.fault = report.nobody_attached(self._door.port, self._door.patience)
+            else:
+                attempt.timed_out = True
         self._memory = max(self._memory, attempt.memory())
         return attempt
 
@@ -225,14 +241,15 @@ class Environment:
         self._emit_line(report.start(request_id, spec.version))
         attempt = self._attempt
         assert attempt is not None
-        if not attempt.ready:
+        if not attempt.ready and self._door is None:
             await self._stop(attempt)
             attempt = await self._initialise(spec.timeout)
             if not attempt.ready:
                 self._report_init("invoke", self._clock.monotonic() - began)
         if attempt.ready:
             left = spec.timeout - (self._clock.monotonic() - began)
-            attempt.offer(invocation, spec, self._trace(invocation), left)
+            held = HELD if self._door is not None else 0.0
+            attempt.offer(invocation, spec, self._trace(invocation), left + held)
             attempt.timed_out = not await attempt.wait(left)
         duration = self._clock.monotonic() - began
         attempt.drain()
@@ -350,8 +367,11 @@ class _Tail:
 class _Attempt:
     """One process and its Runtime API: what the environment has of them at a time."""
 
-    def __init__(self, clock: Clock, take: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, clock: Clock, take: Callable[[bytes], None], door: Door | None = None
+    ) -> None:
         self._clock = clock
+        self._wait = door.wait if door is not None else clock.wait
         self._take = take
         self._news = asyncio.Event()
         self._output: int | None = None
@@ -384,7 +404,7 @@ class _Attempt:
 
     async def wait(self, timeout: float) -> bool:
         """Wait for the next thing to happen; False after `timeout` seconds."""
-        happened = await self._clock.wait(self._news, timeout)
+        happened = await self._wait(self._news, timeout)
         self._news.clear()
         return happened
 

@@ -7,6 +7,7 @@ client that goes away does not stop its invocation: each runs in a task of its o
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import os
 import shutil
@@ -21,17 +22,21 @@ from lambent.core.ids import Ids
 from lambent.host import report, scaling
 from lambent.host.contract import (
     Activity,
+    Debugging,
     FunctionSpec,
     Invocation,
     InvocationResult,
     Kept,
+    NotDebuggable,
     Throttled,
 )
+from lambent.host.debug_door import Door
+from lambent.host.debugging import Session
 from lambent.host.environment import Environment, EnvironmentGone, Tools
 from lambent.host.figures import Figures
 from lambent.host.logs import LogSink
 from lambent.host.report import Fault
-from lambent.host.runtimes.contract import LaunchFailed, Runtime, discover
+from lambent.host.runtimes.contract import Debuggable, LaunchFailed, Runtime, discover
 from lambent.host.sandboxes.contract import Sandbox
 from lambent.host.sandboxes.local import open_sandbox
 from lambent.host.scaling import Load, Place
@@ -129,6 +134,7 @@ class LocalHost:
         self._invocations: set[asyncio.Task[InvocationResult]] = set()
         self._endings: set[asyncio.Task[None]] = set()
         self._fillings: set[asyncio.Task[None]] = set()
+        self._debugged: dict[str, Session] = {}
         self._ending = 0
         self._reaper: asyncio.Task[None] | None = None
         self._closing = False
@@ -144,10 +150,13 @@ class LocalHost:
             counts.throttles += 1
             raise Throttled(f"No place for another invocation of {spec.arn}.")
         self._running[scope] += 1
-        task = asyncio.create_task(self._invoke(spec, runtime, invocation))
+        session = self._debugged.get(spec.arn)
+        run = functools.partial(self._invoke, spec, runtime, invocation)
+        task = asyncio.create_task(session.invoke(spec, invocation, run) if session else run())
         self._invocations.add(task)
         task.add_done_callback(lambda done: self._invoked(done, scope, counts))
-        task.add_done_callback(lambda done: self._note(done, spec, invocation))
+        if session is None:  # a person's time says nothing about the function's
+            task.add_done_callback(lambda done: self._note(done, spec, invocation))
         return await asyncio.shield(task)
 
     async def prepare(self, runtime: str) -> None:
@@ -171,6 +180,32 @@ class LocalHost:
         fleet = self._fleets.get((spec.arn, spec.revision), _Fleet())
         return Kept(fleet.kept, min(fleet.kept, len(fleet.idle) + len(fleet.busy)), fleet.fault)
 
+    async def debug(self, spec: FunctionSpec, port: int, patience: float) -> Debugging:
+        runtime = self._runtime(spec.runtime)
+        if not isinstance(runtime, Debuggable):
+            raise NotDebuggable(f"Functions of {spec.runtime} cannot be debugged.")
+        try:
+            debugger = runtime.debugger()
+        except LaunchFailed as error:
+            raise NotDebuggable(str(error)) from error
+        await self.stop_debugging(spec.arn)
+        door = Door(self._clock, patience)
+        try:
+            await door.open(port)
+        except OSError as error:
+            await door.close()
+            raise NotDebuggable(f"Port {port} cannot be had: {error.strerror}.") from error
+        self._debugged[spec.arn] = Session(
+            door, lambda spec, door: Environment(spec, runtime, self._tools, door=door)
+        )
+        return Debugging(debugger, door.port, self._tools.sandbox.task(spec.code))
+
+    async def stop_debugging(self, arn: str) -> bool:
+        session = self._debugged.pop(arn, None)
+        if session is not None:
+            await session.close()
+        return session is not None
+
     async def retire(self, arn: str, keep_revision: str | None = None) -> None:
         for (owner, revision), fleet in list(self._fleets.items()):
             if owner == arn and revision != keep_revision:
@@ -179,6 +214,9 @@ class LocalHost:
                     self._discard(environment)
                 self._forget(owner, revision)
         self._advance()
+        session = self._debugged.get(arn)
+        if session is not None:
+            await session.retire(keep_revision)
 
     @property
     def sandbox(self) -> str:
@@ -194,6 +232,8 @@ class LocalHost:
 
     async def close(self) -> None:
         self._closing = True
+        for arn in list(self._debugged):
+            await self.stop_debugging(arn)
         while self._invocations:
             await asyncio.wait(self._invocations)
         for fleet in list(self._fleets.values()):

@@ -67,6 +67,13 @@ def exited(status: int, out_of_memory: bool = False) -> Fault:
     return Fault("Runtime.ExitError", f"Runtime exited with error: signal: {signal}")
 
 
+def nobody_attached(port: int, patience: float) -> Fault:
+    """The function is debugged, and no debugger came within `patience` seconds."""
+    return Fault(
+        "Lambent.NoDebugger", f"No debugger attached to 127.0.0.1:{port} for {patience:.0f} seconds"
+    )
+
+
 def too_large() -> Fault:
     """The response is over the limit."""
     return Fault(

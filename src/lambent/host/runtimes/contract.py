@@ -13,7 +13,7 @@ import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from lambent.host.sandboxes.contract import Limits, Sandbox
 
@@ -25,7 +25,9 @@ class Launch:
     `environment` is complete: nothing of the node's own is added. `code` is its working
     folder, `scratch` what becomes its /tmp. `output` is the file descriptor that takes its
     standard output, standard error and framed log records; the starter does not close it.
-    `runtime` is the function's runtime identifier.
+    `runtime` is the function's runtime identifier. `debug` asks that the process, before it
+    loads the function, opens a port of the loopback for a debugger, tells it to that address
+    (HOST:PORT) as a line of text, and waits until a debugger has attached.
     """
 
     handler: str
@@ -36,6 +38,7 @@ class Launch:
     layers: Sequence[Path] = ()
     limits: Limits = field(default_factory=Limits)
     runtime: str = ""
+    debug: str = ""
 
 
 class Process(Protocol):
@@ -99,6 +102,16 @@ class Runtime(Protocol):
 
     async def close(self) -> None:
         """End what `prepare` began, and every process that still runs."""
+        ...
+
+
+@runtime_checkable
+class Debuggable(Runtime, Protocol):
+    """A runtime family that heeds `Launch.debug`."""
+
+    def debugger(self) -> str:
+        """What its processes speak ("debugpy", "inspector"). `LaunchFailed` says what is
+        missing."""
         ...
 
 

@@ -66,12 +66,16 @@ class NodejsRuntime:
             raise LaunchFailed(_MISSING, "Runtime.Unsupported")
         if version != wanted:
             os.write(launch.output, notice(launch.runtime, f"Node.js {version[0]}"))
-        client = f"{self._sandbox.runtime(_CLIENT)}/bootstrap.cjs"
+        program = ["debug.cjs", launch.debug] if launch.debug else ["bootstrap.cjs"]
+        client = [f"{self._sandbox.runtime(_CLIENT)}/{program[0]}", *program[1:]]
         own = {"NODE_PATH": self._module_path(launch, version[0]), **launch.environment}
         return await self._launcher.start(
             replace(launch, environment=own),
-            [str(found[version]), *_options(launch.environment), client],
+            [str(found[version]), *_options(launch.environment), *client],
         )
+
+    def debugger(self) -> str:
+        return "inspector"
 
     async def close(self) -> None:
         if self._launcher is not None:

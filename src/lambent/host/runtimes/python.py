@@ -9,18 +9,21 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import importlib.metadata
+import importlib.util
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lambent.host.runtimes import python_interpreters
-from lambent.host.runtimes.contract import Launch, Process
+from lambent.host.runtimes.contract import Launch, LaunchFailed, Process
 from lambent.host.sandboxes.contract import Launcher, Sandbox
 
 _IDENTIFIER = re.compile(r"python3\.\d+")
 _SCRIPT = Path(__file__).with_name("python_zygote.py")
+_LOADED = ("python_preload.py", "python_debug.py")
+_DEBUGGER = "debugpy"
 _DISTRIBUTIONS = (
     "awslambdaric",
     "boto3",
@@ -46,7 +49,7 @@ class PythonRuntime:
     def __init__(self, cache: Path, sandbox: Sandbox) -> None:
         self._cache = cache
         self._sandbox = sandbox
-        self._making: asyncio.Task[Launcher] | None = None
+        self._making: dict[bool, asyncio.Task[Launcher]] = {}
 
     def runs(self, identifier: str) -> bool:
         return _IDENTIFIER.fullmatch(identifier) is not None
@@ -59,40 +62,49 @@ class PythonRuntime:
         await launcher.prepare()
 
     async def start(self, launch: Launch) -> Process:
-        launcher = await self._launcher()
+        launcher = await self._launcher(debugged=bool(launch.debug))
         different = python_interpreters.mismatch(launch.runtime)
         if different is not None:
             os.write(launch.output, different)
         return await launcher.start(launch)
 
     async def close(self) -> None:
-        if self._making is not None:
-            launcher = await self._making
+        for making in self._making.values():
+            launcher = await making
             await launcher.close()
 
-    async def _launcher(self) -> Launcher:
-        if self._making is None:
-            self._making = asyncio.create_task(self._make())
-        return await asyncio.shield(self._making)
+    def debugger(self) -> str:
+        if importlib.util.find_spec(_DEBUGGER) is None:
+            raise LaunchFailed(
+                "debugpy is not installed beside Lambent: `pip install lambent[debug]`, "
+                "and start the node anew"
+            )
+        return _DEBUGGER
 
-    async def _make(self) -> Launcher:
-        folder = await asyncio.to_thread(_runtime_folder, self._cache.absolute())
+    async def _launcher(self, debugged: bool = False) -> Launcher:
+        if debugged not in self._making:
+            self._making[debugged] = asyncio.create_task(self._make(debugged))
+        return await asyncio.shield(self._making[debugged])
+
+    async def _make(self, debugged: bool) -> Launcher:
+        names = (*_DISTRIBUTIONS, _DEBUGGER) if debugged else _DISTRIBUTIONS
+        folder = await asyncio.to_thread(_runtime_folder, self._cache.absolute(), names)
         executable = Path(sys.executable).parent
         return self._sandbox.zygote(
             _SCRIPT,
             [self._sandbox.runtime(folder)],
             # The folder of the interpreter's link, by which programs start it anew.
-            show=[Path(__file__).with_name("python_preload.py"), executable],
+            show=[*(_SCRIPT.with_name(name) for name in _LOADED), executable],
             runtime=folder,
         )
 
 
-def _runtime_folder(cache: Path) -> Path:
+def _runtime_folder(cache: Path, names: Sequence[str]) -> Path:
     """A folder that holds links to the runtime's own distributions, and nothing else.
 
     Functions find boto3 there, but not what Lambent itself is made of.
     """
-    found = [importlib.metadata.distribution(name) for name in _DISTRIBUTIONS]
+    found = [importlib.metadata.distribution(name) for name in names]
     key = hashlib.sha256()
     for distribution in found:
         place = distribution.locate_file("")

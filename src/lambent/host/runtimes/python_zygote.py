@@ -91,6 +91,8 @@ def main() -> None:
     give_way(set_search_path(os.getcwd(), zygote.layers(launch)), preloaded, needed)
     time.tzset()
     sys.argv = ["bootstrap", launch["handler"]]
+    if launch["debug"]:
+        load("python_debug", os.path.join(_HERE, "python_debug.py")).wait(launch["debug"])
     preloading.connect_client()(sys.argv)
 
 

@@ -180,6 +180,7 @@ class _ZygoteLauncher:
             "tasks": group.tasks if group else [],
             "handler": launch.handler,
             "command": list(command),
+            "debug": launch.debug,
         }
         try:
             for _ in range(2):

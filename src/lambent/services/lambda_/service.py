@@ -6,6 +6,8 @@ from lambent.services.contract import Platform, Service
 from lambent.services.lambda_ import url_site
 from lambent.services.lambda_.base import Base, Parts
 from lambent.services.lambda_.code import CodeStore
+from lambent.services.lambda_.debugging import PATH as DEBUG
+from lambent.services.lambda_.debugging import Debugging
 from lambent.services.lambda_.downloads import PATH, Downloads
 from lambent.services.lambda_.following import Following
 from lambent.services.lambda_.functions import FunctionOperations
@@ -67,6 +69,7 @@ def create(platform: Platform) -> Service:
         resources=resource_types(operations),
         targets={"lambda": FunctionTarget(platform.ids)},
         invocables={"lambda": invocable},
+        routes={DEBUG: Debugging(runner, platform.host).answer},
         downloads={PATH: downloads.fetch},
         sites=[url_site.site(platform.store, runner)],
         start=following.start,
