@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from lambent.core.arns import Arn
 from lambent.events.history import Failure, History
@@ -76,6 +76,10 @@ class Outcome:
     message: str = ""
     log: str = ""
     """The log group that has what the function wrote."""
+    code: str = ""
+    """The error's AWS code, for "Throttled" and "Failed"."""
+    seconds: float | None = None
+    """How long the function itself ran, without waiting for an environment; None: not known."""
 
 
 class Invocable(Protocol):
@@ -147,6 +151,37 @@ class Remembering(Protocol):
         self, tx: Transaction, arn: Arn, tickets: Sequence[Any], failure: Failure
     ) -> None:
         """These failed so. Called before `fail`, in the same transaction."""
+        ...
+
+
+class Kept(NamedTuple):
+    """An item that was taken out of its source: its identifier, what people may see of it,
+    and what `put_back` takes."""
+
+    id: str
+    preview: str
+    value: bytes
+
+
+@runtime_checkable
+class Keeping(Protocol):
+    """What a source can do besides, if its items can leave it without having been done.
+
+    Tickets that were overtaken by a newer claim are passed over.
+    """
+
+    async def dead_letter(self, tx: Transaction, arn: Arn, tickets: Sequence[Any]) -> bool:
+        """Move items to the source's own dead-letter queue; False, and nothing moved, when it
+        has none."""
+        ...
+
+    async def take_out(self, tx: Transaction, arn: Arn, tickets: Sequence[Any]) -> list[Kept]:
+        """Remove items and give what is needed to put them back."""
+        ...
+
+    async def put_back(self, tx: Transaction, arn: Arn, values: Sequence[bytes]) -> None:
+        """Add items that `take_out` gave, due now, as new ones. AwsError when the source is
+        gone."""
         ...
 
 

@@ -1,8 +1,9 @@
 """The delivery engine: from a source to a function, for everything asynchronous.
 
 One event, top to bottom, is `Lane._run` and `Lane._deliver`: ask the scaling decision for a
-place → claim a batch → filter → invoke → outcome → settle, retry later or dead-letter, in
-one transaction. A place is asked for before the claim, so that nothing waits under a lease.
+place, and flow control for leave → claim a batch → filter → invoke → outcome → settle, retry
+later or dead-letter, in one transaction. Both are asked before the claim, so that nothing
+waits under a lease, and what is not to be called yet keeps its receive count.
 
 A lane owns no durable state: everything it does is in the store, so a lane that dies with
 its node is made again and goes on, and what it had in flight comes back when its lease
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,9 +29,10 @@ from lambent.core.clock import Clock
 from lambent.core.errors import AwsError, StoreError
 from lambent.events import in_flight, scaling
 from lambent.events.contract import Batch, Outcome, Remembering, Source, Targets
+from lambent.events.control import Control, Grant
 from lambent.events.in_flight import Note
 from lambent.events.observer import SILENT, Observer
-from lambent.events.policy import Attempt, Policy, Verdict
+from lambent.events.policy import Aside, Attempt, Policy, Verdict
 from lambent.events.retry import after_system_error
 from lambent.store.contract import Store, Transaction
 
@@ -41,6 +43,9 @@ CHUNK = 100
 
 _TROUBLE_PAUSE = 10.0
 """The longest wait, in seconds, after the source could not be read."""
+
+PutAside = Callable[[Transaction, Sequence[Aside]], Awaitable[None]]
+"""Takes items out of their source, in the lane's transaction."""
 
 _BLOCKED_PAUSE = 1.0
 """The longest wait, in seconds, when something is due but cannot be claimed."""
@@ -61,6 +66,8 @@ class _Load:
     finished: asyncio.Event = field(default_factory=asyncio.Event)
     keeper: asyncio.Task[None] | None = None
     extended: bool = False
+    control: Control | None = None
+    grant: Grant | None = None
 
     def batch(self, begin: int, end: int) -> Batch:
         """A part of it, as one call gets it."""
@@ -84,6 +91,8 @@ class Lane:
 
     With `noted_as` (the node's id), what is in flight is written down for
     `in_flight.give_back`; for sources with long leases, and tickets of plain data.
+    `put_aside` is what becomes of items that the policy or `control` puts aside; without it
+    they come again.
     """
 
     def __init__(
@@ -98,6 +107,8 @@ class Lane:
         name: str = "",
         noted_as: Callable[[], str] | None = None,
         observer: Observer = SILENT,
+        control: Control | None = None,
+        put_aside: PutAside | None = None,
     ) -> None:
         self.problem: str | None = None
         self.last_result: str | None = None
@@ -110,12 +121,16 @@ class Lane:
         self._name = name or str(arn)
         self._noted_as = noted_as
         self._observer = observer
+        self._control = control
+        self._put_aside = put_aside
         self._scale = scaling.begin(policy.rule)
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._paused = False
         self._running: set[asyncio.Task[None]] = set()
         self._loop: asyncio.Task[None] | None = None
+        if control is not None:
+            control.attach(self._changed.set)
 
     # Control ---------------------------------------------------------------------------
 
@@ -132,9 +147,20 @@ class Lane:
         self._paused = True
         self._changed.set()
 
+    def regulate(self, control: Control | None) -> None:
+        """Ask this control from now on; what runs goes on under the one that granted it."""
+        if self._control is not None and self._control is not control:
+            self._control.detach()
+        self._control = control
+        if control is not None:
+            control.attach(self._changed.set)
+        self._changed.set()
+
     async def stop(self) -> None:
         """Claim no more, and return once nothing runs."""
         self._stopping.set()
+        if self._control is not None:
+            self._control.detach()
         self._changed.set()
         if self._loop is not None:
             await self._loop
@@ -162,17 +188,27 @@ class Lane:
         blocked = 0
         while not self._stopping.is_set():
             self._changed.clear()
-            if self._paused:
-                await self._clock.wait(self._changed, None)
+            control = self._control
+            if self._paused or not self._has_place():
+                if control is not None:
+                    control.withdraw()
+                pause = None if self._paused else self._next_place()
+                await self._clock.wait(self._changed, pause)
                 continue
-            if not self._has_place():
-                await self._clock.wait(self._changed, self._next_place())
-                continue
-            arrived = self._source.arrived(self._arn)
             limit = min(self._policy.batch_size, CHUNK)
+            grant: Grant | None = None
+            if control is not None:
+                grant = control.grant(limit, len(self._running))
+                if grant is None:
+                    await self._clock.wait(self._changed, control.wait())
+                    continue
+                limit = grant.items
+            arrived = self._source.arrived(self._arn)
             try:
                 claim = await self._claim(limit)
             except Exception as error:
+                if control is not None and grant is not None:
+                    control.release(grant)
                 troubles += 1
                 self._note_trouble(error)
                 # Not on `arrived`: a source that is gone may have no news to wait for.
@@ -182,7 +218,9 @@ class Lane:
             self.problem = None
             self._heard(claim)
             if claim.batch.tickets:
-                await self._dispatch(claim)
+                await self._dispatch(claim, control, grant)
+            elif control is not None and grant is not None:
+                control.release(grant)
             if claim.claimed >= limit:
                 blocked = 0
                 continue
@@ -253,6 +291,9 @@ class Lane:
                     tx, arn, [t for t, w in zip(batch.tickets, wanted, strict=True) if not w]
                 )
                 batch = _pick(batch, [index for index, w in enumerate(wanted) if w])
+            control = self._control
+            if control is not None and control.screens and batch.tickets:
+                batch = await self._screen(tx, control, batch)
             note: Note | None = None
             if self._noted_as is not None and batch.tickets:
                 note = await in_flight.note(tx, self._noted_as(), arn, batch.tickets)
@@ -264,8 +305,21 @@ class Lane:
 
         return await self._store.transact(body)
 
-    async def _dispatch(self, claim: _Claim) -> None:
-        load = _Load(claim.at, claim.lease)
+    async def _screen(self, tx: Transaction, control: Control, batch: Batch) -> Batch:
+        """Put aside what is not to be tried (any more); the rest."""
+        found = [control.screen(record, tx.now) for record in batch.records]
+        asides = [
+            Aside(ticket, *one)
+            for ticket, one in zip(batch.tickets, found, strict=True)
+            if one is not None
+        ]
+        if not asides or self._put_aside is None:
+            return batch
+        await self._put_aside(tx, asides)
+        return _pick(batch, [index for index, one in enumerate(found) if one is None])
+
+    async def _dispatch(self, claim: _Claim, control: Control | None, grant: Grant | None) -> None:
+        load = _Load(claim.at, claim.lease, control=control, grant=grant)
         self._add(load, claim)
         load.keeper = asyncio.create_task(self._keep(load))
         if self._policy.window > 0:
@@ -285,6 +339,8 @@ class Lane:
 
     def _add(self, load: _Load, claim: _Claim) -> None:
         batch = claim.batch
+        if load.control is not None:
+            load.control.took(batch, claim.at)
         if claim.note is not None:
             load.notes.append(claim.note)
         for record in batch.records:
@@ -310,6 +366,10 @@ class Lane:
             self._changed.clear()
             arrived = self._source.arrived(self._arn)
             limit = min(policy.batch_size - len(load.tickets), CHUNK)
+            if load.control is not None and load.grant is not None:
+                limit = load.control.more(load.grant, limit)
+                if limit <= 0:
+                    return
             try:
                 claim = await self._claim(limit)
             except Exception as error:
@@ -347,6 +407,8 @@ class Lane:
                         await self._conclude(rest, again, load.notes)
                     break
         finally:
+            if load.control is not None and load.grant is not None:
+                load.control.release(load.grant)
             load.finished.set()
             if load.keeper is not None:
                 await load.keeper
@@ -371,7 +433,10 @@ class Lane:
                 self._clock.monotonic() - began,
             )
             verdict = self._policy.judge(attempt)
-            self._learn(verdict, outcome)
+            control = load.control
+            if control is not None:
+                verdict = control.ended(attempt, verdict, len(self._running))
+            self._learn(verdict, outcome, control is not None and control.adapts)
             self._observer.ended(attempt, verdict, attempt.seconds)
             if verdict.retry_after is None:
                 break
@@ -390,11 +455,13 @@ class Lane:
             log.exception("%s: the call could not be made", self._name)
             return Outcome(b"", error="Failed", message=str(error))
 
-    def _learn(self, verdict: Verdict, outcome: Outcome) -> None:
-        if verdict.healthy:
-            self._scale = scaling.succeeded(self._scale, self._policy.rule)
-        else:
-            self._scale = scaling.failed(self._scale)
+    def _learn(self, verdict: Verdict, outcome: Outcome, adapted: bool) -> None:
+        # A control with a limit of its own answers failures; the scale only bounds it then.
+        if not adapted:
+            if verdict.healthy:
+                self._scale = scaling.succeeded(self._scale, self._policy.rule)
+            else:
+                self._scale = scaling.failed(self._scale)
         self.last_result = "OK" if outcome.error is None else "PROBLEM: Function call failed"
 
     async def _conclude(self, batch: Batch, verdict: Verdict, notes: Sequence[Note]) -> None:
@@ -423,12 +490,18 @@ class Lane:
             await source.settle(tx, arn, verdict.done)
         if verdict.failure is not None and isinstance(source, Remembering):
             failed = [ticket for ticket, _ in verdict.again]
+            failed += [one.ticket for one in verdict.aside]
             await source.remember(tx, arn, failed, verdict.failure)
         delays: dict[float | None, list[Any]] = {}
         for ticket, delay in verdict.again:
             delays.setdefault(delay, []).append(ticket)
         for delay, tickets in delays.items():
             await source.fail(tx, arn, tickets, delay)
+        if verdict.aside:
+            if self._put_aside is not None:
+                await self._put_aside(tx, verdict.aside)
+            else:
+                await source.fail(tx, arn, [one.ticket for one in verdict.aside], None)
         for target_arn, event in verdict.sends:
             target = self._targets.target(target_arn)
             try:

@@ -22,8 +22,9 @@ class Observer:
     """Hears nothing; a real one overrides the moments that it wants."""
 
     def claimed(self, batch: Batch, filtered: int, at: float) -> None:
-        """A claim gave `batch` (never empty, unless all were filtered), and `filtered` more
-        that no filter wanted were settled unseen. `at` in seconds since the epoch."""
+        """A claim gave `batch`, and `filtered` more that no filter wanted, or that flow
+        control put aside, left the source unseen (one of both is not empty). `at` in seconds
+        since the epoch."""
 
     def dead_lettered(self, count: int, at: float) -> None:
         """The claim moved `count` items, received too often, to the dead-letter queue."""
@@ -37,7 +38,8 @@ class Observer:
 
     def settled(self, batch: Batch, verdict: Verdict, at: float) -> None:
         """The verdict is carried out: done tickets are gone, the others wait, what it sends
-        (to destinations and dead-letter queues) was accepted or refused."""
+        (to destinations and dead-letter queues) was accepted or refused, what it puts aside
+        is dead-lettered or parked."""
 
 
 SILENT = Observer()

@@ -37,6 +37,18 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Aside:
+    """A ticket that leaves its source without having been done: for the source's dead-letter
+    queue where it has one, and otherwise, or with `park`, to be kept until it is resumed.
+    `rule` and `reason` say why, for people."""
+
+    ticket: Any
+    rule: str
+    reason: str
+    park: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What becomes of a batch; applied in one transaction.
 
@@ -44,7 +56,7 @@ class Verdict:
     lease ends). `sends` are events for other resources (a dead-letter queue, a
     destination). With `retry_after` nothing is settled: the lease is kept and the call made
     again after so many seconds. `healthy` False makes the lane give up places. `failure` is
-    kept with what comes again, by sources that can.
+    kept with what comes again, by sources that can. What is put `aside` leaves the source.
     """
 
     done: Sequence[Any] = ()
@@ -53,6 +65,7 @@ class Verdict:
     retry_after: float | None = None
     healthy: bool = True
     failure: Failure | None = None
+    aside: Sequence[Aside] = ()
 
 
 class Policy(Protocol):
