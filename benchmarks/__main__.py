@@ -29,7 +29,7 @@ from typing import Any
 from rich.console import Console
 from rich.markdown import Markdown
 
-from benchmarks import bare, invocations, report, throughput, uploads
+from benchmarks import bare, delivery, invocations, report, throughput, uploads
 from benchmarks.processes import memory
 from benchmarks.systems import CHECKOUT, Running, System, systems
 from benchmarks.throughput import Figures, Scale
@@ -45,7 +45,8 @@ SCENARIOS: dict[str, tuple[Scenario, ...]] = {
     "sqs": (throughput.sqs,),
     "dynamodb": (throughput.dynamodb,),
     "s3": (throughput.s3,),
-    "invoke": (invocations.warm, invocations.cold),
+    "invoke": (invocations.warm, invocations.parallel, invocations.cold),
+    "delivery": (delivery.rate, delivery.latency),
     "uploads": (uploads.upload_to_row,),
     "footprint": (),
     "bare": (),

@@ -10,6 +10,8 @@ import zipfile
 from statistics import median, quantiles
 from typing import Any
 
+from benchmarks import wire
+from benchmarks.load import Job, drive
 from benchmarks.systems import Running
 from benchmarks.throughput import Figures, Scale
 
@@ -34,6 +36,8 @@ TRUST = json.dumps(
 MOST_SECONDS = 4.0
 """What the warm invocations of one round may take."""
 READY_SECONDS = 20.0
+CONNECTIONS = 4
+"""That invoke at once: more would only wait for the two cores."""
 
 
 class InvocationFailed(Exception):
@@ -43,8 +47,8 @@ class InvocationFailed(Exception):
 def warm(running: Running, scale: Scale, figures: Figures) -> None:
     """One invocation of a no-op after another, once it has run."""
     client = running.client("lambda")
-    role = _role(running)
-    function = _function(client, role, "warm", NOOP)
+    role = make_role(running)
+    function = make_function(client, role, "warm", NOOP)
     for _ in range(3):
         _invoke(client, function)
     times: list[float] = []
@@ -55,20 +59,31 @@ def warm(running: Running, scale: Scale, figures: Figures) -> None:
     figures["lambda.warm_p99"] = quantiles(times, n=100)[98] * 1e3
 
 
+def parallel(running: Running, scale: Scale, figures: Figures) -> None:
+    """A no-op on several connections at once, from the load generator."""
+    client = running.client("lambda")
+    function = make_function(client, make_role(running), "parallel", NOOP)
+    request = [wire.invoke(function, b'{"key": "value"}')]
+    drive(Job(running.port, request, CONNECTIONS, 1.0, 10 * CONNECTIONS), running.pid)
+    load = drive(Job(running.port, request, CONNECTIONS, scale.seconds), running.pid)
+    figures["lambda.rate"] = load.rate
+    figures["lambda.rate.cpu_us"] = load.cpu * 1e6
+
+
 def cold(running: Running, scale: Scale, figures: Figures) -> None:
     """The first invocation of each of some new functions."""
     client = running.client("lambda")
-    role = _role(running)
+    role = make_role(running)
     for name, source in (("cold", NOOP), ("cold_boto3", BOTO3)):
         times = []
         for number in range(scale.colds):
-            function = _function(client, role, f"{name}-{number}", source)
+            function = make_function(client, role, f"{name}-{number}", source)
             times.append(_invoke(client, function))
             client.delete_function(FunctionName=function)
         figures[f"lambda.{name}"] = median(times) * 1e3
 
 
-def _role(running: Running) -> str:
+def make_role(running: Running) -> str:
     """The functions' role; systems differ in which account they put it."""
     iam = running.client("iam")
     try:
@@ -78,7 +93,7 @@ def _role(running: Running) -> str:
     return str(made["Role"]["Arn"])
 
 
-def _function(client: Any, role: str, name: str, source: str) -> str:
+def make_function(client: Any, role: str, name: str, source: str) -> str:
     """Make a function and wait until it may be invoked."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:

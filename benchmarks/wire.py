@@ -28,6 +28,10 @@ def s3(method: str, path: str, body: bytes = b"") -> bytes:
     return _request(method, path, "s3", {"X-Amz-Content-SHA256": sha256(body).hexdigest()}, body)
 
 
+def invoke(function: str, payload: bytes) -> bytes:
+    return _request("POST", f"/2015-03-31/functions/{function}/invocations", "lambda", {}, payload)
+
+
 def _request(method: str, path: str, service: str, headers: dict[str, str], body: bytes) -> bytes:
     now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     signed = ";".join(sorted(["host", "x-amz-date", *(name.lower() for name in headers)]))
