@@ -19,6 +19,7 @@ from benchmarks.load import Job, drive
 from benchmarks.processes import processor_seconds
 from benchmarks.systems import Running
 from benchmarks.throughput import BODY, Figures, Scale
+from lambent.core.clock import SystemClock
 
 BATCH = 10
 MESSAGES_PER_SECOND = 8000
@@ -36,6 +37,9 @@ def handler(event, context):
         port, sent = json.loads(record["body"])
         told.sendto(str(now - sent).encode(), ("127.0.0.1", port))
 """
+
+
+CLOCK = SystemClock()
 
 
 class DeliveryFailed(Exception):
@@ -73,7 +77,7 @@ def latency(running: Running, scale: Scale, figures: Figures) -> None:
         port = told.getsockname()[1]
         for number in range(scale.invocations // 2 + 3):
             pause.wait(PAUSE)
-            sqs.send_message(QueueUrl=url, MessageBody=json.dumps([port, time.time()]))
+            sqs.send_message(QueueUrl=url, MessageBody=json.dumps([port, CLOCK.now()]))
             passed = float(told.recv(100))
             if number >= 3:
                 times.append(passed)

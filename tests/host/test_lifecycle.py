@@ -119,7 +119,7 @@ async def test_idle_environment_makes_place_for_another_function(
 async def test_account_over_its_concurrency_is_throttled(
     own_host: Any, define: Define, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scaling.place, "__defaults__", (1,))
+    monkeypatch.setattr(scaling.admits, "__defaults__", (1,))
     async with own_host() as opened:
         host, _ = opened
         run = define(opened, GATED)

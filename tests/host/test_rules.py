@@ -17,16 +17,20 @@ from lambent.host.scaling import Load, Place
 @pytest.mark.parametrize(
     ("load", "expected"),
     [
-        (Load(running=0, idle_own=1, idle_others=0, environments=1, limit=1), Place.REUSE),
-        (Load(running=0, idle_own=0, idle_others=1, environments=1, limit=2), Place.START),
-        (Load(running=0, idle_own=0, idle_others=1, environments=2, limit=2), Place.EVICT),
-        (Load(running=2, idle_own=0, idle_others=0, environments=2, limit=2), Place.WAIT),
-        (Load(running=1000, idle_own=1, idle_others=0, environments=1, limit=2), Place.THROTTLE),
-        (Load(running=999, idle_own=0, idle_others=0, environments=0, limit=2), Place.START),
+        (Load(idle_own=1, idle_others=0, environments=1, limit=1), Place.REUSE),
+        (Load(idle_own=0, idle_others=1, environments=1, limit=2), Place.START),
+        (Load(idle_own=0, idle_others=1, environments=2, limit=2), Place.EVICT),
+        (Load(idle_own=0, idle_others=0, environments=2, limit=2), Place.WAIT),
+        (Load(idle_own=0, idle_others=0, environments=0, limit=2), Place.START),
     ],
 )
 def test_place(load: Load, expected: Place) -> None:
     assert scaling.place(load) is expected
+
+
+def test_an_account_may_have_1000_invocations_at_once() -> None:
+    assert scaling.admits(999)
+    assert not scaling.admits(1000)
 
 
 @pytest.mark.parametrize(

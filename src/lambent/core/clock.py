@@ -57,12 +57,42 @@ class SystemClock:
             return True
         if timeout <= 0:
             return False
+        alarm = _Alarm(timeout)
         try:
-            async with asyncio.timeout(timeout):
-                await event.wait()
-        except TimeoutError:
+            await event.wait()
+        except asyncio.CancelledError:
+            if not alarm.was_mine():
+                raise
             return event.is_set()
+        finally:
+            alarm.off()
         return True
+
+
+class _Alarm:
+    """Cancels the task that makes it after some seconds: `asyncio.timeout` at half its cost,
+    which counts where each request waits for something."""
+
+    __slots__ = ("_handle", "_rang", "_task")
+
+    def __init__(self, seconds: float) -> None:
+        task = asyncio.current_task()
+        assert task is not None, "waiting with a timeout is for tasks"
+        self._task = task
+        self._rang = False
+        self._handle = asyncio.get_running_loop().call_later(seconds, self._ring)
+
+    def _ring(self) -> None:
+        self._rang = True
+        self._task.cancel()
+
+    def was_mine(self) -> bool:
+        """Whether the cancellation that just came is the alarm's, and nobody else's too."""
+        return self._rang and self._task.uncancel() <= 0
+
+    def off(self) -> None:
+        """It does not ring any more."""
+        self._handle.cancel()
 
 
 class VirtualClock:

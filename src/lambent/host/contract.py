@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
+
 
 @dataclass(frozen=True, slots=True)
 class FunctionSpec:
@@ -37,8 +39,7 @@ class FunctionSpec:
     architecture: str = "x86_64"
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(msgspec.Struct, frozen=True):
     """One call of a function. `request_id` is the AWS request id that handlers and logs see."""
 
     request_id: str
@@ -53,8 +54,7 @@ class Invocation:
     """How often this event was tried before."""
 
 
-@dataclass(frozen=True, slots=True)
-class InvocationResult:
+class InvocationResult(msgspec.Struct, frozen=True):
     """How an invocation went.
 
     `error` is None, or "Unhandled" for whatever the function or its environment did wrong;

@@ -46,6 +46,10 @@ DEBUGGER_MEMORY = 256
 """MiB that a debugger may use beyond the function's memory."""
 HELD = 86_400.0
 """Seconds by which the deadline that a debugged function sees is put off."""
+_QUICK = 0.002
+_WEIGHED_FOR = 0.05
+"""Seconds: what follows a look at the memory's peak this closely and is over this quickly is
+taken to need no more. The peak is the process's own, so that the next look still finds it."""
 _READ_BYTES = 1 << 16
 _DRAIN_READS = 256
 _MEMORY = re.compile(rb"VmHWM:\s+(\d+) kB")
@@ -100,6 +104,7 @@ class Environment:
         self._attempt: _Attempt | None = None
         self._tail: _Tail | None = None
         self._memory = 0
+        self._weighed = float("-inf")
         self._freezing: asyncio.TimerHandle | None = None
         self._frozen = False
 
@@ -251,9 +256,12 @@ class Environment:
             held = HELD if self._door is not None else 0.0
             attempt.offer(invocation, spec, self._trace(invocation), left + held)
             attempt.timed_out = not await attempt.wait(left)
-        duration = self._clock.monotonic() - began
+        ended = self._clock.monotonic()
+        duration = ended - began
         attempt.drain()
-        self._memory = max(self._memory, attempt.memory())
+        if duration > _QUICK or ended > self._weighed + _WEIGHED_FOR:
+            self._memory = max(self._memory, attempt.memory())
+            self._weighed = ended
         return self._conclude(attempt, invocation, duration, init, hot)
 
     def _conclude(
@@ -291,19 +299,18 @@ class Environment:
                 self._emit_line(f"RequestId: {request_id} Error: {fault.message}\n")
                 self._emit_line(f"{fault.type}\n")
         billed = report.billed(duration, init)
-        self._emit_line(report.end(request_id))
-        self._emit_line(
-            report.report(
-                request_id,
-                duration=duration,
-                billed_seconds=billed,
-                memory_size=spec.memory,
-                memory_used=self._memory,
-                init=init,
-                status=status,
-                error_type=error_type,
-            )
+        summary = report.report(
+            request_id,
+            duration=duration,
+            billed_seconds=billed,
+            memory_size=spec.memory,
+            memory_used=self._memory,
+            init=init,
+            status=status,
+            error_type=error_type,
         )
+        now = self._clock.now()
+        self._emit([(now, report.end(request_id)), (now, summary)])
         tail = self._tail.bytes() if self._tail is not None else b""
         self._tail = None
         return InvocationResult(payload, error, tail, duration, billed, init, self._memory, hot=hot)

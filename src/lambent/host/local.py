@@ -17,6 +17,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from lambent.core.clock import Clock
 from lambent.core.ids import Ids
 from lambent.host import report, scaling
@@ -123,6 +125,7 @@ class LocalHost:
         self._tools = tools
         self._clock = tools.clock
         self._runtimes = runtimes
+        self._families: dict[str, Runtime] = {}
         self._keep_alive = keep_alive
         self._most_idle = most_idle
         self._most = most
@@ -131,7 +134,7 @@ class LocalHost:
         self.figures = Figures()
         self._counts: dict[str, Activity] = {}
         self._line: deque[tuple[FunctionSpec, Runtime, asyncio.Future[Environment]]] = deque()
-        self._invocations: set[asyncio.Task[InvocationResult]] = set()
+        self._invocations: set[asyncio.Task[None]] = set()
         self._endings: set[asyncio.Task[None]] = set()
         self._fillings: set[asyncio.Task[None]] = set()
         self._debugged: dict[str, Session] = {}
@@ -146,18 +149,16 @@ class LocalHost:
             return _platform_failure(invocation, Fault("Runtime.Unsupported", message))
         scope = (spec.account, spec.region)
         counts = self._counts.setdefault(spec.arn, Activity())
-        if self._closing or (self._place(spec, self._running[scope]) is Place.THROTTLE):
+        if self._closing or not scaling.admits(self._running[scope]):
             counts.throttles += 1
             raise Throttled(f"No place for another invocation of {spec.arn}.")
         self._running[scope] += 1
-        session = self._debugged.get(spec.arn)
-        run = functools.partial(self._invoke, spec, runtime, invocation)
-        task = asyncio.create_task(session.invoke(spec, invocation, run) if session else run())
+        # Awaited by itself, the task would be cancelled with its caller.
+        ended: asyncio.Future[InvocationResult] = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(self._run(spec, runtime, invocation, counts, ended))
         self._invocations.add(task)
-        task.add_done_callback(lambda done: self._invoked(done, scope, counts))
-        if session is None:  # a person's time says nothing about the function's
-            task.add_done_callback(lambda done: self._note(done, spec, invocation))
-        return await asyncio.shield(task)
+        task.add_done_callback(self._invocations.discard)
+        return await ended
 
     async def prepare(self, runtime: str) -> None:
         family = self._runtime(runtime)
@@ -253,6 +254,40 @@ class LocalHost:
 
     # One invocation ------------------------------------------------------------------------
 
+    async def _run(
+        self,
+        spec: FunctionSpec,
+        runtime: Runtime,
+        invocation: Invocation,
+        counts: Activity,
+        ended: asyncio.Future[InvocationResult],
+    ) -> None:
+        """One invocation to its end, and what is counted of it."""
+        scope = (spec.account, spec.region)
+        session = self._debugged.get(spec.arn)
+        failed = True
+        try:
+            if session is None:
+                result = await self._invoke(spec, runtime, invocation)
+                self.figures.add(spec, invocation, result, self._clock.now())
+            else:  # a person's time says nothing about the function's
+                run = functools.partial(self._invoke, spec, runtime, invocation)
+                result = await session.invoke(spec, invocation, run)
+            failed = result.error is not None
+            if not ended.done():
+                ended.set_result(result)
+        except Exception as error:
+            _log.debug("An invocation failed", exc_info=error)
+            if not ended.done():
+                ended.set_exception(error)
+        finally:
+            ended.cancel()
+            counts.invocations += 1
+            counts.failures += failed
+            self._running[scope] -= 1
+            if not self._running[scope]:
+                del self._running[scope]
+
     async def _invoke(
         self, spec: FunctionSpec, runtime: Runtime, invocation: Invocation
     ) -> InvocationResult:
@@ -267,38 +302,24 @@ class LocalHost:
                 waited += self._clock.monotonic() - began
             try:
                 result = await environment.invoke(invocation)
-                return replace(result, waited=waited) if waited else result
+                return structs.replace(result, waited=waited) if waited else result
             except EnvironmentGone:
                 continue  # the next one has not seen this invocation
             finally:
                 self._give_back(environment)
 
-    def _invoked(
-        self, task: asyncio.Task[InvocationResult], scope: _Scope, counts: Activity
-    ) -> None:
-        self._invocations.discard(task)
-        self._running[scope] -= 1
-        if not self._running[scope]:
-            del self._running[scope]
-        counts.invocations += 1
-        if not task.cancelled() and task.exception() is not None:
-            _log.debug("An invocation failed", exc_info=task.exception())
-        if task.cancelled() or task.exception() is not None or task.result().error is not None:
-            counts.failures += 1
-
-    def _note(
-        self, task: asyncio.Task[InvocationResult], spec: FunctionSpec, invocation: Invocation
-    ) -> None:
-        if not task.cancelled() and task.exception() is None:
-            self.figures.add(spec, invocation, task.result(), self._clock.now())
-
     def _runtime(self, identifier: str) -> Runtime | None:
-        return next((family for family in self._runtimes if family.runs(identifier)), None)
+        family = self._families.get(identifier)
+        if family is None:
+            family = next((each for each in self._runtimes if each.runs(identifier)), None)
+            if family is not None:
+                self._families[identifier] = family
+        return family
 
     # Places --------------------------------------------------------------------------------
 
-    def _place(self, spec: FunctionSpec, running: int = 0) -> Place:
-        """The decision, for an invocation that was admitted unless `running` is given."""
+    def _place(self, spec: FunctionSpec) -> Place:
+        """The decision for an invocation that was admitted."""
         fleet = self._fleets.get((spec.arn, spec.revision))
         own = len(fleet.idle) if fleet else 0
         idle = busy = spare = 0
@@ -307,7 +328,6 @@ class LocalHost:
             busy += len(each.busy) + len(each.starting)
             spare += len(each.spare()) if each is not fleet else 0
         load = Load(
-            running=running,
             idle_own=own,
             idle_others=spare,
             environments=idle + busy + self._ending,

@@ -24,6 +24,11 @@ from lambent.host.output import LogEvent
 MAX_BUFFERED = 32 * 1024 * 1024
 """Bytes of all streams that may wait to be put; what comes on top is dropped, visibly."""
 _LINGER = 0.02
+"""Seconds that lines wait for others."""
+_SHARE = 9.0
+"""They wait this many times as long as the last were put for, so that writing logs takes at
+most a tenth of the time, however slow the disk is."""
+_LONGEST_LINGER = 0.5
 _BATCH_EVENTS = 10_000
 _BATCH_BYTES = 1_048_576
 _EVENT_OVERHEAD = 26
@@ -119,18 +124,25 @@ class CloudWatchLogs:
 
     async def _write(self) -> None:
         """Put what waits until nothing does; each round takes all that came meanwhile."""
+        linger = _LINGER
         try:
             while self._waiting:
-                await self._clock.wait(self._flush_now, _LINGER)
+                await self._clock.wait(self._flush_now, linger)
                 taken, self._waiting, self._buffered = self._waiting, {}, 0
-                for stream, events in taken.items():
-                    try:
-                        await self._put(stream, events)
-                    except LambentError as error:
-                        _log.warning("Log lines of %s were lost: %s", stream.group, error)
+                began = self._clock.monotonic()
+                # Together, so that one commit serves all streams.
+                await asyncio.gather(*(self._try_to_put(*each) for each in taken.items()))
+                took = self._clock.monotonic() - began
+                linger = min(max(_LINGER, _SHARE * took), _LONGEST_LINGER)
         finally:
             self._writer = None
             self._flush_now.clear()
+
+    async def _try_to_put(self, stream: LogStream, events: list[LogEvent]) -> None:
+        try:
+            await self._put(stream, events)
+        except LambentError as error:
+            _log.warning("Log lines of %s were lost: %s", stream.group, error)
 
     async def _put(self, stream: LogStream, events: Sequence[LogEvent]) -> None:
         if stream not in self._known:

@@ -25,27 +25,27 @@ class Place(enum.Enum):
     """An idle environment of another function ends, then a new one is started."""
     WAIT = "wait"
     """The machine is full of busy environments: it waits in line."""
-    THROTTLE = "throttle"
-    """The account has reached its concurrency."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What the decision depends on. `running` counts the account's invocations in the
-    region, those in line too; `environments` all of the machine, of which `idle_others`
-    are idle and of other functions."""
+    """What the decision depends on. `environments` counts all of the machine, of which
+    `idle_others` are idle and of other functions."""
 
-    running: int
     idle_own: int
     idle_others: int
     environments: int
     limit: int
 
 
-def place(load: Load, concurrency: int = REGIONAL_CONCURRENCY) -> Place:
-    """Where the next invocation runs."""
-    if load.running >= concurrency:
-        return Place.THROTTLE
+def admits(running: int, concurrency: int = REGIONAL_CONCURRENCY) -> bool:
+    """Whether the account may have one more invocation in the region; `running` counts those
+    in line too."""
+    return running < concurrency
+
+
+def place(load: Load) -> Place:
+    """Where an invocation that was admitted runs."""
     if load.idle_own:
         return Place.REUSE
     if load.environments < load.limit:

@@ -2,13 +2,16 @@
 
 The one way in for synchronous and asynchronous invocations and event source mappings. It
 reads the function anew each time (one record), so that a change counts from the next
-invocation on; what is made of it for the host is kept by build.
+invocation on; what is made of it is kept, the function by its record's content and the host's
+spec by build.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec import structs
 
 from lambent.cluster.places import Places
 from lambent.core.clock import Clock
@@ -71,17 +74,32 @@ class Runner:
         self._code = code
         self._reservations = Reservations(places)
         self._specs: OrderedDict[str, FunctionSpec] = OrderedDict()
+        self._functions: OrderedDict[str, tuple[bytes, Function]] = OrderedDict()
 
     async def resolve(self, reference: Reference) -> Resolved:
         """What the reference means now; ResourceNotFoundException when nothing."""
-        share = self._ids.random()
+        # The share picks among an alias's versions.
+        share = 0.0 if reference.qualifier is None else self._ids.random()
 
         async def body(tx: Transaction) -> Resolved:
-            function = await records.get_function(tx, reference)
+            function = await self._function(tx, reference)
             version = await records.resolve(tx, reference, function, share)
             return await self._resolved(tx, reference, function, version)
 
         return await self._store.transact(body)
+
+    async def _function(self, tx: Transaction, reference: Reference) -> Function:
+        """The function as it is now; decoded once as long as it stays the same."""
+        record = await records.function_record(tx, reference)
+        known = self._functions.get(reference.arn)
+        # Compared by content: a version that was rolled back may be given out again.
+        if known is not None and known[0] == record.value:
+            return known[1]
+        function = records.decode(record, Function)
+        self._functions[reference.arn] = (record.value, function)
+        if len(self._functions) > _KEPT_SPECS:
+            self._functions.popitem(last=False)
+        return function
 
     async def resolve_all(self, reference: Reference) -> dict[str, Resolved]:
         """All published versions and aliases of a function, by qualifier; none when it is
@@ -126,7 +144,7 @@ class Runner:
         trace, before = lineage.follow(invocation.trace or self._new_trace(), reference.arn)
         if before >= lineage.MOST and resolved.function.recursive == "Terminate":
             raise errors.recursive()
-        invocation = replace(invocation, arn=reference.qualified, trace=trace)
+        invocation = structs.replace(invocation, arn=reference.qualified, trace=trace)
         reserved = resolved.function.reserved
         await self._reservations.enter(reference.arn, reserved)
         try:

@@ -10,6 +10,7 @@ recursive loop detection to prevent infinite loops" (stopped after about 16 invo
 from __future__ import annotations
 
 import zlib
+from functools import lru_cache
 
 MOST = 16
 """Invocations of one function that one chain of requests may make."""
@@ -18,12 +19,19 @@ _KEPT = 16
 _FIELD = "Lineage="
 
 
+@lru_cache(maxsize=1024)
+def _entry(function: str) -> str:
+    return f"1:{zlib.crc32(function.encode()):08x}"
+
+
 def follow(trace: str, function: str) -> tuple[str, int]:
     """The header for this invocation, and how many there were before it in the chain.
 
     `function` is the unqualified ARN.
     """
-    own = f"1:{zlib.crc32(function.encode()):08x}"
+    own = _entry(function)
+    if _FIELD not in trace:
+        return f"{trace};{_FIELD}{own}:1", 0
     parts = trace.split(";")
     entries = next((part[len(_FIELD) :] for part in parts if part.startswith(_FIELD)), "")
     before = 0

@@ -48,10 +48,21 @@ def decode(record: Record, kind: type[T]) -> T:
 
 async def find_function(tx: Transaction, reference: Reference) -> Function | None:
     """The function, or None."""
-    record = await tx.get(
-        FUNCTIONS, place(reference.account, reference.region), reference.name.encode()
-    )
+    record = await _function_record(tx, reference)
     return None if record is None else decode(record, Function)
+
+
+async def function_record(tx: Transaction, reference: Reference) -> Record:
+    """The function's record; ResourceNotFoundException when it is not there."""
+    record = await _function_record(tx, reference)
+    if record is None:
+        raise errors.function_not_found(reference.qualified)
+    return record
+
+
+async def _function_record(tx: Transaction, reference: Reference) -> Record | None:
+    partition = place(reference.account, reference.region)
+    return await tx.get(FUNCTIONS, partition, reference.name.encode())
 
 
 async def get_function(tx: Transaction, reference: Reference) -> Function:

@@ -33,8 +33,9 @@ class Logs(Part):
         if not engine.saved:
             engine.undo.append(partial(_remove, engine, number, first))
         positions = list(range(first, first + len(values)))
-        for at, value in zip(positions, values, strict=True):
-            engine.execute(INSERT, (number, at, time, value))
+        engine.executemany(
+            INSERT, [(number, at, time, value) for at, value in zip(positions, values, strict=True)]
+        )
         engine.effects.append((Effect.GREW, log))
         return positions
 
