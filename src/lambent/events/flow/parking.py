@@ -71,12 +71,13 @@ async def resume(
     source is gone; everything stays parked then."""
     if not isinstance(source, Keeping):
         return 0
-    values = []
+    chosen = []
     for record in await tx.scan(PARKED, mapping.encode()):
         item = msgspec.msgpack.decode(record.value, type=Parked)
         if ids is None or item.id in ids:
-            values.append(item.value)
-            await tx.delete(PARKED, record.partition, record.sort)
-    if values:
-        await source.put_back(tx, arn, values)
-    return len(values)
+            chosen.append((record, item.value))
+    if chosen:
+        await source.put_back(tx, arn, [value for _, value in chosen])
+    for record, _ in chosen:
+        await tx.delete(PARKED, record.partition, record.sort)
+    return len(chosen)

@@ -17,7 +17,7 @@ from lambent.events.contract import Batch
 from lambent.events.control import Grant
 from lambent.events.flow import backoff, budget, circuit, deadline, limit, places, rate, storm
 from lambent.events.flow.decisions import Decisions
-from lambent.events.flow.settings import OFF, Flow
+from lambent.events.flow.settings import OFF, Flow, Rate
 from lambent.events.flow.state import FlowState
 from lambent.events.policy import Aside, Attempt, Verdict
 
@@ -38,7 +38,7 @@ class Past:
 class Regulator:
     """Flow control of one mapping. Outlives its lanes, and changes of its settings.
 
-    `history` reads an item's record; `park` is called when a rule parks the mapping, with
+    `past` reads an item's record; `park` is called when a rule parks the mapping, with
     the reason, to write it down.
     """
 
@@ -50,7 +50,7 @@ class Regulator:
         state: FlowState,
         mapping: str,
         function: str,
-        history: Callable[[Mapping[str, Any]], Past],
+        past: Callable[[Mapping[str, Any]], Past],
         park: Callable[[str], None],
     ) -> None:
         self.decisions = Decisions()
@@ -61,7 +61,7 @@ class Regulator:
         self._state = state
         self._mapping = mapping
         self._function = function
-        self._history = history
+        self._past = past
         self._park = park
         self._wake: Callable[[], None] = _nobody
         self._wait: float | None = None
@@ -69,6 +69,8 @@ class Regulator:
         self._limit: limit.Limit | None = None
         self._account: budget.Account | None = None
         self._empty_at = 0.0
+        self._portion = 1.0
+        self._rate: Rate | None = None
         self._arrivals: storm.Arrivals | None = None
 
     # Settings and state ------------------------------------------------------------------
@@ -91,36 +93,41 @@ class Regulator:
             self._arrivals = None
         elif self._arrivals is None:
             self._arrivals = storm.begin(now)
-        sharers = self._state.sharers(self._function)
-        if settings.priority is None:
-            sharers.pop(self._mapping, None)
-        else:
-            share = settings.priority
-            running = sharers[self._mapping].running if self._mapping in sharers else 0
-            sharers[self._mapping] = places.Sharer(
-                share.level, share.places, share.reserve, running
-            )
+        self._divide()
         if before != settings:
             self.decisions.add(now, "settings", "changed", "they were set")
         self.attach(self._wake)
         self._state.changed(self._function)
         self._wake()
 
-    def restore(self, parked: str | None) -> None:
-        """The mapping was parked, or was not, when the node started."""
-        self.parked = parked
+    def _divide(self) -> None:
+        """Take this node's part of what is limited for all nodes."""
+        portion = self._portion = self._state.portion
+        one, share = self.settings.rate, self.settings.priority
+        self._rate = (
+            None if one is None else Rate(per_second=one.per_second * portion, burst=one.burst)
+        )
+        sharers = self._state.sharers(self._function)
+        if share is None:
+            sharers.pop(self._mapping, None)
+            return
+        running = sharers[self._mapping].running if self._mapping in sharers else 0
+        sharers[self._mapping] = places.Sharer(
+            share.level, max(int(share.places * portion), 1), int(share.reserve * portion), running
+        )
 
-    def stop_claiming(self, reason: str, rule: str = "storm", **inputs: Any) -> None:
+    def stop_claiming(self, reason: str, rule: str = "parked", **inputs: Any) -> None:
         """Park the mapping: claim no more until it is resumed."""
         if self.parked is None:
-            self.parked = reason
             self.decisions.add(self._clock.now(), rule, "parked", reason, **inputs)
+        self.parked = reason
 
     def resume(self) -> None:
-        """Claim again."""
+        """Claim again, if it was parked."""
+        if self.parked is None:
+            return
         now = self._clock.now()
-        if self.parked is not None:
-            self.decisions.add(now, "storm", "resumed", "it was asked for")
+        self.decisions.add(now, "parked", "resumed", "it was asked for")
         self.parked = None
         if self._arrivals is not None:
             self._arrivals = storm.begin(now)
@@ -160,8 +167,8 @@ class Regulator:
             }
         if self._account is not None:
             found["retry_balance"] = round(self._account.balance, 2)
-        if self.settings.rate is not None:
-            found["rate_room"] = rate.allowed(self._empty_at, self.settings.rate, now)
+        if self._rate is not None:
+            found["rate_room"] = rate.allowed(self._empty_at, self._rate, now)
         sharer = self._state.sharers(self._function).get(self._mapping)
         if sharer is not None:
             found["places"] = {"running": sharer.running, "waits": sharer.waits}
@@ -222,10 +229,12 @@ class Regulator:
             # Not a decision: the limit that was decided is in use.
             self._held, self._wait = "limit", None
             return None
-        if settings.rate is not None:
-            items = min(items, rate.allowed(self._empty_at, settings.rate, now))
+        if self._portion != state.portion:
+            self._divide()
+        if self._rate is not None:
+            items = min(items, rate.allowed(self._empty_at, self._rate, now))
             if items <= 0:
-                wait = rate.wait(self._empty_at, settings.rate, now)
+                wait = rate.wait(self._empty_at, self._rate, now)
                 return self._hold("rate", "the bucket is full", wait)
         before = after = state.circuit(function)
         if settings.circuit is not None:
@@ -254,7 +263,10 @@ class Regulator:
         return None
 
     def _places(self, own: limit.Limit) -> int:
-        return max(int(own.places * self._state.portion), 1)
+        # What is learned is learned per node; the most is the most of all together.
+        rule = self.settings.concurrency
+        most = own.places if rule is None else int(rule.maximum * self._portion)
+        return max(min(own.places, most), 1)
 
     def wait(self) -> float | None:
         """See `Control.wait`."""
@@ -272,44 +284,46 @@ class Regulator:
         """See `Control.more`."""
         if grant.probe:
             return 0
-        if self.settings.rate is None:
+        if self._rate is None:
             return items
-        return min(items, rate.allowed(self._empty_at, self.settings.rate, self._clock.now()))
+        return min(items, rate.allowed(self._empty_at, self._rate, self._clock.now()))
 
     def took(self, batch: Batch, now: float) -> None:
         """Pour the items into the bucket, and count those that are tried for the first time."""
         settings = self.settings
-        if settings.rate is not None:
-            self._empty_at = rate.took(self._empty_at, settings.rate, len(batch.tickets), now)
+        if self._rate is not None:
+            self._empty_at = rate.took(self._empty_at, self._rate, len(batch.tickets), now)
         account, arrivals = self._account, self._arrivals
         if account is None and arrivals is None:
             return
-        firsts = sum(self._history(record).attempts <= 1 for record in batch.records)
+        firsts = sum(self._past(record).attempts <= 1 for record in batch.records)
         if account is not None and settings.retry is not None and settings.retry.budget is not None:
             self._account = budget.attempted(account, settings.retry.budget, firsts, now)
         if arrivals is not None and settings.storm is not None:
             self._arrivals = arrivals = storm.arrived(arrivals, firsts, now)
             if self.parked is None and storm.is_storm(arrivals, settings.storm):
                 reason = f"{arrivals.count} events arrived within a minute"
-                self.stop_claiming(reason, usual=arrivals.usual, bound=settings.storm.per_minute)
+                self.stop_claiming(
+                    reason, "storm", usual=arrivals.usual, bound=settings.storm.per_minute
+                )
                 self._park(reason)
 
     def screen(self, record: Mapping[str, Any], now: float) -> tuple[str, str, bool] | None:
         """Whether the item's time is over, or it came by here too often."""
-        history = self._history(record)
+        past = self._past(record)
         loop, due = self.settings.loop, self.settings.deadline
-        if loop is not None and history.depth >= loop.depth:
-            reason = f"it reached the function through itself {history.depth} times"
-            self.decisions.add(now, "loop", "parked", reason, depth=history.depth)
+        if loop is not None and past.depth >= loop.depth:
+            reason = f"it reached the function through itself {past.depth} times"
+            self.decisions.add(now, "loop", "parked", reason, depth=past.depth)
             return "loop", reason, True
-        if due is not None and deadline.passed(due, history.sent, now):
-            return "deadline", self._late(history, now), False
+        if due is not None and deadline.passed(due, past.sent, now):
+            return "deadline", self._late(past, now), False
         return None
 
-    def _late(self, history: Past, now: float) -> str:
+    def _late(self, past: Past, now: float) -> str:
         reason = "its deadline is over"
         self.decisions.add(
-            now, "deadline", "put aside", reason, age=now - history.sent, tries=history.attempts
+            now, "deadline", "put aside", reason, age=now - past.sent, tries=past.attempts
         )
         return reason
 
@@ -382,20 +396,20 @@ class Regulator:
         aside = list(verdict.aside)
         left = max(attempt.claimed + attempt.lease - now, 0.0)
         for ticket, given in verdict.again:
-            history = self._history(batch.records[by_ticket[id(ticket)]])
-            delay = self._delay(history, now) if self.settings.retry is not None else given
+            past = self._past(batch.records[by_ticket[id(ticket)]])
+            delay = self._delay(past, now) if self.settings.retry is not None else given
             due = self.settings.deadline
             at = now + (left if delay is None else delay)
-            if due is not None and deadline.passed(due, history.sent, at):
-                aside.append(Aside(ticket, "deadline", self._late(history, now)))
+            if due is not None and deadline.passed(due, past.sent, at):
+                aside.append(Aside(ticket, "deadline", self._late(past, now)))
             else:
                 again.append((ticket, delay))
         return replace(verdict, again=again, aside=aside)
 
-    def _delay(self, history: Past, now: float) -> float:
+    def _delay(self, past: Past, now: float) -> float:
         rule = self.settings.retry
         assert rule is not None, "asked only when retries have a rule"
-        delay = backoff.delay(rule, history.attempts, self._ids.random())
+        delay = backoff.delay(rule, past.attempts, self._ids.random())
         if self._account is not None and rule.budget is not None:
             self._account, wait = budget.retry(self._account, rule.budget, now)
             if wait > delay:

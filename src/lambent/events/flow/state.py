@@ -1,8 +1,9 @@
 """State that counts beyond one lane: circuits and shared places, by function.
 
-`LocalState` keeps it for one node. For several nodes on one store, another implementation
-answers reads from what it last saw of the store, writes changes there, and calls the
-listeners when another node's change arrives; the rules and the regulator stay as they are.
+`LocalState` keeps it for one node. For circuits that open for all nodes of a store at once,
+another implementation answers reads from what it last saw of the store, writes changes there,
+and calls the listeners when another node's change arrives; the rules and the regulator stay
+as they are.
 """
 
 from __future__ import annotations
@@ -50,14 +51,19 @@ class FlowState(Protocol):
 
 
 class LocalState:
-    """The state of one node, in memory."""
+    """The state of one node, in memory. Of `nodes` on one store, each keeps to an equal part
+    of what is limited for all, and learns of circuits by its own calls."""
 
-    portion = 1.0
-
-    def __init__(self) -> None:
+    def __init__(self, nodes: Callable[[], int] = lambda: 1) -> None:
+        self._nodes = nodes
         self._circuits: dict[str, Circuit] = {}
         self._sharers: dict[str, dict[str, Sharer]] = {}
         self._listeners: dict[str, dict[str, tuple[int, Listener]]] = {}
+
+    @property
+    def portion(self) -> float:
+        """One part for each node."""
+        return 1.0 / max(self._nodes(), 1)
 
     def circuit(self, function: str) -> Circuit:
         """The function's circuit."""

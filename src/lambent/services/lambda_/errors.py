@@ -6,7 +6,9 @@ from lambent.core.errors import AwsError
 
 _USER = {"Type": "User"}
 
-FINAL = frozenset({"ResourceNotFoundException", "RecursiveInvocationException"})
+RECURSIVE = "RecursiveInvocationException"
+"""The code when a function invokes itself over and over."""
+FINAL = frozenset({"ResourceNotFoundException", RECURSIVE})
 """Why an invocation failed when it is no use to try it again."""
 
 
@@ -54,7 +56,7 @@ def stale_revision() -> AwsError:
 def recursive() -> AwsError:
     """The function invokes itself over and over."""
     return AwsError(
-        "RecursiveInvocationException",
+        RECURSIVE,
         "Lambda has detected your function being invoked in a recursive loop with other AWS "
         "resources and stopped your function's invocation.",
         400,

@@ -34,6 +34,7 @@ class FunctionInvocable:
                 retryable=error.code not in errors.FINAL,
                 request_id=request_id,
                 message=error.message,
+                code=error.code,
             )
         return Outcome(
             invoked.result.payload,
@@ -41,6 +42,7 @@ class FunctionInvocable:
             version=invoked.version,
             request_id=request_id,
             log=invoked.log_group,
+            seconds=invoked.result.duration,
         )
 
     async def timeout(self, tx: Transaction, arn: Arn) -> float:

@@ -7,20 +7,28 @@ Lanes hold nothing that the store does not; after a restart `start` makes them a
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
+import msgspec
+
 from lambent.core.arns import Arn
+from lambent.core.errors import StoreError
+from lambent.events.contract import Source
 from lambent.events.delivery import Lane
 from lambent.events.filter import InvalidPattern
+from lambent.events.flow import parking
+from lambent.events.policy import Aside
 from lambent.services.contract import Platform
-from lambent.services.lambda_ import polling, records
+from lambent.services.lambda_ import names, polling, records
 from lambent.services.lambda_.asynchronous import AsyncPolicy, AsyncSource
 from lambent.services.lambda_.invocable import FunctionInvocable
 from lambent.services.lambda_.invoking import Runner
 from lambent.services.lambda_.model import Function, Mapping
 from lambent.services.lambda_.names import Reference
+from lambent.services.lambda_.regulators import Regulators
 from lambent.store.contract import Transaction
 
 _log = logging.getLogger(__name__)
@@ -38,6 +46,7 @@ class Lanes:
         self._mappings: dict[str, Lane] = {}
         self._polled: dict[str, Mapping] = {}
         self._background: set[asyncio.Task[None]] = set()
+        self.regulators = Regulators(platform, self._park)
 
     async def start(self) -> None:
         """Make the lanes of everything that is stored."""
@@ -83,10 +92,16 @@ class Lanes:
 
     def poll(self, mapping: Mapping) -> None:
         """Run the mapping as it is now: in place of how it was, or not at all."""
-        if self._polled.get(mapping.uuid) == mapping:
+        before = self._polled.get(mapping.uuid)
+        if before == mapping:
             return
-        self.drop(mapping.uuid)
+        regulator = self.regulators.follow(mapping)
+        lane = self._mappings.get(mapping.uuid)
         self._polled[mapping.uuid] = mapping
+        if lane is not None and before is not None and _differ_in_flow_alone(before, mapping):
+            lane.regulate(regulator)
+            return
+        self._end(self._mappings.pop(mapping.uuid, None))
         arn = Arn.parse(mapping.source)
         source = self._platform.targets.source(arn)
         if not mapping.enabled or source is None:
@@ -105,18 +120,47 @@ class Lanes:
             policy=policy,
             name=f"mapping {mapping.uuid}",
             noted_as=lambda: self._platform.cluster.membership.id,
+            control=regulator,
+            put_aside=functools.partial(_put_aside, source, arn, mapping.uuid),
         )
         self._mappings[mapping.uuid] = lane
         lane.start()
 
     def drop(self, uuid: str) -> None:
-        """The mapping is gone, changed or disabled; what it has in flight is finished."""
+        """The mapping is gone; what it has in flight is finished."""
         self._polled.pop(uuid, None)
+        self.regulators.close(uuid)
         self._end(self._mappings.pop(uuid, None))
 
     def mapping(self, uuid: str) -> Lane | None:
         """The lane of an enabled mapping."""
         return self._mappings.get(uuid)
+
+    def _park(self, uuid: str, reason: str) -> None:
+        """A rule parked the mapping: write it down."""
+        mapping = self._polled.get(uuid)
+        if mapping is not None:
+            self._spawn(self._write_parked(mapping, reason))
+
+    async def _write_parked(self, mapping: Mapping, reason: str) -> None:
+        function = names.from_arn(Arn.parse(mapping.function))
+        account, region = function.account, function.region
+
+        async def body(tx: Transaction) -> Mapping | None:
+            stored = await records.find_mapping(tx, account, region, mapping.uuid)
+            if stored is not None:
+                stored.parked = reason
+                await records.put_mapping(tx, account, region, stored)
+            return stored
+
+        try:
+            stored = await self._platform.store.transact(body)
+        except StoreError as error:
+            # The lane has stopped claiming all the same.
+            _log.warning("The mapping %s is parked for this run alone: %s", mapping.uuid, error)
+            return
+        if stored is not None:
+            self.poll(stored)
 
     def _end(self, lane: Lane | None) -> None:
         if lane is not None:
@@ -126,6 +170,17 @@ class Lanes:
         task = asyncio.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+
+def _differ_in_flow_alone(one: Mapping, other: Mapping) -> bool:
+    replace = msgspec.structs.replace
+    return one == replace(other, flow=one.flow, parked=one.parked)
+
+
+async def _put_aside(
+    source: Source, arn: Arn, uuid: str, tx: Transaction, asides: Sequence[Aside]
+) -> None:
+    await parking.put_aside(tx, source, arn, uuid, asides)
 
 
 async def _stored(tx: Transaction) -> tuple[list[tuple[Reference, Function]], list[Mapping]]:

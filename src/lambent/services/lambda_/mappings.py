@@ -5,14 +5,17 @@ Source: Lambda API Reference, CreateEventSourceMapping and its like.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from lambent.core.arns import Arn
 from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
 from lambent.events.contract import Source
+from lambent.events.flow import parking
 from lambent.services.lambda_ import errors, mapping_rules, names, paging, records
 from lambent.services.lambda_.base import Base
+from lambent.services.lambda_.flow import set_flow
 from lambent.services.lambda_.model import Mapping
 from lambent.services.lambda_.names import Reference
 from lambent.services.lambda_.tags import check_tags
@@ -126,11 +129,30 @@ class MappingOperations(Base):
         async def body(tx: Transaction) -> Mapping:
             mapping = await _get(tx, context, params["UUID"])
             await records.delete_mapping(tx, context.account, context.region, mapping.uuid)
+            await self._put_back(tx, mapping)
             return mapping
 
         mapping = await self._store.transact(body)
         self._lanes.drop(mapping.uuid)
         return _shown(context, mapping, "Deleting")
+
+    async def set_flow(self, context: RequestContext, params: Params) -> None:
+        """Lambent's own: replace the flow control of the mapping `UUID` by the document
+        `Flow`."""
+        mapping = await self._store.transact(
+            lambda tx: set_flow(
+                tx, context.account, context.region, params["UUID"], dict(params["Flow"])
+            )
+        )
+        self._lanes.poll(mapping)
+
+    async def _put_back(self, tx: Transaction, mapping: Mapping) -> None:
+        """What is parked goes back to where it came from, if that is still there."""
+        arn = Arn.parse(mapping.source)
+        source = self._platform.targets.source(arn)
+        if source is not None:
+            with contextlib.suppress(AwsError):
+                await parking.resume(tx, source, arn, mapping.uuid)
 
     def _source(self, text: str) -> tuple[Arn, Source]:
         try:

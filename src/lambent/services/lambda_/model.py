@@ -95,7 +95,8 @@ class Code(msgspec.Struct):
 class Mapping(msgspec.Struct, kw_only=True):
     """An event source mapping. `settings` are members of EventSourceMappingConfiguration.
 
-    `function` and `source` are ARNs, the function's with the qualifier it was given.
+    `function` and `source` are ARNs, the function's with the qualifier it was given. `flow`
+    is the document of its flow control (`events.flow.settings`), `parked` why it was parked.
     """
 
     uuid: str
@@ -105,6 +106,8 @@ class Mapping(msgspec.Struct, kw_only=True):
     enabled: bool
     modified: float
     tags: dict[str, str] = {}
+    flow: dict[str, Any] = {}
+    parked: str | None = None
 
 
 class Layer(msgspec.Struct, kw_only=True):

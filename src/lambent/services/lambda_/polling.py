@@ -20,8 +20,11 @@ from lambent.events.batch import failed_items
 from lambent.events.contract import Batch, Invocable, Outcome
 from lambent.events.filter import Matcher, parse
 from lambent.events.history import Failure
-from lambent.events.policy import Attempt, Verdict
+from lambent.events.policy import Aside, Attempt, Verdict
+from lambent.services.lambda_ import errors, lineage
 from lambent.services.lambda_.model import Mapping
+from lambent.services.lambda_.names import from_arn
+from lambent.services.lambda_.past import depth
 
 PAYLOAD_BYTES = 6 * 1024 * 1024 - 64
 """The most that the records of one call may hold; the rest is for their envelope."""
@@ -80,6 +83,8 @@ class QueuePolicy:
                 return Verdict(retry_after=pause, healthy=False)
         # A lease that was extended is cut back to the visibility timeout it stands for.
         delay = max(left, 0.0) if attempt.extended else None
+        if outcome.code == errors.RECURSIVE:
+            return self._stop_loop(attempt)
         if outcome.error is not None:
             again = [(ticket, delay) for ticket in tickets]
             return Verdict(again=again, healthy=False, failure=self._failure(attempt))
@@ -93,6 +98,23 @@ class QueuePolicy:
         return Verdict(
             done=[ticket for ticket, identifier in pairs if identifier not in failed],
             again=[(ticket, delay) for ticket, identifier in pairs if identifier in failed],
+            failure=self._failure(attempt),
+        )
+
+    def _stop_loop(self, attempt: Attempt) -> Verdict:
+        """The function would have invoked itself once too often: the events of that chain go
+        aside, the others come again at once."""
+        batch = attempt.batch
+        function = from_arn(self.function).arn
+        depths = [depth(record, function) for record in batch.records]
+        pairs = list(zip(batch.tickets, depths, strict=True))
+        return Verdict(
+            aside=[
+                Aside(ticket, "loop", attempt.outcome.message)
+                for ticket, count in pairs
+                if count >= lineage.MOST
+            ],
+            again=[(ticket, 0.0) for ticket, count in pairs if count < lineage.MOST],
             failure=self._failure(attempt),
         )
 

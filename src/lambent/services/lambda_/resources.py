@@ -15,6 +15,7 @@ from lambent.core.context import Params, RequestContext
 from lambent.core.errors import AwsError
 from lambent.core.registry import method_name
 from lambent.core.resources import Created, Properties, ResourceRequest, ResourceType
+from lambent.services.lambda_ import template_flow
 
 _INTEGERS = frozenset(
     {
@@ -391,6 +392,7 @@ class EventSourceMappingResource(_Resource):
     attributes = frozenset(("EventSourceMappingArn", "Id"))
 
     async def create(self, request: ResourceRequest, properties: Properties) -> Created:
+        flow = template_flow.document(request.logical_id, request.metadata)
         params = _chosen(properties, self._params)
         params["Tags"] = _tags(request, properties)
         try:
@@ -399,6 +401,8 @@ class EventSourceMappingResource(_Resource):
             if error.code != "ResourceConflictException" or not request.resumed:
                 raise
             made = await self._present(request.context, properties)
+        if flow:
+            await self._call(request.context, "SetFlow", {"UUID": made["UUID"], "Flow": flow})
         return _mapping(made)
 
     async def _present(self, context: RequestContext, properties: Properties) -> dict[str, Any]:
@@ -411,12 +415,15 @@ class EventSourceMappingResource(_Resource):
     async def update(
         self, request: ResourceRequest, physical_id: str, old: Properties, new: Properties
     ) -> Created:
+        flow = template_flow.document(request.logical_id, request.metadata)
         changeable = [name for name in self._params if name not in self._only_created]
         params = {name: value for name, value in self._defaults.items() if name in old} | _chosen(
             new, changeable
         )
         params["UUID"] = physical_id
-        return _mapping(await self._call(request.context, "UpdateEventSourceMapping", params))
+        made = await self._call(request.context, "UpdateEventSourceMapping", params)
+        await self._call(request.context, "SetFlow", {"UUID": physical_id, "Flow": flow})
+        return _mapping(made)
 
     async def delete(
         self, request: ResourceRequest, physical_id: str, properties: Properties

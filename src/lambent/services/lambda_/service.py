@@ -9,6 +9,7 @@ from lambent.services.lambda_.code import CodeStore
 from lambent.services.lambda_.debugging import PATH as DEBUG
 from lambent.services.lambda_.debugging import Debugging
 from lambent.services.lambda_.downloads import PATH, Downloads
+from lambent.services.lambda_.flow import FlowRoutes
 from lambent.services.lambda_.following import Following
 from lambent.services.lambda_.functions import FunctionOperations
 from lambent.services.lambda_.governance import GovernanceOperations
@@ -63,13 +64,18 @@ def create(platform: Platform) -> Service:
     keeping = Keeping(platform.store, runner, platform.host, platform.cluster.membership)
     following = Following(platform, runner, lanes, keeping)
     operations = Operations(Parts(platform, code, runner, lanes, keeping, downloads))
+    flow = FlowRoutes(platform, lanes)
     return Service(
         name="lambda",
         operations=operations,
         resources=resource_types(operations),
         targets={"lambda": FunctionTarget(platform.ids)},
         invocables={"lambda": invocable},
-        routes={DEBUG: Debugging(runner, platform.host).answer},
+        routes={
+            DEBUG: Debugging(runner, platform.host).answer,
+            "flow": flow.listed,
+            "flow/": flow.one,
+        },
         downloads={PATH: downloads.fetch},
         sites=[url_site.site(platform.store, runner)],
         start=following.start,

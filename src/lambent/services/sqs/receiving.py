@@ -75,7 +75,7 @@ async def claim(tx: Transaction, queues: Queues, queue: Queue, limit: int, lease
         for work in claimed:
             message = decode_message(work.payload)
             if policy and target and work.attempts > policy.max_receive_count:
-                await _move(tx, queue, target, work, message)
+                await move(tx, queue, target, work, message)
                 moved += 1
             else:
                 taken.append(Received(work, message, tx.now))
@@ -97,7 +97,7 @@ async def next_due(tx: Transaction, queue: Queue) -> float | None:
     )
 
 
-async def _move(tx: Transaction, queue: Queue, target: Queue, work: Work, message: Message) -> None:
+async def move(tx: Transaction, queue: Queue, target: Queue, work: Work, message: Message) -> None:
     """To the dead-letter queue: standard messages keep their age, FIFO ones start anew, and
     are known there by their own id, as two of them may share a deduplication id."""
     await tx.settle(queue.work, work.id, work.token)

@@ -9,12 +9,15 @@ from typing import Any
 import msgspec
 
 from lambent.core.arns import Arn
-from lambent.events.contract import Batch
+from lambent.events.contract import Batch, Kept
 from lambent.events.history import NOTHING, Failure
-from lambent.services.sqs import attributes, errors, receiving
-from lambent.services.sqs.model import Queue, decode_message, encode
+from lambent.services.sqs import attributes, errors, receiving, redrive
+from lambent.services.sqs.model import Queue, decode_message, encode, placed
 from lambent.services.sqs.queues import Queues
 from lambent.store.contract import Store, Transaction
+
+_PREVIEW = 200
+"""How many characters of a body people are shown."""
 
 Ticket = tuple[str, int, int]
 """The store's queue, the work's id and the claim's token."""
@@ -75,6 +78,32 @@ class QueueSource:
     ) -> None:
         for work, id, token in tickets:
             await tx.extend(work, id, token, lease)
+
+    async def dead_letter(self, tx: Transaction, arn: Arn, tickets: Sequence[Ticket]) -> bool:
+        queue = await self._queue(tx, arn)
+        policy = redrive.policy_of(queue)
+        target = await self._queues.by_arn(tx, policy.target) if policy else None
+        if target is None:
+            return False
+        for work, id, token in tickets:
+            item = await tx.item(work, id)
+            if item is not None and item.token == token:
+                await receiving.move(tx, queue, target, item, decode_message(item.payload))
+        return True
+
+    async def take_out(self, tx: Transaction, arn: Arn, tickets: Sequence[Ticket]) -> list[Kept]:
+        taken = []
+        for work, id, token in tickets:
+            item = await tx.item(work, id)
+            if item is not None and await tx.settle(work, id, token):
+                message = decode_message(item.payload)
+                taken.append(Kept(message.id, message.body[:_PREVIEW], item.payload))
+        return taken
+
+    async def put_back(self, tx: Transaction, arn: Arn, values: Sequence[bytes]) -> None:
+        queue = await self._queue(tx, arn)
+        # As for moved messages, their retention begins anew.
+        await tx.enqueue(queue.work, [placed(queue, decode_message(one)) for one in values])
 
     def arrived(self, arn: Arn) -> asyncio.Event:
         work = self._work_names.get(arn)
