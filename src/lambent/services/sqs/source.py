@@ -71,7 +71,8 @@ class QueueSource:
         if delay is None:
             return
         for work, id, token in tickets:
-            await tx.release(work, id, token, delay)
+            # Hidden, and counted as in flight, as after ChangeMessageVisibility.
+            await tx.extend(work, id, token, delay)
 
     async def extend(
         self, tx: Transaction, arn: Arn, tickets: Sequence[Ticket], lease: float
