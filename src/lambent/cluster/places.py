@@ -204,6 +204,28 @@ class Places:
             local.yielding = False
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One limit of the cluster, by its key."""
+
+    places: Places
+    key: str
+    most: int
+
+    @property
+    def freed(self) -> asyncio.Event:
+        """Set when a place may be had after `enter` was refused."""
+        return self.places.freed(self.key)
+
+    async def enter(self) -> bool:
+        """Take a place, if there is one."""
+        return await self.places.enter(self.key, self.most)
+
+    def leave(self) -> None:
+        """Give one back."""
+        self.places.leave(self.key)
+
+
 async def release(tx: Transaction, member: str) -> None:
     """Give back all that a member held."""
     for record in await tx.scan_all(COLLECTION):

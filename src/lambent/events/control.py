@@ -11,6 +11,7 @@ all methods are quick, synchronous, and called on the event loop's thread.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -83,4 +84,21 @@ class Control(Protocol):
 
     def release(self, grant: Grant) -> None:
         """What was granted is over, or was not used."""
+        ...
+
+
+class Permits(Protocol):
+    """A limit that lanes share, also with those of other nodes: one permit for each call."""
+
+    @property
+    def freed(self) -> asyncio.Event:
+        """Set when a permit may be had after one was refused."""
+        ...
+
+    async def enter(self) -> bool:
+        """Take a permit, if there is one. StoreError when that cannot be found out."""
+        ...
+
+    def leave(self) -> None:
+        """Give one back."""
         ...

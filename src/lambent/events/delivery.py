@@ -29,7 +29,7 @@ from lambent.core.clock import Clock
 from lambent.core.errors import AwsError, StoreError
 from lambent.events import in_flight, scaling
 from lambent.events.contract import Batch, Outcome, Remembering, Source, Targets
-from lambent.events.control import Control, Grant
+from lambent.events.control import Control, Grant, Permits
 from lambent.events.in_flight import Note
 from lambent.events.observer import SILENT, Observer
 from lambent.events.policy import Aside, Attempt, Policy, Verdict
@@ -91,8 +91,8 @@ class Lane:
 
     With `noted_as` (the node's id), what is in flight is written down for
     `in_flight.give_back`; for sources with long leases, and tickets of plain data.
-    `put_aside` is what becomes of items that the policy or `control` puts aside; without it
-    they come again.
+    `permits` is asked for one before each claim. `put_aside` is what becomes of items that
+    the policy or `control` puts aside; without it they come again.
     """
 
     def __init__(
@@ -108,6 +108,7 @@ class Lane:
         noted_as: Callable[[], str] | None = None,
         observer: Observer = SILENT,
         control: Control | None = None,
+        permits: Permits | None = None,
         put_aside: PutAside | None = None,
     ) -> None:
         self.problem: str | None = None
@@ -122,6 +123,7 @@ class Lane:
         self._noted_as = noted_as
         self._observer = observer
         self._control = control
+        self._permits = permits
         self._put_aside = put_aside
         self._scale = scaling.begin(policy.rule)
         self._changed = asyncio.Event()
@@ -203,12 +205,15 @@ class Lane:
                     await self._clock.wait(self._changed, control.wait())
                     continue
                 limit = grant.items
+            if self._permits is not None and not await self._permitted(self._permits):
+                self._let_go(control, grant, permitted=False)
+                await self._wait(self._permits.freed, _BLOCKED_PAUSE)
+                continue
             arrived = self._source.arrived(self._arn)
             try:
                 claim = await self._claim(limit)
             except Exception as error:
-                if control is not None and grant is not None:
-                    control.release(grant)
+                self._let_go(control, grant)
                 troubles += 1
                 self._note_trouble(error)
                 # Not on `arrived`: a source that is gone may have no news to wait for.
@@ -219,8 +224,8 @@ class Lane:
             self._heard(claim)
             if claim.batch.tickets:
                 await self._dispatch(claim, control, grant)
-            elif control is not None and grant is not None:
-                control.release(grant)
+            else:
+                self._let_go(control, grant)
             if claim.claimed >= limit:
                 blocked = 0
                 continue
@@ -234,6 +239,22 @@ class Lane:
                 blocked += 1
             if await self._wait(arrived, wait):
                 blocked = 0
+
+    async def _permitted(self, permits: Permits) -> bool:
+        try:
+            return await permits.enter()
+        except StoreError as error:
+            self._note_trouble(error)
+            return False
+
+    def _let_go(
+        self, control: Control | None, grant: Grant | None, *, permitted: bool = True
+    ) -> None:
+        """What was taken for one more call is not needed (any more)."""
+        if control is not None and grant is not None:
+            control.release(grant)
+        if permitted and self._permits is not None:
+            self._permits.leave()
 
     def _has_place(self) -> bool:
         if len(self._running) < self._scale.places:
@@ -407,8 +428,7 @@ class Lane:
                         await self._conclude(rest, again, load.notes)
                     break
         finally:
-            if load.control is not None and load.grant is not None:
-                load.control.release(load.grant)
+            self._let_go(load.control, load.grant)
             load.finished.set()
             if load.keeper is not None:
                 await load.keeper

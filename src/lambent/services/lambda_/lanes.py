@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from lambent.cluster.places import Limit
 from lambent.core.arns import Arn
 from lambent.core.errors import StoreError
 from lambent.events.contract import Source
@@ -122,9 +123,17 @@ class Lanes:
             noted_as=lambda: self._platform.cluster.membership.id,
             control=regulator,
             put_aside=functools.partial(_put_aside, source, arn, mapping.uuid),
+            permits=self._limit(mapping),
         )
         self._mappings[mapping.uuid] = lane
         lane.start()
+
+    def _limit(self, mapping: Mapping) -> Limit | None:
+        """MaximumConcurrency, which holds for all nodes together."""
+        most = mapping.settings.get("ScalingConfig", {}).get("MaximumConcurrency")
+        if most is None:
+            return None
+        return Limit(self._platform.cluster.places, f"lambda.mapping/{mapping.uuid}", most)
 
     def drop(self, uuid: str) -> None:
         """The mapping is gone; what it has in flight is finished."""
