@@ -80,4 +80,3 @@ async def test_lanes_of_all_nodes_together_keep_to_the_limit(nodes: int) -> None
     for cluster in clusters:
         await cluster.stop()
     await store.close()
-
