@@ -52,7 +52,7 @@ async def test_lanes_of_all_nodes_together_keep_to_the_limit(nodes: int) -> None
             endpoint=str,
         )
         # Several nodes on one embedded store: as on a shared one.
-        cluster.membership._alone = False  # noqa: SLF001
+        cluster.membership._alone = False
         await cluster.start()
         clusters.append(cluster)
         lane = Lane(
