@@ -31,6 +31,7 @@ from lambent.host.contract import FunctionSpec, Invocation
 from lambent.host.local import LocalHost, open_host
 from lambent.host.logs import LogStream
 from lambent.host.output import LogEvent
+from lambent.host.runtimes.python_interpreters import OWN
 from lambent.host.sandboxes.local import open_sandbox
 
 NOOP = "def handler(event, context): return event"
@@ -99,7 +100,7 @@ def function(folder: Path, name: str, source: str, revision: str = "1") -> Funct
         region="us-east-1",
         version="$LATEST",
         revision=revision,
-        runtime="python3.12",
+        runtime=OWN.name,
         handler="app.handler",
         code=code,
         timeout=30.0,
@@ -130,7 +131,7 @@ async def measure(warm: int, colds: int, sandbox: str) -> dict[str, object]:
             sandbox=await open_sandbox(sandbox, folder / "cache"),
         )
         began = time.perf_counter()
-        await host.prepare("python3.12")
+        await host.prepare(OWN.name)
         prepared = time.perf_counter() - began
         spec = function(folder, "warm", NOOP)
 

@@ -21,6 +21,8 @@ from pathlib import Path
 
 from lambent.core.errors import LambentError
 from lambent.host.archive import extract
+from lambent.host.runtimes.python_distributions import installer
+from lambent.host.runtimes.python_interpreters import OWN, Interpreter, Interpreters
 
 _COMPILE_FROM = 256 * 1024
 """Bytes of Python source from which bytecode is worth making once instead of at each start."""
@@ -45,7 +47,7 @@ def unpack(code: bytes | Path, cache: Path) -> Path:
     making = _make(ready)
     try:
         extract(code, making)
-        _compile(making)
+        _compile(making, OWN)
     except BaseException:
         shutil.rmtree(making, ignore_errors=True)
         raise
@@ -54,9 +56,11 @@ def unpack(code: bytes | Path, cache: Path) -> Path:
 
 async def build(source: Path, runtime: str, cache: Path) -> Path:
     """The folder with a source folder's code and, beside it, what its requirements.txt
-    names, as `sam build` makes it; for Node.js, what its package.json names unless
-    node_modules is there already. `BuildFailed` when pip or npm fails."""
-    key = await asyncio.to_thread(_hash_folder, source, runtime)
+    names, as `sam build` makes it, for the Python that is to run it; for Node.js, what its
+    package.json names unless node_modules is there already. `BuildFailed` when pip or npm
+    fails."""
+    interpreter = await Interpreters().serving(runtime)
+    key = await asyncio.to_thread(_hash_folder, source, f"{runtime}\0{interpreter.name}")
     ready = _place(cache, key)
     if ready.is_dir():
         return ready
@@ -64,27 +68,22 @@ async def build(source: Path, runtime: str, cache: Path) -> Path:
     try:
         requirements = source / "requirements.txt"
         if runtime.startswith("python") and _names_anything(requirements):
-            await _install(requirements, making)
+            await _install(requirements, making, interpreter)
         await asyncio.to_thread(_copy, source, making)
         if runtime.startswith("nodejs") and _lacks_packages(making):
             await _install_packages(source, making)
-        await asyncio.to_thread(_compile, making)
+        await asyncio.to_thread(_compile, making, interpreter)
     except BaseException:
         shutil.rmtree(making, ignore_errors=True)
         raise
     return await asyncio.to_thread(_publish, making, ready)
 
 
-async def _install(requirements: Path, target: Path) -> None:
-    _log.info("Installing %s", requirements)
-    uv = shutil.which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.defpath]))
-    installer = (
-        [uv, "pip", "install", "--python", sys.executable]
-        if uv
-        else [sys.executable, "-m", "pip", "install", "--disable-pip-version-check"]
-    )
+async def _install(requirements: Path, target: Path, interpreter: Interpreter) -> None:
+    _log.info("Installing %s for %s", requirements, interpreter.name)
+    command = installer(interpreter.executable)
     status, output = await _run(
-        [*installer, "--quiet", "--target", str(target), "-r", str(requirements)],
+        [*command, "--quiet", "--target", str(target), "-r", str(requirements)],
         requirements.parent,
     )
     if status != 0:
@@ -117,13 +116,13 @@ def _lacks_packages(folder: Path) -> bool:
     return isinstance(content, dict) and any(content.get(name) for name in names)
 
 
-def _compile(folder: Path) -> None:
+def _compile(folder: Path, interpreter: Interpreter) -> None:
     """Make bytecode where it pays; a file that does not compile fails when it is imported."""
     if sum(file.stat().st_size for file in folder.rglob("*.py") if file.is_file()) < _COMPILE_FROM:
         return
     options = ["-q", "-q", "--invalidation-mode", "unchecked-hash"]
-    subprocess.run(  # noqa: S603 - our own interpreter
-        [sys.executable, "-I", "-S", "-m", "compileall", *options, str(folder)],
+    subprocess.run(  # noqa: S603 - an interpreter of this machine
+        [str(interpreter.executable), "-I", "-S", "-m", "compileall", *options, str(folder)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -164,7 +164,7 @@ class LocalHost:
         family = self._runtime(runtime)
         if family is not None:
             try:
-                await family.prepare()
+                await family.prepare(runtime)
             except LaunchFailed as error:
                 _log.warning("The runtime %s is not ready: %s", runtime, error)
 

@@ -76,7 +76,7 @@ async def main(order: dict[str, Any]) -> None:
             region="eu-west-1",
             version="$LATEST",
             revision=SystemIds().hex(8),
-            runtime="python3.12",
+            runtime=f"python3.{sys.version_info.minor}",
             handler="app.handler",
             code=code,
             timeout=order.get("timeout", 20.0),

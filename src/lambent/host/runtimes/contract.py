@@ -92,8 +92,9 @@ class Runtime(Protocol):
         """Environment variables that this family's functions find besides the common ones."""
         ...
 
-    async def prepare(self) -> None:
-        """Get ready to start processes quickly (a zygote); may be called often."""
+    async def prepare(self, identifier: str = "") -> None:
+        """Get ready to start this identifier's processes quickly (a zygote); may be called
+        often."""
         ...
 
     async def start(self, launch: Launch) -> Process:

@@ -64,7 +64,7 @@ class JavaRuntime:
     def variables(self, identifier: str) -> Mapping[str, str]:
         return {"AWS_EXECUTION_ENV": f"AWS_Lambda_{identifier}"}
 
-    async def prepare(self) -> None:
+    async def prepare(self, identifier: str = "") -> None:
         found = await self._toolchain.found()
         if not found:
             return

@@ -47,7 +47,7 @@ class NodejsRuntime:
     def variables(self, identifier: str) -> Mapping[str, str]:
         return {"AWS_EXECUTION_ENV": f"AWS_Lambda_{identifier}"}
 
-    async def prepare(self) -> None:
+    async def prepare(self, identifier: str = "") -> None:
         found = await self._toolchain.found()
         if found and self._launcher is None:
             show = [program.parent.parent for program in found.values()]

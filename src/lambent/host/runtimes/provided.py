@@ -36,7 +36,7 @@ class ProvidedRuntime:
         # OS-only runtimes have no AWS_EXECUTION_ENV.
         return {"AWS_EXECUTION_ENV": "AWS_Lambda_go1.x"} if identifier == "go1.x" else {}
 
-    async def prepare(self) -> None:
+    async def prepare(self, identifier: str = "") -> None:
         await self._launcher.prepare()
 
     async def start(self, launch: Launch) -> Process:

@@ -1,76 +1,75 @@
-"""The Python family: processes forked from a zygote that has boto3 and the client loaded.
+"""The Python family: environments forked from a zygote with boto3 and the client loaded.
 
-Owns what the zygote is given (the zygote itself is `python_zygote`): the interpreter that
-runs Lambent, and a folder of the distributions that Lambda's runtime has.
+Each interpreter that serves has a zygote of its own (`python_zygote` is its program), and
+another one for debugged functions. Which interpreter serves is `python_interpreters`', what
+it is given `python_distributions`'.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import importlib.metadata
 import importlib.util
+import logging
 import os
-import re
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-from lambent.host.runtimes import python_interpreters
+from lambent.host.runtimes import python_distributions
 from lambent.host.runtimes.contract import Launch, LaunchFailed, Process
+from lambent.host.runtimes.python_interpreters import (
+    IDENTIFIER,
+    OWN,
+    Interpreter,
+    Interpreters,
+    wanted,
+)
+from lambent.host.runtimes.toolchains import notice
 from lambent.host.sandboxes.contract import Launcher, Sandbox
 
-_IDENTIFIER = re.compile(r"python3\.\d+")
 _SCRIPT = Path(__file__).with_name("python_zygote.py")
 _LOADED = ("python_preload.py", "python_debug.py")
 _DEBUGGER = "debugpy"
-_DISTRIBUTIONS = (
-    "awslambdaric",
-    "boto3",
-    "botocore",
-    "jmespath",
-    "python-dateutil",
-    "s3transfer",
-    "simplejson",
-    "six",
-    "snapshot-restore-py",
-    "urllib3",
-)
+_log = logging.getLogger(__name__)
 
 
 def create(cache: Path, sandbox: Sandbox) -> PythonRuntime:
-    """The family; its folder of runtime distributions lies in `cache`."""
+    """The family; what its interpreters are given lies in `cache`."""
     return PythonRuntime(cache, sandbox)
 
 
 class PythonRuntime:
-    """Starts Python environments by the zygote."""
+    """Starts Python environments by zygotes."""
 
-    def __init__(self, cache: Path, sandbox: Sandbox) -> None:
-        self._cache = cache
+    def __init__(
+        self, cache: Path, sandbox: Sandbox, interpreters: Interpreters | None = None
+    ) -> None:
+        self._cache = cache.absolute()
         self._sandbox = sandbox
-        self._making: dict[bool, asyncio.Task[Launcher]] = {}
+        self._interpreters = interpreters or Interpreters()
+        self._launchers: dict[tuple[Interpreter, bool], asyncio.Task[Launcher]] = {}
 
     def runs(self, identifier: str) -> bool:
-        return _IDENTIFIER.fullmatch(identifier) is not None
+        return IDENTIFIER.fullmatch(identifier) is not None
 
     def variables(self, identifier: str) -> Mapping[str, str]:
         return {"AWS_EXECUTION_ENV": f"AWS_Lambda_{identifier}"}
 
-    async def prepare(self) -> None:
-        launcher = await self._launcher()
+    async def prepare(self, identifier: str = "") -> None:
+        launcher, _ = await self._serving(identifier, debugged=False)
         await launcher.prepare()
 
     async def start(self, launch: Launch) -> Process:
-        launcher = await self._launcher(debugged=bool(launch.debug))
-        different = python_interpreters.mismatch(launch.runtime)
-        if different is not None:
-            os.write(launch.output, different)
+        launcher, interpreter = await self._serving(launch.runtime, debugged=bool(launch.debug))
+        if interpreter.version != wanted(launch.runtime):
+            os.write(launch.output, notice(launch.runtime, interpreter.name))
         return await launcher.start(launch)
 
     async def close(self) -> None:
-        for making in self._making.values():
-            launcher = await making
+        for making in self._launchers.values():
+            try:
+                launcher = await making
+            except LaunchFailed:
+                continue
             await launcher.close()
 
     def debugger(self) -> str:
@@ -81,49 +80,35 @@ class PythonRuntime:
             )
         return _DEBUGGER
 
-    async def _launcher(self, debugged: bool = False) -> Launcher:
-        if debugged not in self._making:
-            self._making[debugged] = asyncio.create_task(self._make(debugged))
-        return await asyncio.shield(self._making[debugged])
+    async def _serving(self, identifier: str, debugged: bool) -> tuple[Launcher, Interpreter]:
+        """The launcher for an identifier, and by which interpreter: the node's own where the
+        one that should serve cannot."""
+        interpreter = await self._interpreters.serving(identifier)
+        try:
+            return await self._launcher(interpreter, debugged), interpreter
+        except LaunchFailed as error:
+            if interpreter is OWN:
+                raise
+            _log.warning("%s runs %s functions: %s", OWN.name, identifier, error)
+            return await self._launcher(OWN, debugged), OWN
 
-    async def _make(self, debugged: bool) -> Launcher:
-        names = (*_DISTRIBUTIONS, _DEBUGGER) if debugged else _DISTRIBUTIONS
-        folder = await asyncio.to_thread(_runtime_folder, self._cache.absolute(), names)
-        executable = Path(sys.executable).parent
+    async def _launcher(self, interpreter: Interpreter = OWN, debugged: bool = False) -> Launcher:
+        key = (interpreter, debugged)
+        if key not in self._launchers:
+            self._launchers[key] = asyncio.create_task(self._make(interpreter, debugged))
+        return await asyncio.shield(self._launchers[key])
+
+    async def _make(self, interpreter: Interpreter, debugged: bool) -> Launcher:
+        more = (_DEBUGGER,) if debugged else ()
+        folder = await python_distributions.folder(self._cache, interpreter, more)
         return self._sandbox.zygote(
             _SCRIPT,
             [self._sandbox.runtime(folder)],
             # The folder of the interpreter's link, by which programs start it anew.
-            show=[*(_SCRIPT.with_name(name) for name in _LOADED), executable],
+            show=[
+                *(_SCRIPT.with_name(name) for name in _LOADED),
+                *(interpreter.executable.parent, interpreter.prefix),
+            ],
             runtime=folder,
+            interpreter=interpreter.executable,
         )
-
-
-def _runtime_folder(cache: Path, names: Sequence[str]) -> Path:
-    """A folder that holds links to the runtime's own distributions, and nothing else.
-
-    Functions find boto3 there, but not what Lambent itself is made of.
-    """
-    found = [importlib.metadata.distribution(name) for name in names]
-    key = hashlib.sha256()
-    for distribution in found:
-        place = distribution.locate_file("")
-        key.update(f"{distribution.name} {distribution.version} {place}\n".encode())
-    folder = cache / f"python-runtime-{key.hexdigest()[:16]}"
-    if folder.is_dir():
-        return folder
-    making = cache / f"{folder.name}.{os.getpid()}"
-    making.mkdir(parents=True, exist_ok=True)
-    for distribution in found:
-        for name in sorted({file.parts[0] for file in distribution.files or ()}):
-            target = Path(str(distribution.locate_file(name)))
-            link = making / name
-            if name not in ("..", "__pycache__") and not link.is_symlink() and target.exists():
-                link.symlink_to(target.resolve())
-    try:
-        making.rename(folder)
-    except OSError:  # another node made it meanwhile
-        for link in making.iterdir():
-            link.unlink()
-        making.rmdir()
-    return folder

@@ -34,7 +34,7 @@ class RefusedRuntime:
     def variables(self, identifier: str) -> Mapping[str, str]:
         return {}
 
-    async def prepare(self) -> None:
+    async def prepare(self, identifier: str = "") -> None:
         return
 
     async def start(self, launch: Launch) -> Process:

@@ -98,7 +98,9 @@ class Sandbox(Protocol):
         arguments: Sequence[str] = (),
         show: Sequence[Path] = (),
         runtime: Path | None = None,
+        interpreter: Path | None = None,
     ) -> Launcher:
         """A launcher by a zygote of the family's own, which loads what its processes share
-        (see `inside.forking`); `script` is told a socket, options, and `arguments`."""
+        (see `inside.forking`); `script` is told a socket, options, and `arguments`. It is run
+        by the Python `interpreter`, 3.10 or newer, whose prefix is shown; None is our own."""
         ...

@@ -118,8 +118,11 @@ class LocalSandbox:
         arguments: Sequence[str] = (),
         show: Sequence[Path] = (),
         runtime: Path | None = None,
+        interpreter: Path | None = None,
     ) -> Launcher:
-        show = [Path(sys.base_prefix), *show]  # the zygote's own interpreter
+        if interpreter is None:
+            interpreter = Path(sys.executable)
+            show = [Path(sys.base_prefix), *show]
         number = next(self._zygotes)
         options = {
             "kind": self.kind,
@@ -130,7 +133,8 @@ class LocalSandbox:
             "runtime": str(runtime) if runtime else None,
         }
         keep = [*map(str, show), *(_seen(runtime) if runtime else [])]
-        return _ZygoteLauncher(self, script, options, arguments, keep)
+        command = [str(interpreter), str(script)]
+        return _ZygoteLauncher(self, command, options, arguments, keep)
 
     def close(self) -> None:
         """Give back what it has of the machine; all launchers were closed."""
@@ -150,13 +154,13 @@ class _ZygoteLauncher:
     def __init__(
         self,
         sandbox: LocalSandbox,
-        script: Path,
+        command: Sequence[str],
         options: dict[str, object],
         arguments: Sequence[str],
         keep: Sequence[str],
     ) -> None:
         self._sandbox = sandbox
-        self._script = script
+        self._command = command
         self._options = options
         self._arguments = arguments
         self._keep = keep
@@ -217,7 +221,7 @@ class _ZygoteLauncher:
         return self._zygote
 
     async def _open(self) -> Zygote:
-        zygote = Zygote(self._script, [json.dumps(self._options), *self._arguments])
+        zygote = Zygote(self._command, [json.dumps(self._options), *self._arguments])
         await zygote.ready
         return zygote
 

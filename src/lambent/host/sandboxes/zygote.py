@@ -10,7 +10,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -52,9 +51,10 @@ class Child:
 
 
 class Zygote:
-    """One zygote process. `command` is a script and what it is told besides its socket."""
+    """One zygote process. `command` is a Python and its script, `arguments` what that is told
+    besides its socket."""
 
-    def __init__(self, script: Path, arguments: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], arguments: Sequence[str]) -> None:
         loop = asyncio.get_running_loop()
         self._loop = loop
         self.alive = True
@@ -72,7 +72,7 @@ class Zygote:
             self._socket.setblocking(False)
             self._process = subprocess.Popen(  # noqa: S603 - our own script
                 [
-                    *(sys.executable, "-I", "-S", "-X", "utf8", str(script)),
+                    *(command[0], "-I", "-S", "-X", "utf8", *command[1:]),
                     *(str(theirs.fileno()), *arguments),
                 ],
                 env={"PATH": os.defpath, "LANG": "en_US.UTF-8"},
