@@ -165,6 +165,19 @@ async def test_rewrite_replaces_the_payload(store: Store) -> None:
     assert (await call(store, "item", "q", work.id)).payload == b"after" * 2_000
 
 
+async def test_rewrite_without_a_token_replaces_the_payload_of_what_nobody_holds(
+    store: Store,
+) -> None:
+    [id] = await enqueue(store, b"before")
+    assert await call(store, "rewrite", "q", id, None, b"after")
+    [work] = await claim(store)
+    assert (work.id, work.payload, work.attempts) == (id, b"after", 1)
+    assert await call(store, "rewrite", "q", id, None, b"held")
+    assert (await call(store, "item", "q", id)).payload == b"held"
+    assert not await call(store, "rewrite", "q", id + 1, None, b"nobody")
+    assert not await call(store, "rewrite", "other", id, None, b"nobody")
+
+
 async def test_moved_work_keeps_its_age(store: Store, clock: VirtualClock) -> None:
     created = clock.now() - 1000
     [id] = await enqueue(store, b"x", created=created)

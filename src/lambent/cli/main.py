@@ -21,6 +21,7 @@ _COMMANDS = {
     "status": "What is deployed, how deep the queues are, what fails.",
     "functions": "How fast functions are, how often cold, what they would cost.",
     "nodes": "The nodes that serve one store together, and their load.",
+    "dlq": "Dead letters: why they died; replay, edit, discard them.",
     "logs": "Show a function's log, and follow it.",
     "invoke": "Invoke a function and show what it returns.",
     "debug": "Let a debugger into a function, whoever invokes it.",

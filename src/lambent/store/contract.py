@@ -243,8 +243,9 @@ class Transaction(Protocol):
         """
         ...
 
-    async def rewrite(self, queue: str, id: int, token: int, payload: bytes) -> bool:
-        """Replace a leased item's payload (its retry state). False as for `extend`."""
+    async def rewrite(self, queue: str, id: int, token: int | None, payload: bytes) -> bool:
+        """Replace a leased item's payload (its retry state). False as for `extend`. A token of
+        None replaces it whoever holds it, leased or not."""
         ...
 
     async def item(self, queue: str, id: int) -> Work | None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from lambent.core.arns import Arn
 from lambent.core.context import Params, RequestContext, Result
-from lambent.core.errors import AwsError
 from lambent.core.ids import Ids
-from lambent.services.sqs import errors, mover, moves
+from lambent.services.sqs import errors, move_control, moves
 from lambent.services.sqs.lookup import sources_of
 from lambent.services.sqs.model import Queue
 from lambent.services.sqs.moves import MoveTask
 from lambent.services.sqs.queues import Queues
-from lambent.store.contract import NewWork, Store, Transaction
+from lambent.store.contract import Store, Transaction
 
 
 class MoveOperations:
@@ -49,14 +46,6 @@ class MoveOperations:
                     )
             if not await sources_of(tx, self._queues, source, limit=1):
                 raise errors.invalid("Source queue must be configured as a Dead Letter Queue.")
-            earlier = await tx.scan(moves.COLLECTION, source.arn.encode(), reverse=True)
-            if any(moves.decode(record.value).status in moves.ACTIVE for record in earlier):
-                raise errors.invalid(
-                    "There is already a task running. Only one active task is allowed for a "
-                    "source queue arn at a given time."
-                )
-            for record in earlier[moves.MAX_KEPT - 1 :]:
-                await tx.delete(moves.COLLECTION, record.partition, record.sort)
             task = MoveTask(
                 id=self._ids.uuid(),
                 source=source.arn,
@@ -66,11 +55,7 @@ class MoveOperations:
                 started=tx.now,
                 to_move=(await tx.work_counts(source.work)).ready,
             )
-            # Ids grow over the whole store: what comes to the source later has a greater one.
-            (bound,) = await tx.enqueue(mover.QUEUE, [NewWork(moves.encode(task))])
-            task = msgspec.structs.replace(task, until=bound)
-            await tx.put(moves.COLLECTION, *task.key, moves.encode(task))
-            return task
+            return await move_control.begin(tx, source, task)
 
         return {"TaskHandle": moves.handle(await self._store.transact(body))}
 
@@ -84,10 +69,9 @@ class MoveOperations:
 
         async def body(tx: Transaction) -> list[MoveTask]:
             source = await self._queue(tx, context, arn, "SourceArn")
-            found = await tx.scan(
-                moves.COLLECTION, source.arn.encode(), reverse=True, limit=limit or 1
-            )
-            return [moves.decode(record.value) for record in found]
+            found = await tx.scan(moves.COLLECTION, source.arn.encode(), reverse=True)
+            tasks = [moves.decode(record.value) for record in found]
+            return [task for task in tasks if task.action != moves.DISCARD][: limit or 1]
 
         return {"Results": [moves.wire(task) for task in await self._store.transact(body)]}
 
@@ -105,10 +89,7 @@ class MoveOperations:
             task = next((task for task in tasks if task.id == id), None)
             if task is None:
                 raise errors.no_such_resource("Task does not exist.")
-            if task.status != moves.RUNNING:
-                raise AwsError("UnsupportedOperation", "Only active tasks can be cancelled.", 400)
-            task = msgspec.structs.replace(task, status=moves.CANCELLING)
-            await tx.put(moves.COLLECTION, *task.key, moves.encode(task))
+            task = await move_control.cancel(tx, task)
             return task.moved
 
         return {"ApproximateNumberOfMessagesMoved": await self._store.transact(body)}

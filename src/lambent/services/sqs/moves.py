@@ -1,7 +1,10 @@
-"""Message move tasks: what is stored of one, its handle, and its pace. Pure.
+"""Tasks on a dead-letter queue's messages: what is stored of one, its handle, its pace. Pure.
 
-    RUNNING ──> COMPLETED | FAILED
-       └─────> CANCELLING ──> CANCELLED
+AWS's own move task, and Lambent's replay and discard, which choose among the messages and can
+be paused.
+
+    PAUSED ⇄ RUNNING ──> COMPLETED | FAILED
+       └────────┴─────> CANCELLING ──> CANCELLED
 
 Source: SQS API reference, StartMessageMoveTask and ListMessageMoveTasks.
 """
@@ -14,7 +17,9 @@ from typing import Any, Final
 
 import msgspec
 
+from lambent.core.arns import Arn
 from lambent.services.sqs import errors
+from lambent.services.sqs.recovery.selection import EVERYTHING, Selection
 
 COLLECTION: Final = "sqs.move_tasks"
 """Records by the source's ARN, in order of their start."""
@@ -24,17 +29,24 @@ MAX_KEPT: Final = 10
 """How many tasks of a source are remembered."""
 
 _STEPS_PER_SECOND = 10
-_UNLIMITED = 100
-"""Messages that one step of a task without a rate moves."""
+UNLIMITED = 100
+"""Messages that one step of a task looks at, and moves if it has no rate."""
 
-RUNNING, COMPLETED, CANCELLING, CANCELLED, FAILED = (
+RUNNING, PAUSED, COMPLETED, CANCELLING, CANCELLED, FAILED = (
     "RUNNING",
+    "PAUSED",
     "COMPLETED",
     "CANCELLING",
     "CANCELLED",
     "FAILED",
 )
 ACTIVE = (RUNNING, CANCELLING)
+"""A task that takes steps."""
+
+LIVE = (*ACTIVE, PAUSED)
+"""A task that has not ended."""
+
+MOVE, REPLAY, DISCARD = "move", "replay", "discard"
 
 
 class MoveTask(msgspec.Struct, frozen=True):
@@ -44,6 +56,10 @@ class MoveTask(msgspec.Struct, frozen=True):
     lay there when the task began: what fails again meanwhile is not moved in a circle.
     `held` are the FIFO groups that are passed over, as an earlier message of theirs is in
     flight. `incarnation` is the source's uid.
+
+    What only Lambent's own tasks have: `selection` says which messages are meant; those that
+    were replayed `cap` times are left. `capped` counts these, `passed` those in flight or
+    behind one, `unroutable` those that could go nowhere.
     """
 
     id: str
@@ -59,6 +75,12 @@ class MoveTask(msgspec.Struct, frozen=True):
     status: str = RUNNING
     failure: str | None = None
     held: tuple[str, ...] = ()
+    action: str = MOVE
+    selection: Selection = EVERYTHING
+    cap: int | None = None
+    capped: int = 0
+    passed: int = 0
+    unroutable: int = 0
 
     @property
     def key(self) -> tuple[bytes, bytes]:
@@ -66,9 +88,15 @@ class MoveTask(msgspec.Struct, frozen=True):
         return self.source.encode(), f"{int(self.started * 1000):015}/{self.id}".encode()
 
     @property
+    def place(self) -> tuple[str, str]:
+        """Account and region of the source."""
+        arn = Arn.parse(self.source)
+        return arn.account, arn.region
+
+    @property
     def step(self) -> int:
         """How many messages are moved at a time."""
-        return _UNLIMITED if self.rate is None else max(1, self.rate // _STEPS_PER_SECOND)
+        return UNLIMITED if self.rate is None else max(1, self.rate // _STEPS_PER_SECOND)
 
     def pause(self, moved: int) -> float:
         """Seconds to wait after `moved` messages, so that the rate is kept."""
@@ -110,8 +138,8 @@ def parse_handle(text: str) -> tuple[str, str]:
 def wire(task: MoveTask) -> dict[str, Any]:
     """A task as ListMessageMoveTasks gives it."""
     return {
-        "TaskHandle": handle(task) if task.status == RUNNING else None,
-        "Status": task.status,
+        "TaskHandle": handle(task) if task.status in (RUNNING, PAUSED) else None,
+        "Status": RUNNING if task.status == PAUSED else task.status,
         "SourceArn": task.source,
         "DestinationArn": task.destination,
         "MaxNumberOfMessagesPerSecond": task.rate,

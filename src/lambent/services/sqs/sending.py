@@ -102,14 +102,19 @@ def _delay(value: int | None) -> int | None:
     return value
 
 
-def check_for_queue(queue: Queue, message: Draft) -> None:
-    """AwsError when this queue cannot take the message."""
+def check_size(queue: Queue, size: int) -> None:
+    """AwsError when a message of so many bytes is too large for this queue."""
     limit = attributes.value(queue, "MaximumMessageSize")
-    if message.size > limit:
+    if size > limit:
         raise errors.invalid(
             f"One or more parameters are invalid. Reason: Message must be shorter than {limit} "
             "bytes."
         )
+
+
+def check_for_queue(queue: Queue, message: Draft) -> None:
+    """AwsError when this queue cannot take the message."""
+    check_size(queue, message.size)
     if queue.fifo:
         if message.group is None:
             raise errors.missing("MessageGroupId")

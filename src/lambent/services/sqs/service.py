@@ -8,6 +8,7 @@ from lambent.services.sqs.move_operations import MoveOperations
 from lambent.services.sqs.mover import Mover
 from lambent.services.sqs.queue_operations import QueueOperations
 from lambent.services.sqs.queues import Queues
+from lambent.services.sqs.recovery.api import RecoveryApi
 from lambent.services.sqs.resources import QueuePolicyResource, QueueResource
 from lambent.services.sqs.retention import Retention
 from lambent.services.sqs.source import QueueSource
@@ -30,7 +31,7 @@ def create(platform: Platform) -> Service:
     queues = Queues()
     retention = Retention(platform.store, platform.clock, queues)
     operations = Operations(platform, queues, retention)
-    mover = Mover(platform.store, platform.clock, platform.ids, queues)
+    mover = Mover(platform.store, platform.clock, platform.ids, queues, platform.targets)
 
     async def start() -> None:
         await retention.start()
@@ -49,6 +50,7 @@ def create(platform: Platform) -> Service:
         },
         targets={"sqs": QueueTarget(platform.ids, queues)},
         sources={"sqs": QueueSource(platform.store, queues)},
+        routes=RecoveryApi(platform, queues).routes(),
         start=start,
         stop=stop,
     )

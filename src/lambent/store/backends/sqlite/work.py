@@ -170,13 +170,15 @@ class WorkQueues(Part):
             engine.effects.append((Effect.ARRIVED, queue))
         return True
 
-    async def rewrite(self, queue: str, id: int, token: int, payload: bytes) -> bool:
+    async def rewrite(self, queue: str, id: int, token: int | None, payload: bytes) -> bool:
         engine = self._engine
-        leased = engine.execute(
-            "SELECT 1 FROM work WHERE queue = ? AND id = ? AND token = ? AND leased AND due > ?",
-            (engine.names.find(queue), id, token, self.now),
+        held = "" if token is None else " AND token = ? AND leased AND due > ?"
+        number = engine.names.find(queue)
+        found = engine.execute(
+            f"SELECT 1 FROM work WHERE queue = ? AND id = ?{held}",
+            (number, id) if token is None else (number, id, token, self.now),
         ).fetchall()
-        if not leased:
+        if not found:
             return False
         engine.writing()
         engine.execute("UPDATE work_payload SET payload = ? WHERE id = ?", (payload, id))
