@@ -20,6 +20,7 @@ _COMMANDS = {
     "delete": "Delete a stack and everything it made.",
     "status": "What is deployed, how deep the queues are, what fails.",
     "functions": "How fast functions are, how often cold, what they would cost.",
+    "flow": "How many calls each mapping may make, its circuit, and why.",
     "nodes": "The nodes that serve one store together, and their load.",
     "dlq": "Dead letters: why they died; replay, edit, discard them.",
     "logs": "Show a function's log, and follow it.",
