@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 import pytest_asyncio
 
 from lambent.host.runtime_api import RuntimeApi, State
+from lambent.host.wire import Server
 
 PREFIX = "/2018-06-01/runtime"
 
@@ -24,14 +25,28 @@ class Told:
     def answered(self, body: bytes) -> None:
         self.events.append(("answered", body))
 
-    def failed(self, body: bytes) -> None:
-        self.events.append(("failed", body))
+    def failed(self, error_type: str, body: bytes) -> None:
+        self.events.append(("failed", error_type, body))
 
-    def oversized(self) -> None:
-        self.events.append(("oversized",))
+    def oversized(self, limit: int) -> None:
+        self.events.append(("oversized", limit))
 
     def init_failed(self, error_type: str, body: bytes) -> None:
         self.events.append(("init failed", error_type, body))
+
+    def stream_began(self, content_type: str) -> int:
+        self.events.append(("began", content_type))
+        return 10
+
+    def stream_came(self, piece: bytes, resume: Callable[[], None]) -> bool:
+        self.events.append(("came", piece))
+        return True
+
+    def stream_ended(self) -> None:
+        self.events.append(("ended",))
+
+    def stream_broke(self) -> None:
+        self.events.append(("broke",))
 
 
 @dataclass
@@ -88,12 +103,13 @@ class Client:
 async def runtime() -> AsyncIterator[Client]:
     told = Told()
     api = RuntimeApi(told)
-    address = await api.open()
+    server = Server({PREFIX.encode(): api})
+    address = await server.open()
     host, port = address.split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     yield Client(api, told, address, reader, writer)
     writer.close()
-    api.close()
+    server.close()
 
 
 async def test_next_carries_lambdas_headers(runtime: Client) -> None:
@@ -123,7 +139,7 @@ async def test_answer_for_another_request_is_refused(runtime: Client) -> None:
     status, _, body = await runtime("POST", "/invocation/r-2/error", b"{}")
     assert status == 400 and json.loads(body)["errorType"] == "InvalidRequestID"
     assert (await runtime("POST", "/invocation/r-1/error", b"{}"))[0] == 202
-    assert runtime.told.events[-1] == ("failed", b"{}")
+    assert runtime.told.events[-1] == ("failed", "", b"{}")
 
 
 async def test_response_over_the_limit_is_413(runtime: Client) -> None:
@@ -131,7 +147,7 @@ async def test_response_over_the_limit_is_413(runtime: Client) -> None:
     status, _, body = await runtime("POST", "/invocation/r-1/response", b"x" * 6_291_557)
     assert status == 413
     assert json.loads(body)["errorType"] == "RequestEntityTooLarge"
-    assert runtime.told.events[-1] == ("oversized",)
+    assert runtime.told.events[-1] == ("oversized", 6_291_556)
 
 
 async def test_init_error_before_the_first_next_only(runtime: Client) -> None:
@@ -164,3 +180,54 @@ async def test_garbage_drops_the_connection(runtime: Client) -> None:
     runtime.writer.write(b"\x00\x01\x02 nonsense\r\n\r\n")
     await runtime.reader.read()
     assert runtime.told.events == []
+
+
+STREAMING = (
+    "Lambda-Runtime-Function-Response-Mode: streaming\r\nContent-Type: text/plain\r\n"
+    "Transfer-Encoding: chunked\r\n"
+)
+
+
+def _stream(runtime: Client, *pieces: bytes, end: bytes = b"0\r\n\r\n") -> None:
+    head = f"POST {PREFIX}/invocation/r-1/response HTTP/1.1\r\nHost: x\r\n{STREAMING}\r\n"
+    chunks = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
+    runtime.writer.write(head.encode() + chunks + end)
+
+
+async def test_a_streamed_response_is_told_piece_by_piece(runtime: Client) -> None:
+    await runtime.take()
+    _stream(runtime, b"one", b"two", end=b"")
+    while ("came", b"two") not in runtime.told.events:
+        await runtime._turn()
+    assert runtime.told.events[1:] == [("began", "text/plain"), ("came", b"one"), ("came", b"two")]
+    runtime.writer.write(b"0\r\n\r\n")
+    assert (await runtime.receive())[0] == 202
+    assert runtime.told.events[-1] == ("ended",)
+
+
+async def test_trailers_tell_an_error_within_a_streamed_response(runtime: Client) -> None:
+    await runtime.take()
+    trailers = (
+        b"0\r\nLambda-Runtime-Function-Error-Type: Function.Late\r\n"
+        b"Lambda-Runtime-Function-Error-Body: eyJhIjoxfQ==\r\n\r\n"
+    )
+    _stream(runtime, b"one", end=trailers)
+    assert (await runtime.receive())[0] == 202
+    assert runtime.told.events[-1] == ("failed", "Function.Late", b'{"a":1}')
+
+
+async def test_a_streamed_response_over_the_limit_is_413(runtime: Client) -> None:
+    await runtime.take()
+    _stream(runtime, b"12345", b"678901")
+    assert (await runtime.receive())[0] == 413
+    assert runtime.told.events[-1][0] == "oversized"
+
+
+async def test_a_connection_that_ends_within_a_streamed_response_breaks_it(
+    runtime: Client,
+) -> None:
+    await runtime.take()
+    _stream(runtime, b"one", end=b"")
+    runtime.writer.close()
+    while runtime.told.events[-1] != ("broke",):
+        await runtime._turn()

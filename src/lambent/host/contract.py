@@ -9,6 +9,8 @@ from typing import Protocol
 
 import msgspec
 
+from lambent.host.streams import ResponseStream
+
 
 @dataclass(frozen=True, slots=True)
 class FunctionSpec:
@@ -36,6 +38,8 @@ class FunctionSpec:
     layers: Sequence[Path] = ()
     log_group: str = ""
     log_format: str = "Text"
+    application_log_level: str = ""
+    system_log_level: str = "INFO"
     architecture: str = "x86_64"
 
 
@@ -52,6 +56,8 @@ class Invocation(msgspec.Struct, frozen=True):
     """The ARN as the caller named the function, qualifier and all; "" is the spec's."""
     retries: int = 0
     """How often this event was tried before."""
+    stream: ResponseStream | None = None
+    """What takes the response of a function that streams; None waits for all of it."""
 
 
 class InvocationResult(msgspec.Struct, frozen=True):
@@ -61,6 +67,7 @@ class InvocationResult(msgspec.Struct, frozen=True):
     `payload` is then the error's JSON as Lambda gives it
     (`{"errorMessage", "errorType", "requestId"?, "stackTrace"?}`). Durations in seconds,
     memory in MiB. `init` is None when an environment was already there (a warm start).
+    What the invocation's stream took is not in `payload`, unless an error ended it.
     """
 
     payload: bytes

@@ -15,25 +15,26 @@ It knows nothing of other environments; the pool decides when it is used and end
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import re
 import shutil
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from lambent.core.clock import Clock
 from lambent.core.ids import Ids
-from lambent.host import report
+from lambent.host import extensions, platform_events, report
+from lambent.host.attempt import Attempt
 from lambent.host.contract import FunctionSpec, Invocation, InvocationResult
 from lambent.host.debug_door import Door
+from lambent.host.extensions_api import State
+from lambent.host.journal import Journal
 from lambent.host.logs import LogSink, LogStream, stream_name
-from lambent.host.output import LogEvent, OutputDecoder
+from lambent.host.output import OutputDecoder
 from lambent.host.report import Fault
-from lambent.host.runtime_api import RuntimeApi, State
-from lambent.host.runtimes.contract import Launch, LaunchFailed, Process, Runtime
+from lambent.host.runtimes.contract import Launch, LaunchFailed, Runtime
+from lambent.host.runtimes.provided import unexecutable
 from lambent.host.sandboxes.contract import Limits, Sandbox
 from lambent.host.variables import variables
 
@@ -50,9 +51,8 @@ _QUICK = 0.002
 _WEIGHED_FOR = 0.05
 """Seconds: what follows a look at the memory's peak this closely and is over this quickly is
 taken to need no more. The peak is the process's own, so that the next look still finds it."""
-_READ_BYTES = 1 << 16
-_DRAIN_READS = 256
-_MEMORY = re.compile(rb"VmHWM:\s+(\d+) kB")
+_AFTER_ERROR = 1.0
+"""Seconds in which a runtime that told an error may still write its log."""
 
 
 class EnvironmentGone(Exception):
@@ -86,25 +86,27 @@ class Environment:
     ) -> None:
         self.spec = spec
         self._door = door
-        self._provisioned = provisioned
+        self._kind = "provisioned-concurrency" if provisioned else "on-demand"
         self.idle_since = 0.0
         self._failed = False
         self._runtime = runtime
         self._tools = tools
         self._clock = tools.clock
         unique = tools.ids.hex(32)
-        self._stream = LogStream(
+        stream = LogStream(
             spec.account,
             spec.region,
             spec.log_group or f"/aws/lambda/{spec.name}",
             stream_name(tools.clock.now(), spec.version, unique),
         )
+        self._journal = Journal(spec, stream, tools.logs, tools.clock)
         self._scratch = tools.scratch / unique
+        self._programs = extensions.found(spec.layers) if spec.layers else {}
         self._decoder = OutputDecoder()
-        self._attempt: _Attempt | None = None
-        self._tail: _Tail | None = None
+        self._attempt: Attempt | None = None
         self._memory = 0
         self._weighed = float("-inf")
+        self._reason = "spindown"
         self._freezing: asyncio.TimerHandle | None = None
         self._frozen = False
 
@@ -112,7 +114,7 @@ class Environment:
     def usable(self) -> bool:
         """Whether another invocation may come; False once it failed or its process ended."""
         attempt = self._attempt
-        return not self._failed and (attempt is None or attempt.exit_status is None)
+        return not self._failed and (attempt is None or attempt.usable)
 
     async def initialise(self) -> str | None:
         """Initialise before any invocation comes; None, or why that failed."""
@@ -120,23 +122,27 @@ class Environment:
         init = await self._first_phase()
         if init is not None:
             return None
-        self._failed = True
+        self._fail("failure")
         attempt = self._attempt
         assert attempt is not None
-        if attempt.timed_out:
-            return "Sandbox.Timedout"
-        return attempt.init_error[0] if attempt.init_error else "Runtime.ExitError"
+        return "Sandbox.Timedout" if attempt.timed_out else _init_error_type(attempt)
 
     async def _first_phase(self) -> float | None:
         """Start the process; how many seconds it took, None when it failed."""
-        self._emit_line(report.init_start(self.spec.runtime))
+        spec = self.spec
+        record = {
+            "initializationType": self._kind,
+            "phase": "init",
+            "runtimeVersion": report.runtime_version(spec.runtime),
+            "functionName": spec.name,
+            "functionVersion": spec.version,
+        }
+        self._journal.platform("platform.initStart", record, report.init_start(spec.runtime))
         began = self._clock.monotonic()
-        self._attempt = await self._initialise(self._door.patience if self._door else INIT_LIMIT)
+        attempt = await self._initialise(self._door.patience if self._door else INIT_LIMIT)
         init = self._clock.monotonic() - began
-        if self._attempt.ready:
-            return init
-        self._report_init("init", init)
-        return None
+        self._report_init(attempt, "init", init)
+        return init if attempt.ready else None
 
     async def invoke(self, invocation: Invocation) -> InvocationResult:
         """Run one invocation, initialising first when this is the first one.
@@ -146,14 +152,16 @@ class Environment:
         init: float | None = None
         self._wake()
         self._decoder.begin()
-        hot = self._attempt is not None
-        if self._attempt is None:
+        attempt = self._attempt
+        hot = attempt is not None
+        if attempt is None:
             init = await self._first_phase()
-        elif not self._attempt.ready:
+        elif not attempt.ready:
             # It answered just now and is about to ask for more.
-            await self._attempt.wait(self.spec.timeout)
-            if not self._attempt.ready:
-                self._failed = True
+            deadline = self._clock.monotonic() + self.spec.timeout
+            await attempt.until(lambda: attempt.ready or not attempt.usable, deadline)
+            if not attempt.ready:
+                self._fail("failure")
                 raise EnvironmentGone
         return await self._run(invocation, init, hot)
 
@@ -189,34 +197,73 @@ class Environment:
         self._wake()
         attempt = self._attempt
         if attempt is not None:
-            await self._stop(attempt)
+            await self._stop(attempt, self._reason)
         if not self._tools.sandbox.isolating:
             await asyncio.to_thread(shutil.rmtree, self._scratch, ignore_errors=True)
 
+    def _fail(self, reason: str) -> None:
+        self._failed, self._reason = True, reason
+
     # Phases ------------------------------------------------------------------------------
 
-    async def _initialise(self, limit: float) -> _Attempt:
-        """Start a process and wait until it asks for its first invocation, or fails."""
+    async def _initialise(self, limit: float) -> Attempt:
+        """Start a process and its extensions, and wait until all ask for their first
+        invocation, or something fails."""
         spec, tools = self.spec, self._tools
-        attempt = _Attempt(self._clock, self._take_output, self._door)
+        deadline = self._clock.monotonic() + limit
+        attempt = Attempt(
+            *(spec, self._clock, tools.ids, self._journal, self._decoder),
+            [*self._programs],
+            tools.sandbox.isolating,
+            self._door,
+        )
         self._attempt = attempt
-        address = await attempt.api.open()
+        self._journal.unsubscribe_all()
+        for name, program in self._programs.items():
+            if (reason := unexecutable(program)) is not None:
+                attempt.extensions.could_not_start(name, reason)
+        if attempt.extensions.fault is None:
+            try:
+                await self._start(attempt)
+            except LaunchFailed as error:
+                attempt.fault = Fault(error.type, str(error))
+                return attempt
+            in_time = (
+                await attempt.until(
+                    lambda: attempt.broken or attempt.extensions.all_registered, deadline
+                )
+                and attempt.programs.begin()
+                and await attempt.until(lambda: attempt.broken or attempt.ready, deadline)
+            )
+            if not in_time and self._door is not None:
+                attempt.fault = report.nobody_attached(self._door.port, self._door.patience)
+            elif not in_time:
+                attempt.timed_out = True
+        attempt.drain()
+        self._memory = max(self._memory, attempt.memory())
+        self._report_extensions(attempt)
+        return attempt
+
+    async def _start(self, attempt: Attempt) -> None:
+        spec, tools = self.spec, self._tools
+        address = await attempt.open()
         read, write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         os.set_blocking(write, True)
         attempt.watch(read)
+        descriptors = [write]
         try:
             if not tools.sandbox.isolating:
                 self._scratch.mkdir(parents=True, exist_ok=True)
             environment = variables(
                 spec,
                 task=tools.sandbox.task(spec.code),
-                log_group=self._stream.group,
-                log_stream=self._stream.name,
+                log_group=self._journal.group,
+                log_stream=self._journal.name,
                 runtime_api=address,
                 endpoint=tools.endpoint(),
                 credentials=await tools.credentials(spec),
                 runtime=self._runtime.variables(spec.runtime),
-                initialization="provisioned-concurrency" if self._provisioned else "on-demand",
+                initialization=self._kind,
             )
             launch = Launch(
                 *(spec.handler, environment, spec.code, self._scratch, write),
@@ -225,48 +272,73 @@ class Environment:
                 runtime=spec.runtime,
                 debug=self._door.address if self._door else "",
             )
+            if self._programs:
+                seen = tools.sandbox.layers(spec.layers)
+                beside = attempt.programs.beside(
+                    extensions.places(self._programs, spec.layers, seen),
+                    extensions.environment(environment),
+                )
+                descriptors += [beside.output, beside.control]
+                launch = replace(launch, beside=beside)
             attempt.began(await self._runtime.start(launch))
-        except LaunchFailed as error:
-            attempt.fault = Fault(error.type, str(error))
-            return attempt
         finally:
-            os.close(write)
-        if not await attempt.wait(limit):
-            if self._door is not None:
-                attempt.fault = report.nobody_attached(self._door.port, self._door.patience)
-            else:
-                attempt.timed_out = True
-        self._memory = max(self._memory, attempt.memory())
-        return attempt
+            for descriptor in descriptors:
+                os.close(descriptor)
 
     async def _run(self, invocation: Invocation, init: float | None, hot: bool) -> InvocationResult:
         spec, request_id = self.spec, invocation.request_id
-        self._tail = _Tail() if invocation.tail else None
+        if invocation.tail:
+            self._journal.begin_tail()
         began = self._clock.monotonic()
-        self._emit_line(report.start(request_id, spec.version))
+        line = report.start(request_id, spec.version)
+        if self._journal.plain:
+            self._journal.text(line)
+        else:
+            record = {"requestId": request_id, "version": spec.version}
+            self._journal.platform("platform.start", record, line)
         attempt = self._attempt
         assert attempt is not None
         if not attempt.ready and self._door is None:
-            await self._stop(attempt)
+            await self._stop(attempt, "timeout" if attempt.timed_out else "failure")
             attempt = await self._initialise(spec.timeout)
-            if not attempt.ready:
-                self._report_init("invoke", self._clock.monotonic() - began)
+            self._report_init(attempt, "invoke", self._clock.monotonic() - began)
+        self._journal.forget_history()
         if attempt.ready:
-            left = spec.timeout - (self._clock.monotonic() - began)
-            held = HELD if self._door is not None else 0.0
-            attempt.offer(invocation, spec, self._trace(invocation), left + held)
-            attempt.timed_out = not await attempt.wait(left)
+            await self._hand_over(attempt, invocation, began)
         ended = self._clock.monotonic()
         duration = ended - began
         attempt.drain()
+        self._journal.function(self._decoder.finish(self._clock.now()))
         if duration > _QUICK or ended > self._weighed + _WEIGHED_FOR:
             self._memory = max(self._memory, attempt.memory())
             self._weighed = ended
+        if invocation.stream is not None:
+            invocation.stream.end()
         return self._conclude(attempt, invocation, duration, init, hot)
+
+    async def _hand_over(self, attempt: Attempt, invocation: Invocation, began: float) -> None:
+        """Have the invocation run; returns once runtime and extensions are done with it."""
+        deadline = began + self.spec.timeout
+        left = deadline - self._clock.monotonic()
+        held = HELD if self._door is not None else 0.0
+        attempt.offer(invocation, self.spec, self._trace(invocation), left + held)
+        answered = await attempt.until(
+            lambda: attempt.answer is not None or attempt.broken, deadline
+        )
+        if attempt.answer_is_error and not attempt.broken:
+            # Runtimes log an error around telling it, some of them after.
+            soon = min(deadline, self._clock.monotonic() + _AFTER_ERROR)
+            await attempt.until(lambda: attempt.waits or attempt.broken, soon)
+        done = answered
+        if attempt.extensions.all and answered:
+            done = await attempt.until(lambda: attempt.ready or attempt.broken, deadline)
+        attempt.timed_out = not done
+        if not self._journal.plain:
+            self._report_runtime(attempt, invocation.request_id, began, answered)
 
     def _conclude(
         self,
-        attempt: _Attempt,
+        attempt: Attempt,
         invocation: Invocation,
         duration: float,
         init: float | None,
@@ -274,75 +346,142 @@ class Environment:
     ) -> InvocationResult:
         """Log how it went, and make it the result."""
         spec, request_id = self.spec, invocation.request_id
-        now = self._clock.now()
-        self._emit(self._decoder.finish(now))
-        status: str | None = None
-        error_type: str | None = None
+        journal = self._journal
         payload = attempt.answer
         error = "Unhandled" if attempt.answer_is_error else None
+        # What the log says of the invocation; the caller may have its answer all the same.
+        status, error_type = "success", ""
+        fault: Fault | None = None
+        if attempt.init_error is not None and payload is None:
+            status, (error_type, told) = "error", attempt.init_error
+            payload = told
+        elif attempt.timed_out:
+            status, duration = "timeout", spec.timeout
+            fault = report.timed_out(spec.timeout)
+            journal.text(report.timeout_line(self._clock.now(), request_id, spec.timeout))
+        elif payload is None or attempt.extensions.fault is not None:
+            if attempt.out_of_memory:
+                self._memory = spec.memory
+            fault = attempt.fault or attempt.extensions.fault
+            if fault is None or attempt.out_of_memory:
+                fault = report.exited(attempt.exit_status or 0, attempt.out_of_memory)
+            status, error_type = "error", fault.type
+            journal.text(f"RequestId: {request_id} Error: {fault.message}\n")
+            journal.text(f"{fault.type}\n")
+            journal.older("platform.fault", f"RequestId: {request_id} Error: {fault.message}")
         if payload is None:
-            self._failed = True
-            error, status = "Unhandled", "error"
-            if attempt.init_error is not None:
-                error_type, payload = attempt.init_error
-            elif attempt.timed_out:
-                status, duration = "timeout", spec.timeout
-                payload = report.timed_out(spec.timeout).payload(request_id)
-                self._emit_line(report.timeout_line(now, request_id, spec.timeout))
-            else:
-                if attempt.out_of_memory:
-                    self._memory = spec.memory
-                fault = attempt.fault or report.exited(
-                    attempt.exit_status or 0, attempt.out_of_memory
-                )
-                error_type, payload = fault.type, fault.payload(request_id)
-                self._emit_line(f"RequestId: {request_id} Error: {fault.message}\n")
-                self._emit_line(f"{fault.type}\n")
+            assert fault is not None
+            payload = fault.payload(request_id)
+        if status != "success":
+            error = error if attempt.answer is not None else "Unhandled"
+            self._fail("timeout" if status == "timeout" else "failure")
         billed = report.billed(duration, init)
-        summary = report.report(
+        line = report.report(
             request_id,
             duration=duration,
             billed_seconds=billed,
             memory_size=spec.memory,
             memory_used=self._memory,
             init=init,
-            status=status,
-            error_type=error_type,
+            status=status if status != "success" else None,
+            error_type=error_type or None,
         )
-        now = self._clock.now()
-        self._emit([(now, report.end(request_id)), (now, summary)])
-        tail = self._tail.bytes() if self._tail is not None else b""
-        self._tail = None
+        if journal.plain:
+            journal.text(report.end(request_id), line)
+        else:
+            journal.text(report.end(request_id))
+            journal.older("platform.end", {"requestId": request_id})
+            if status == "success" and attempt.answer_is_error:
+                status = "error"
+                error_type = platform_events.error_type(attempt.answer_error_type)
+            metrics = platform_events.metrics(duration, billed, spec.memory, self._memory, init)
+            record = {"requestId": request_id, "metrics": metrics, "status": status}
+            if error_type:
+                record["errorType"] = error_type
+            journal.platform("platform.report", record, line)
+        tail = journal.end_tail()
         return InvocationResult(payload, error, tail, duration, billed, init, self._memory, hot=hot)
 
-    async def _stop(self, attempt: _Attempt) -> None:
-        await attempt.stop()
-        self._emit(self._decoder.finish(self._clock.now()))
+    async def _stop(self, attempt: Attempt, reason: str) -> None:
+        await attempt.stop(reason)
+        self._journal.function(self._decoder.finish(self._clock.now()))
 
-    # Logs --------------------------------------------------------------------------------
+    # What the log says ---------------------------------------------------------------------
 
-    def _take_output(self, data: bytes) -> None:
-        self._emit(self._decoder.feed(data, self._clock.now()))
+    def _report_init(self, attempt: Attempt, phase: str, duration: float) -> None:
+        """Say how an initialisation went; in text, only when it failed."""
+        base: dict[str, Any] = {"initializationType": self._kind, "phase": phase}
+        line: str | None = None
+        if attempt.ready:
+            base["status"] = "success"
+        else:
+            base["status"] = "timeout" if attempt.timed_out else "error"
+            told = None if attempt.timed_out else _init_error_type(attempt)
+            line = report.init_report(duration, phase, base["status"], told)
+            if told:
+                base["errorType"] = told
+            attempt.drain()
+        self._journal.platform("platform.initRuntimeDone", base)
+        metrics = {"durationMs": platform_events.milliseconds(duration)}
+        self._journal.platform("platform.initReport", {**base, "metrics": metrics}, line)
 
-    def _emit_line(self, line: str) -> None:
-        self._emit([(self._clock.now(), line)])
+    def _report_extensions(self, attempt: Attempt) -> None:
+        for each in attempt.extensions.all:
+            state = each.state.value
+            if each.state is State.FAILED:
+                state = each.failed_as
+            record: dict[str, Any] = {
+                "name": each.name,
+                "state": state,
+                "events": list(each.events),
+            }
+            if each.error_type:
+                record["errorType"] = each.error_type
+            line = report.extension(each.name, state, each.events, each.error_type)
+            self._journal.platform("platform.extension", record, line)
 
-    def _emit(self, events: list[LogEvent]) -> None:
-        if not events:
-            return
-        self._tools.logs.write(self._stream, events)
-        if self._tail is not None:
-            self._tail.add(events)
-
-    def _report_init(self, phase: str, duration: float) -> None:
-        attempt = self._attempt
-        assert attempt is not None
-        error_type = attempt.init_error[0] if attempt.init_error else None
-        if error_type is None and not attempt.timed_out:
-            error_type = attempt.fault.type if attempt.fault else "Runtime.ExitError"
-        status = "timeout" if attempt.timed_out else "error"
-        attempt.drain()
-        self._emit_line(report.init_report(duration, phase, status, error_type))
+    def _report_runtime(
+        self, attempt: Attempt, request_id: str, began: float, answered: bool
+    ) -> None:
+        """Say how the runtime did its part of an invocation."""
+        ended = attempt.answered_at if answered and attempt.answer is not None else None
+        status = "success"
+        error_type = ""
+        if not answered:
+            status = "timeout"
+        elif attempt.answer is None:
+            fault = attempt.fault or attempt.extensions.fault
+            status = "failure"
+            error_type = fault.type if fault else "Runtime.ExitError"
+        elif attempt.answer_is_error:
+            status = "error"
+            error_type = platform_events.error_type(attempt.answer_error_type)
+        now = self._clock.now()
+        monotonic = self._clock.monotonic()
+        end = ended if ended is not None else monotonic
+        record: dict[str, Any] = {"requestId": request_id, "status": status}
+        if error_type:
+            record["errorType"] = error_type
+        if ended is not None:
+            first = attempt.response_began_at
+            spans = (
+                ("responseLatency", began, first),
+                ("responseDuration", first, ended),
+                ("runtimeOverhead", ended, monotonic),
+            )
+            record["spans"] = [
+                {
+                    "name": name,
+                    "start": platform_events.instant(now - (monotonic - start)),
+                    "durationMs": platform_events.milliseconds(until - start),
+                }
+                for name, start, until in spans
+            ]
+        record["metrics"] = {
+            "durationMs": platform_events.milliseconds(end - began),
+            "producedBytes": attempt.produced,
+        }
+        self._journal.platform("platform.runtimeDone", record)
 
     def _trace(self, invocation: Invocation) -> str:
         if invocation.trace:
@@ -351,159 +490,9 @@ class Environment:
         return f"Root=1-{int(self._clock.now()):08x}-{ids.hex(24)};Parent={ids.hex(16)};Sampled=0"
 
 
-class _Tail:
-    """The last bytes of an invocation's log."""
-
-    def __init__(self) -> None:
-        self._texts: deque[str] = deque()
-        self._size = 0
-
-    def add(self, events: list[LogEvent]) -> None:
-        """Take events; what the tail surely does not reach is let go."""
-        for _, text in events:
-            self._texts.append(text)
-            self._size += len(text)
-            while self._size - len(self._texts[0]) > report.TAIL_BYTES:
-                self._size -= len(self._texts.popleft())
-
-    def bytes(self) -> bytes:
-        """The tail itself."""
-        return "".join(self._texts).encode()[-report.TAIL_BYTES :]
-
-
-class _Attempt:
-    """One process and its Runtime API: what the environment has of them at a time."""
-
-    def __init__(
-        self, clock: Clock, take: Callable[[bytes], None], door: Door | None = None
-    ) -> None:
-        self._clock = clock
-        self._wait = door.wait if door is not None else clock.wait
-        self._take = take
-        self._news = asyncio.Event()
-        self._output: int | None = None
-        self._status_file: int | None = None
-        self._process: Process | None = None
-        self.api = RuntimeApi(self)
-        self.init_error: tuple[str, bytes] | None = None
-        self.fault: Fault | None = None
-        self.answer: bytes | None = None
-        self.answer_is_error = False
-        self.exit_status: int | None = None
-        self.timed_out = False
-
-    @property
-    def ready(self) -> bool:
-        """Whether the process waits for an invocation."""
-        return self.api.state is State.WAITING and self.exit_status is None
-
-    def watch(self, output: int) -> None:
-        """Read the process's output from this descriptor from now on."""
-        self._output = output
-        asyncio.get_running_loop().add_reader(output, self._readable)
-
-    def began(self, process: Process) -> None:
-        """The process runs."""
-        self._process = process
-        with contextlib.suppress(OSError):
-            self._status_file = os.open(f"/proc/{process.pid}/status", os.O_RDONLY | os.O_CLOEXEC)
-        process.exited.add_done_callback(self._ended)
-
-    async def wait(self, timeout: float) -> bool:
-        """Wait for the next thing to happen; False after `timeout` seconds."""
-        happened = await self._wait(self._news, timeout)
-        self._news.clear()
-        return happened
-
-    def offer(self, invocation: Invocation, spec: FunctionSpec, trace: str, timeout: float) -> None:
-        """Hand an invocation over."""
-        self.answer, self.answer_is_error, self.fault = None, False, None
-        self._news.clear()
-        self.api.offer(
-            invocation.request_id,
-            invocation.payload,
-            arn=invocation.arn or spec.arn,
-            deadline_ms=int((self._clock.now() + timeout) * 1000),
-            trace=trace,
-            client_context=invocation.client_context,
-        )
-
-    def drain(self) -> None:
-        """Take the output that was written until now."""
-        for _ in range(_DRAIN_READS):
-            if not self._readable():
-                return
-
-    def memory(self) -> int:
-        """The process's peak memory in MiB; 0 when it is gone."""
-        if self._status_file is None:
-            return 0
-        try:
-            match = _MEMORY.search(os.pread(self._status_file, 4096, 0))
-        except OSError:
-            return 0
-        return -(-int(match[1]) // 1024) if match else 0
-
-    @property
-    def out_of_memory(self) -> bool:
-        """Whether the process was ended because it used more memory than it has."""
-        return self._process is not None and self._process.out_of_memory
-
-    def freeze(self, frozen: bool) -> None:
-        """Freeze the process, or let it go on."""
-        if self._process is not None:
-            self._process.freeze(frozen)
-
-    async def stop(self) -> None:
-        """Kill the process, take its last output, close everything."""
-        if self._process is not None:
-            self._process.kill()
-            await self._process.exited
-        self.drain()
-        self.api.close()
-        if self._output is not None:
-            asyncio.get_running_loop().remove_reader(self._output)
-            os.close(self._output)
-            self._output = None
-        if self._status_file is not None:
-            os.close(self._status_file)
-            self._status_file = None
-
-    # Listener of the Runtime API ---------------------------------------------------------
-
-    def next_asked(self) -> None:
-        self._news.set()
-
-    def answered(self, body: bytes) -> None:
-        self.answer = body
-        self._news.set()
-
-    def failed(self, body: bytes) -> None:
-        self.answer, self.answer_is_error = body, True
-        self._news.set()
-
-    def oversized(self) -> None:
-        self.fault = report.too_large()
-        self._news.set()
-
-    def init_failed(self, error_type: str, body: bytes) -> None:
-        self.init_error = (error_type, body)
-        self._news.set()
-
-    def _ended(self, exited: asyncio.Future[int]) -> None:
-        self.exit_status = exited.result()
-        self._news.set()
-
-    def _readable(self) -> bool:
-        """Read once; whether there may be more."""
-        if self._output is None:
-            return False
-        try:
-            data = os.read(self._output, _READ_BYTES)
-        except BlockingIOError:
-            return False
-        if not data:
-            asyncio.get_running_loop().remove_reader(self._output)
-            return False
-        self._take(data)
-        return True
+def _init_error_type(attempt: Attempt) -> str:
+    """Why an initialisation failed."""
+    if attempt.init_error is not None:
+        return attempt.init_error[0]
+    fault = attempt.fault or attempt.extensions.fault
+    return fault.type if fault is not None else "Runtime.ExitError"

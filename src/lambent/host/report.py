@@ -10,6 +10,7 @@ import json
 import math
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 TAIL_BYTES = 4096
@@ -58,13 +59,10 @@ def exited(status: int, out_of_memory: bool = False) -> Fault:
     """The process ended, by itself or for its use of memory; `status` is a wait status."""
     if out_of_memory:
         return Fault("Runtime.OutOfMemory", "Runtime exited with error: signal: killed")
-    code = os.waitstatus_to_exitcode(status)
-    if code == 0:
+    if status == 0:
         return Fault("Runtime.ExitError", "Runtime exited without providing a reason")
-    if code > 0:
-        return Fault("Runtime.ExitError", f"Runtime exited with error: exit status {code}")
-    signal = _SIGNALS.get(-code, f"signal {-code}")
-    return Fault("Runtime.ExitError", f"Runtime exited with error: signal: {signal}")
+    how = exit_text(status, "exit status")
+    return Fault("Runtime.ExitError", f"Runtime exited with error: {how}")
 
 
 def nobody_attached(port: int, patience: float) -> Fault:
@@ -74,13 +72,26 @@ def nobody_attached(port: int, patience: float) -> Fault:
     )
 
 
-def too_large() -> Fault:
-    """The response is over the limit."""
+def exit_text(status: int, code_name: str) -> str:
+    """How a process ended, by its wait status: `code_name` and number, or the signal."""
+    code = os.waitstatus_to_exitcode(status)
+    if code >= 0:
+        return f"{code_name} {code}"
+    return f"signal: {_SIGNALS.get(-code, f'signal {-code}')}"
+
+
+def too_large(limit: int = MAX_PAYLOAD) -> Fault:
+    """The response is over the limit, in bytes."""
     return Fault(
         "Function.ResponseSizeTooLarge",
-        f"Response payload size exceeded maximum allowed payload size ({MAX_PAYLOAD} bytes).",
+        f"Response payload size exceeded maximum allowed payload size ({limit} bytes).",
         names_request=False,
     )
+
+
+def truncated() -> Fault:
+    """The runtime's connection ended within a streamed response."""
+    return Fault("Runtime.TruncatedResponse", "Runtime response was cut off")
 
 
 def milliseconds(seconds: float) -> str:
@@ -95,13 +106,30 @@ def billed(duration: float, init: float | None) -> float:
 
 def init_start(runtime: str) -> str:
     """The first line of an environment."""
-    return f"INIT_START Runtime Version: {runtime.replace('python', 'python:')}\n"
+    return f"INIT_START Runtime Version: {runtime_version(runtime)}\n"
+
+
+def runtime_version(runtime: str) -> str:
+    """A runtime's version as Lambda's logs name it."""
+    return runtime.replace("python", "python:")
 
 
 def init_report(duration: float, phase: str, status: str, error_type: str | None) -> str:
     """The line for an initialisation that failed."""
     line = f"INIT_REPORT Init Duration: {milliseconds(duration)}\tPhase: {phase}\tStatus: {status}"
     return f"{line}\tError Type: {error_type}\n" if error_type else f"{line}\n"
+
+
+def extension(name: str, state: str, events: Sequence[str], error_type: str) -> str:
+    """The line of an extension, at the end of the initialisation."""
+    line = f"EXTENSION\tName: {name}\tState: {state}\tEvents: [{', '.join(events)}]"
+    return f"{line}\tError Type: {error_type}\n" if error_type else f"{line}\n"
+
+
+def subscription(api: str, name: str, types: Sequence[str]) -> str:
+    """The line of a subscription to telemetry; `api` is TELEMETRY or LOGS."""
+    shown = ", ".join(each.capitalize() for each in types)
+    return f"{api}\tName: {name}\tState: Subscribed\tTypes: [{shown}]\n"
 
 
 def start(request_id: str, version: str) -> str:

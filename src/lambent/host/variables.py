@@ -53,4 +53,6 @@ def variables(
         **credentials,
         **runtime,
     }
+    if spec.application_log_level:
+        reserved["AWS_LAMBDA_LOG_LEVEL"] = spec.application_log_level
     return {**defaults, **spec.environment, **reserved}

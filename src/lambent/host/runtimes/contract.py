@@ -19,6 +19,21 @@ from lambent.host.sandboxes.contract import Limits, Sandbox
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """The extensions to start beside a process, in its sandbox.
+
+    `programs` are paths by name. `output` takes what they write, `control` tells of their
+    ends and takes the word to begin (see `sandboxes.inside.extensions`); the starter closes
+    neither.
+    """
+
+    programs: Mapping[str, str]
+    environment: Mapping[str, str]
+    output: int
+    control: int
+
+
+@dataclass(frozen=True, slots=True)
 class Launch:
     """One process to start.
 
@@ -39,6 +54,7 @@ class Launch:
     limits: Limits = field(default_factory=Limits)
     runtime: str = ""
     debug: str = ""
+    beside: Beside | None = None
 
 
 class Process(Protocol):
@@ -59,9 +75,22 @@ class Process(Protocol):
         """Done with the wait status (as of `os.waitpid`) once it is gone."""
         ...
 
+    @property
+    def gone(self) -> asyncio.Future[None]:
+        """Done once nothing of it is left: with extensions beside it, only after `kill`."""
+        ...
+
+    def owns(self, theirs: tuple[str, int], ours: tuple[str, int]) -> bool:
+        """Whether the other end of a loopback connection is in its sandbox; always, where
+        there is none."""
+        ...
+
+    def terminate(self) -> None:
+        """Ask it to end (SIGTERM); nothing when it is gone."""
+        ...
+
     def kill(self) -> None:
-        """End it and its children at once (SIGKILL), also when frozen; nothing when it is
-        gone."""
+        """End it, its children and its extensions at once (SIGKILL), also when frozen."""
         ...
 
     def freeze(self, frozen: bool) -> None:

@@ -22,7 +22,7 @@ from lambent.core.errors import StartupError
 from lambent.host.runtimes.contract import Launch, LaunchFailed, Process
 from lambent.host.sandboxes.cgroups import Cgroups, Group, open_cgroups
 from lambent.host.sandboxes.contract import Launcher, Limits
-from lambent.host.sandboxes.inside import mounts
+from lambent.host.sandboxes.inside import mounts, rooted
 from lambent.host.sandboxes.watch import Meter, Watcher
 from lambent.host.sandboxes.zygote import Child, Zygote, ZygoteGone
 
@@ -123,10 +123,10 @@ class LocalSandbox:
         if interpreter is None:
             interpreter = Path(sys.executable)
             show = [Path(sys.base_prefix), *show]
-        number = next(self._zygotes)
+        number = os.getpid() * 16 + next(self._zygotes)
         options = {
             "kind": self.kind,
-            "zygote": os.getpid() * 16 + number,
+            "zygote": number,
             "base": str(self._base),
             "show": [str(path) for path in show],
             "hide": [str(path) for path in self._hide],
@@ -134,7 +134,7 @@ class LocalSandbox:
         }
         keep = [*map(str, show), *(_seen(runtime) if runtime else [])]
         command = [str(interpreter), str(script)]
-        return _ZygoteLauncher(self, command, options, arguments, keep)
+        return _ZygoteLauncher(self, command, options, number, arguments, keep)
 
     def close(self) -> None:
         """Give back what it has of the machine; all launchers were closed."""
@@ -156,12 +156,14 @@ class _ZygoteLauncher:
         sandbox: LocalSandbox,
         command: Sequence[str],
         options: dict[str, object],
+        number: int,
         arguments: Sequence[str],
         keep: Sequence[str],
     ) -> None:
         self._sandbox = sandbox
         self._command = command
         self._options = options
+        self._number = number
         self._arguments = arguments
         self._keep = keep
         self._zygote: Zygote | None = None
@@ -186,13 +188,21 @@ class _ZygoteLauncher:
             "command": list(command),
             "debug": launch.debug,
         }
+        descriptors = [launch.output]
+        if (beside := launch.beside) is not None:
+            descriptors += [beside.output, beside.control]
+            message["extensions"] = {
+                "programs": dict(beside.programs),
+                "environment": dict(beside.environment),
+            }
         try:
             for _ in range(2):
                 zygote = await self._ready()
                 try:
-                    child = await zygote.start(message, launch.output)
+                    child = await zygote.start(message, *descriptors)
                 except ZygoteGone:
                     continue  # it died between two starts: a new one has not seen this
+                self._know(child)
                 self._limit(child, launch.limits, group)
                 return child
         except BaseException:
@@ -234,6 +244,12 @@ class _ZygoteLauncher:
         except OSError as error:
             raise LaunchFailed(f"No control group could be made: {error}.") from error
 
+    def _know(self, child: Child) -> None:
+        """Note by what its connections are known."""
+        child.isolated = self._sandbox.isolating
+        if self._sandbox.kind == "rooted":
+            child.user = rooted.host_user(self._number, child.number)
+
     def _limit(self, child: Child, limits: Limits, group: Group | None) -> None:
         """Watch its memory; let go of its group when it is gone."""
         if not self._sandbox.isolating:
@@ -246,11 +262,14 @@ class _ZygoteLauncher:
             child.out_of_memory = True
             child.kill()
 
-        def gone(_: asyncio.Future[int]) -> None:
+        def exited(_: asyncio.Future[int]) -> None:
+            child.out_of_memory |= group is not None and group.killed()
+
+        def gone(_: asyncio.Future[None]) -> None:
             watcher.remove(meter)
             if group is not None:
-                child.out_of_memory |= group.killed()
                 group.remove()
 
         watcher.add(meter, end)
-        child.exited.add_done_callback(gone)
+        child.exited.add_done_callback(exited)
+        child.gone.add_done_callback(gone)

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lambent.host.runtimes.contract import LaunchFailed
+from lambent.host.sandboxes import peers
 from lambent.host.sandboxes.cgroups import Group
 
 _MESSAGE_BYTES = 1 << 20
@@ -30,15 +31,34 @@ class Child:
 
     def __init__(self, zygote: Zygote, number: int, pid: int) -> None:
         self._zygote = zygote
-        self._number = number
+        self.number = number
         self.pid = pid
         self.out_of_memory = False
         self.group: Group | None = None
-        self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.isolated = False
+        self.user: int | None = None
+        """Who its processes are outside, where that is nobody else."""
+        loop = asyncio.get_running_loop()
+        self.exited: asyncio.Future[int] = loop.create_future()
+        self.gone: asyncio.Future[None] = loop.create_future()
+
+    def owns(self, theirs: peers.End, ours: peers.End) -> bool:
+        if not self.isolated:
+            return True
+        owner = peers.owner(theirs, ours)
+        if owner is None:
+            return False
+        if self.user is not None:
+            return owner.user == self.user
+        return peers.holds(self.pid, owner.inode)
+
+    def terminate(self) -> None:
+        if not self.exited.done():
+            self._zygote.send({"terminate": self.number})
 
     def kill(self) -> None:
-        if not self.exited.done():
-            self._zygote.send({"kill": self._number})
+        if not self.gone.done():
+            self._zygote.send({"kill": self.number})
 
     def freeze(self, frozen: bool) -> None:
         if self.exited.done():
@@ -47,7 +67,7 @@ class Child:
             self.group.freeze(frozen)
         else:
             # By its zygote, to which its id cannot be another's meanwhile.
-            self._zygote.send({"stop" if frozen else "continue": self._number})
+            self._zygote.send({"stop" if frozen else "continue": self.number})
 
 
 class Zygote:
@@ -64,7 +84,7 @@ class Zygote:
         self._reason = ""
         self._starts: dict[int, asyncio.Future[Child]] = {}
         self._children: dict[int, Child] = {}
-        self._unsent: deque[tuple[bytes, int | None]] = deque()
+        self._unsent: deque[tuple[bytes, list[int]]] = deque()
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             for end in (self._socket, theirs):
@@ -89,24 +109,25 @@ class Zygote:
         """The zygote's own process id."""
         return self._process.pid
 
-    async def start(self, message: Mapping[str, object], output: int) -> Child:
-        """Fork a process. `ZygoteGone` when the zygote died first."""
+    async def start(self, message: Mapping[str, object], *descriptors: int) -> Child:
+        """Fork a process, given copies of the descriptors. `ZygoteGone` when the zygote died
+        first."""
         if not self.alive:
             raise ZygoteGone
         self._count += 1
         number = self._count
         started: asyncio.Future[Child] = self._loop.create_future()
         self._starts[number] = started
-        self.send({"start": number, **message}, os.dup(output))
+        self.send({"start": number, **message}, *map(os.dup, descriptors))
         try:
             return await asyncio.shield(started)
         except asyncio.CancelledError:
             started.add_done_callback(_end_unwanted)
             raise
 
-    def send(self, message: Mapping[str, object], fd: int | None = None) -> None:
-        """Queue a message and, with it, a file descriptor that is then closed here."""
-        self._unsent.append((json.dumps(message).encode(), fd))
+    def send(self, message: Mapping[str, object], *fds: int) -> None:
+        """Queue a message and, with it, file descriptors that are then closed here."""
+        self._unsent.append((json.dumps(message).encode(), list(fds)))
         if len(self._unsent) == 1:
             self._flush()
 
@@ -118,12 +139,8 @@ class Zygote:
 
     def _flush(self) -> None:
         while self._unsent and self.alive:
-            data, fd = self._unsent[0]
-            rights = (
-                []
-                if fd is None
-                else [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))]
-            )
+            data, fds = self._unsent[0]
+            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
             try:
                 self._socket.sendmsg([data], rights)
             except BlockingIOError:
@@ -131,7 +148,7 @@ class Zygote:
                 return
             except OSError:
                 break  # the reader sees its end, too
-            if fd is not None:
+            for fd in fds:
                 os.close(fd)
             self._unsent.popleft()
         if self.alive:
@@ -157,9 +174,13 @@ class Zygote:
             self._children[number] = child
             self._starts.pop(number).set_result(child)
         elif "exited" in message:
-            gone = self._children.pop(int(message["exited"]), None)
-            if gone is not None and not gone.exited.done():
-                gone.exited.set_result(int(message["status"]))
+            exited = self._children.get(int(message["exited"]))
+            if exited is not None and not exited.exited.done():
+                exited.exited.set_result(int(message["status"]))
+        elif "gone" in message:
+            gone = self._children.pop(int(message["gone"]), None)
+            if gone is not None and not gone.gone.done():
+                gone.gone.set_result(None)
         elif "failed" in message:
             self._reason = str(message["failed"])
         elif not self.ready.done():
@@ -173,8 +194,8 @@ class Zygote:
         self._loop.remove_reader(self._socket.fileno())
         self._loop.remove_writer(self._socket.fileno())
         self._socket.close()
-        for _, fd in self._unsent:
-            if fd is not None:
+        for _, fds in self._unsent:
+            for fd in fds:
                 os.close(fd)
         self._unsent.clear()
         for child in self._children.values():
@@ -183,6 +204,8 @@ class Zygote:
                     os.killpg(child.pid, signal.SIGKILL)
             if not child.exited.done():
                 child.exited.set_result(signal.SIGKILL)
+            if not child.gone.done():
+                child.gone.set_result(None)
         self._children.clear()
         for started in self._starts.values():
             if not started.done():

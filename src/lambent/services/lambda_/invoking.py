@@ -186,6 +186,8 @@ class Runner:
             layers=[await self._code.folder(sha, blob) for sha, blob in resolved.layers],
             log_group=settings["LoggingConfig"]["LogGroup"],
             log_format=settings["LoggingConfig"]["LogFormat"],
+            application_log_level=settings["LoggingConfig"].get("ApplicationLogLevel", ""),
+            system_log_level=settings["LoggingConfig"].get("SystemLogLevel", "INFO"),
             architecture=settings["Architectures"][0],
         )
         self._specs[version.build] = spec

@@ -7,10 +7,14 @@ package by file, enters the sandbox with `enter`, loads what environments share,
 Messages on the control socket (SOCK_SEQPACKET, JSON):
 
     node → zygote  {"start": n, "number", "environment", "code", "layers", "scratch", "keep",
-                    "limits", "tasks", ...} + output fd
-                   {"kill": n}, {"stop": n}, {"continue": n}
-    zygote → node  {"ready": true}, {"started": n} + pidfd, {"exited": n, "status": s}
-                   {"failed": reason} and the end, where the sandbox is not possible
+                    "limits", "tasks", ...} + output fd; with "extensions": + their output fd,
+                    their control fd (see `extensions`)
+                   {"terminate": n}, {"kill": n}, {"stop": n}, {"continue": n}
+    zygote → node  {"ready": true}, {"started": n} + pidfd, {"exited": n, "status": s},
+                   {"gone": n}, {"failed": reason} and the end, where the sandbox is not possible
+
+An environment's process that ends takes all others with it, except where it has extensions:
+they go on until the environment is killed, and only then it is gone.
 
 An isolated environment has a pid namespace of its own, whose first process does nothing but
 end when it should, and take all others with it. It belongs to the zygote by a pipe: so the
@@ -29,7 +33,7 @@ import socket
 from dataclasses import dataclass
 from typing import Any
 
-from . import kernel, limits, mounts, private_tmp, rooted, rootless, seccomp
+from . import extensions, kernel, limits, mounts, private_tmp, rooted, rootless, seccomp
 
 TELEMETRY_FD = 3
 MESSAGE_BYTES = 1 << 20
@@ -58,6 +62,7 @@ class _Environment:
     main: int
     first: int | None
     tasks: list[str]
+    lingers: bool = False
     status: int | None = None
 
 
@@ -102,9 +107,11 @@ class Zygote:
                     self._signal_group(message["stop"], signal.SIGSTOP)
                 elif "continue" in message:
                     self._signal_group(message["continue"], signal.SIGCONT)
+                elif "terminate" in message:
+                    self._terminate(message["terminate"])
                 elif self._start(message, fds):
                     signal.set_wakeup_fd(-1)
-                    self._become(message, fds[0])
+                    self._become(message, fds)
                     return message  # type: ignore[no-any-return]
 
     def layers(self, launch: dict[str, Any]) -> list[str]:
@@ -128,7 +135,9 @@ class Zygote:
             return True
         if self._kind is not None:
             kernel.setns(self._own, kernel.CLONE_NEWPID)
-        environment = _Environment(message["start"], main, first, message["tasks"])
+        environment = _Environment(
+            message["start"], main, first, message["tasks"], "extensions" in message
+        )
         self._environments[environment.number] = environment
         for pid in (main, first):
             if pid is not None:
@@ -158,16 +167,26 @@ class Zygote:
         except OSError:
             self._end()
 
+    def _terminate(self, number: int) -> None:
+        environment = self._environments.get(number)
+        if environment is not None and environment.status is None:
+            _signal(environment.main, signal.SIGTERM)
+
     def _kill(self, number: int) -> None:
         environment = self._environments.get(number)
         if environment is None:
             return
+        lingered, environment.lingers = environment.lingers, False
         if environment.first is not None:
             _signal(environment.first)
-        elif environment.status is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(environment.main, signal.SIGKILL)
-            _signal(environment.main)  # it may not have made its own group yet
+        else:
+            if environment.status is None or lingered:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(environment.main, signal.SIGKILL)
+            if environment.status is None:
+                _signal(environment.main)  # it may not have made its own group yet
+            else:
+                self._forget(environment)
         limits.thaw(mounts.HOST + path for path in environment.tasks)
 
     def _signal_group(self, number: int, what: signal.Signals) -> None:
@@ -185,7 +204,7 @@ class Zygote:
             if info is None:
                 return
             environment = self._by_pid.get(info.si_pid)
-            if environment is not None and environment.first is None:
+            if environment is not None and environment.first is None and not environment.lingers:
                 # Its children go first, while its id still cannot be another's.
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(info.si_pid, signal.SIGKILL)
@@ -199,11 +218,20 @@ class Zygote:
             environment.status = status
         else:
             environment.first = None
-        if environment.first is not None:
+        if environment.status is None:
+            return
+        if pid == environment.main and environment.lingers:
+            self._send({"exited": environment.number, "status": status})
+        elif environment.first is not None:
             _signal(environment.first)  # with it, all that is left of the environment
-        elif environment.status is not None:
-            del self._environments[environment.number]
-            self._send({"exited": environment.number, "status": environment.status})
+        elif not environment.lingers:
+            self._forget(environment)
+
+    def _forget(self, environment: _Environment) -> None:
+        """Nothing is left of it."""
+        del self._environments[environment.number]
+        self._send({"exited": environment.number, "status": environment.status})
+        self._send({"gone": environment.number})
 
     def _end(self) -> None:
         for number in tuple(self._environments):
@@ -215,8 +243,9 @@ class Zygote:
 
     # The environment -----------------------------------------------------------------------
 
-    def _become(self, launch: dict[str, Any], output: int) -> None:
+    def _become(self, launch: dict[str, Any], fds: list[int]) -> None:
         """Turn this fresh child into the environment's process."""
+        output = fds[0]
         self._control.close()
         os.close(self._alive)
         for number in (signal.SIGCHLD, signal.SIGINT):
@@ -242,6 +271,8 @@ class Zygote:
             except OSError as error:
                 os.write(2, f"The sandbox could not be entered: {error}\n".encode())
                 os._exit(1)
+        if "extensions" in launch:
+            extensions.start(launch["extensions"], *fds[1:])
         os.closerange(TELEMETRY_FD + 1, 1 << 16)
 
     def _isolate(self, launch: dict[str, Any]) -> None:
@@ -264,6 +295,6 @@ class Zygote:
         os.chdir(mounts.TASK)
 
 
-def _signal(pid: int) -> None:
+def _signal(pid: int, number: int = signal.SIGKILL) -> None:
     with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, number)
