@@ -12,6 +12,7 @@ from lambent.core.registry import method_name
 from lambent.core.settings import Settings
 
 _NAMES = {
+    "cloudwatch": "CloudWatch",
     "cloudformation": "CloudFormation",
     "dynamodb": "DynamoDB",
     "iam": "IAM",

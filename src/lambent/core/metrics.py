@@ -133,6 +133,8 @@ class Family(Generic[C]):
 Before = Callable[[], Awaitable[None]]
 EachMinute = Callable[[float], Awaitable[None]]
 """Gets the time, in seconds since the epoch, that it is to measure for."""
+EachTake = Callable[[float], None]
+"""The same, without waiting."""
 
 
 class Metrics:
@@ -142,6 +144,7 @@ class Metrics:
         self._families: dict[str, Family[Child]] = {}
         self._before: list[Before] = []
         self._each_minute: list[EachMinute] = []
+        self._each_take: list[EachTake] = []
         self._minutes: dict[tuple[Metric, int], Distribution] = {}
 
     # What grows ------------------------------------------------------------------------
@@ -199,7 +202,14 @@ class Metrics:
         for hook in self._each_minute:
             await hook(at)
 
-    def take(self) -> list[tuple[Metric, int, Distribution]]:
-        """What was measured since the last time: metric, minute (since the epoch), values."""
+    def each_take(self, hook: EachTake) -> None:
+        """Run `hook` before measurements are taken, to note what was counted meanwhile."""
+        self._each_take.append(hook)
+
+    def take(self, at: float) -> list[tuple[Metric, int, Distribution]]:
+        """What was measured since the last time: metric, minute (since the epoch), values.
+        What has no time of its own was measured `at`."""
+        for hook in self._each_take:
+            hook(at)
         taken, self._minutes = self._minutes, {}
         return [(metric, minute, values) for (metric, minute), values in taken.items()]

@@ -137,7 +137,14 @@ _TABLE: Mapping[str, Conventions] = {
     "apigatewayv2": Conventions(constraint_code="BadRequestException"),
     "cloudformation": Conventions(constraint_code="ValidationError", millis=True),
     "cloudwatch": Conventions(
-        constraint_code=None, type_namespace="com.amazonaws.cloudwatch.v2010_08_01#"
+        constraint_code="ValidationException",
+        own_checks=frozenset(
+            (
+                *("PutMetricDataInput", "GetMetricDataInput", "GetMetricStatisticsInput"),
+                *("ListMetricsInput", "MetricDataQueries", "Dimensions"),
+            )
+        ),
+        type_namespace="com.amazonaws.cloudwatch.v2010_08_01#",
     ),
     "dynamodb": _DYNAMODB,
     "dynamodbstreams": _DYNAMODB,

@@ -1,0 +1,130 @@
+"""Brings what the node measured into the store, and looks after what lies there.
+
+What the node counts of itself waits in memory (`core.metrics`) for at most a minute, and is
+written in one transaction: at each full minute, before someone reads, and when the node stops.
+A node that is killed loses less than a minute of its own figures, and nothing that was put
+through the API. Each hour old points are summed up and the oldest dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+from typing import Final
+
+from lambent.cluster.turns import take_turn
+from lambent.core.clock import Clock
+from lambent.core.distribution import Distribution
+from lambent.core.errors import StoreError
+from lambent.core.metrics import Metric, Metrics
+from lambent.services.cloudwatch import points
+from lambent.services.cloudwatch.alarms import HISTORY_SECONDS
+from lambent.services.cloudwatch.model import (
+    HISTORY,
+    METRICS,
+    UNITS,
+    decode_history,
+    decode_listed,
+)
+from lambent.services.cloudwatch.points import Point
+from lambent.store.contract import Store, Transaction
+
+_HOUR: Final = 3600.0
+_PAST_THE_MINUTE: Final = 0.05
+_AT_ONCE: Final = 500
+"""Measurements written in one transaction, so that it holds nobody up for long."""
+_WAITING: Final = 100_000
+"""Measurements that may wait while the store is away; what comes on top is dropped."""
+_log = logging.getLogger("lambent.cloudwatch")
+
+
+class Recorder:
+    """Writes one node's measurements."""
+
+    def __init__(self, store: Store, clock: Clock, metrics: Metrics) -> None:
+        self._store = store
+        self._clock = clock
+        self._metrics = metrics
+        self._waiting: list[tuple[Metric, int, Distribution]] = []
+        self._writing = asyncio.Lock()
+        self._looked = 0
+        self._running: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to write at each full minute."""
+        self._running = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        """End, with everything written."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Write what waits. What is looked up is so at most once in a minute."""
+        now = self._clock.now()
+        if int(now // 60) > self._looked:
+            self._looked = int(now // 60)
+            await self._metrics.look(now)
+        await self._write(now)
+
+    async def _write(self, at: float) -> None:
+        self._waiting = (self._waiting + self._metrics.take(at))[-_WAITING:]
+        async with self._writing:
+            while self._waiting:
+                part = self._waiting[:_AT_ONCE]
+                try:
+                    await self._store.transact(functools.partial(_add, part=part))
+                except StoreError as error:
+                    _log.warning("measurements wait for the store: %s", error)
+                    return
+                self._waiting = self._waiting[len(part) :]
+
+    async def _run(self) -> None:
+        while True:
+            now = self._clock.now()
+            await self._clock.sleep(60 - now % 60 + _PAST_THE_MINUTE)
+            try:
+                await self._write(self._clock.now() - 1)
+                await self.flush()
+                if await self._store.transact(
+                    lambda tx: take_turn(tx, "cloudwatch.retention", _HOUR)
+                ):
+                    await self.tidy()
+            except StoreError as error:
+                _log.warning("measurements are put off: %s", error)
+            except Exception:
+                _log.exception("measurements could not be written")
+
+    async def tidy(self) -> None:
+        """Sum up and drop what is old, metric by metric."""
+        for record in await self._store.transact(lambda tx: tx.scan_all(METRICS)):
+            account, _, region = record.partition.decode().partition("/")
+            metric = decode_listed(record.value)
+
+            await self._store.transact(
+                functools.partial(points.roll_up, account=account, region=region, metric=metric)
+            )
+        await self._store.transact(_forget)
+
+
+async def _add(tx: Transaction, part: list[tuple[Metric, int, Distribution]]) -> None:
+    for metric, minute, values in part:
+        unit = metric.unit if metric.unit in UNITS else "None"
+        await points.add(
+            tx,
+            metric.account,
+            metric.region,
+            metric.namespace,
+            metric.name,
+            metric.dimensions,
+            [Point(minute * 60, 60, unit, values)],
+        )
+
+
+async def _forget(tx: Transaction) -> None:
+    for record in await tx.scan_all(HISTORY):
+        if decode_history(record.value).at < tx.now - HISTORY_SECONDS:
+            await tx.delete(HISTORY, record.partition, record.sort)
