@@ -61,7 +61,11 @@ def test_all_statistics_of_a_minute(client: Callable[..., Any]) -> None:
     )["Datapoints"]
     del point["Timestamp"]
     assert point == {
-        "SampleCount": 5.0, "Sum": 18.0, "Average": 3.6, "Minimum": 1.0, "Maximum": 10.0,
+        "SampleCount": 5.0,
+        "Sum": 18.0,
+        "Average": 3.6,
+        "Minimum": 1.0,
+        "Maximum": 10.0,
         "Unit": "Seconds",
     }
     (point,) = cloudwatch.get_metric_statistics(
@@ -236,5 +240,3 @@ def test_what_was_put_outlives_a_kill(
     node.kill()
     node.start()
     assert got(connect(node.endpoint, "cloudwatch"), query(period=3600)) == [("m1", [7.0])]
-
-
