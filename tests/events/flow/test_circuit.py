@@ -99,5 +99,5 @@ def test_calls_are_made_only_while_it_is_closed_or_probes(steps: list[tuple[floa
             assert allowed
         if allowed:
             state = circuit.ended(state, RULE, failed, now, now)
-        assert state.state != "open" or 0 < state.until - now <= RULE.maximum_open
+        assert state.state != "open" or 0 < state.until - now <= RULE.maximum_open + 1e-6
         assert len(state.slices) <= circuit.SLICES

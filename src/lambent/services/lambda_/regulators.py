@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from lambent.core.arns import Arn
 from lambent.events.flow import settings
+from lambent.events.flow.cluster_state import ClusterState
 from lambent.events.flow.regulator import Regulator
-from lambent.events.flow.state import FlowState, LocalState
+from lambent.events.flow.state import FlowState
 from lambent.services.contract import Platform
 from lambent.services.lambda_.model import Mapping
 from lambent.services.lambda_.names import from_arn
@@ -34,9 +35,8 @@ class Regulators:
     """Regulators by mapping."""
 
     def __init__(self, platform: Platform, park: Park) -> None:
-        members = platform.cluster.membership
         self._platform = platform
-        self._state: FlowState = LocalState(lambda: len(members.members))
+        self._state: FlowState = ClusterState(platform.store, platform.clock, platform.cluster)
         self._park = park
         self._kept: dict[str, _Kept] = {}
 
