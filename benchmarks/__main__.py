@@ -72,6 +72,7 @@ class Run:
         # Who comes first changes, so that nobody always finds a machine that was just busy.
         turn = number % len(self._systems)
         order = self._systems[turn:] + self._systems[:turn]
+        order = [each for each in order if any(map(each.takes_part, self._chosen))]
         with ExitStack() as ends:
             started = []
             for system in order:
@@ -86,6 +87,8 @@ class Run:
             for name in self._chosen:
                 for scenario in SCENARIOS[name]:
                     for running in started:
+                        if not running.system.takes_part(name):
+                            continue
                         self._run(scenario, running, figures[running.system.name])
             if "bare" in self._chosen:
                 limits = figures.setdefault("bare", {})
@@ -145,7 +148,7 @@ def main() -> None:
 
 
 def _measure(chosen: list[str], scale: Scale, rounds: int) -> dict[str, Any]:
-    machine, found = _machine(), systems()
+    machine, (found, missing) = _machine(), systems()
     folder = Path(tempfile.mkdtemp(prefix="lambent-bench-"))
     began = time.perf_counter()
     run = Run(found, chosen, scale, folder)
@@ -164,7 +167,7 @@ def _measure(chosen: list[str], scale: Scale, rounds: int) -> dict[str, Any]:
         "took": round(time.perf_counter() - began, 1),
         "figures": report.summary(run.rounds),
         "ratios": report.ratios(run.rounds, [system.name for system in found[1:]]),
-        "failures": list(run.failures),
+        "failures": [*missing, *run.failures],
         "each_round": run.rounds,
     }
 

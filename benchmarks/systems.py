@@ -1,7 +1,7 @@
 """The systems that are measured: how each is installed, started, reached and ended.
 
-The peers are black boxes from PyPI with their own defaults, in an environment of their own
-(.bench/ in the checkout); they are ended by their process ids.
+The peers are black boxes from PyPI and Maven Central with their own defaults, in an
+environment of their own (.bench/ in the checkout); they are ended by their process ids.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import botocore.session
 from botocore.config import Config
 
 import lambent
+from benchmarks import elasticmq
 from benchmarks.processes import tree
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -38,26 +39,54 @@ _sdk = botocore.session.Session()
 
 @dataclass(frozen=True)
 class System:
-    """One program under test. `start` gives its command and what it adds to the environment."""
+    """One program under test. `start` gives its command and what it adds to the environment.
+
+    `scenarios` are those that it can take part in; None: all. `warm_up` is for how many
+    seconds it is to be under load before it is measured, for what compiles as it runs.
+    """
 
     name: str
     version: str
     health: str
     start: Callable[[int, Path], tuple[list[str], dict[str, str]]]
+    scenarios: frozenset[str] | None = None
+    warm_up: float = 0.0
+
+    def takes_part(self, scenario: str) -> bool:
+        """Whether the scenario is measured on it."""
+        return self.scenarios is None or scenario in self.scenarios
 
 
-def systems() -> list[System]:
-    """Lambent and its peers, which are installed first if need be."""
+def systems() -> tuple[list[System], list[str]]:
+    """Lambent and its peers, which are installed first if need be, and why some are not."""
     _install()
+    missing = []
+    queues = []
+    try:
+        jars = elasticmq.install(PEERS)
+        queues.append(
+            System(
+                "ElasticMQ",
+                elasticmq.VERSION,
+                "/health",
+                lambda port, _: (elasticmq.command(jars, port), {}),
+                frozenset({"sqs"}),
+                warm_up=10.0,
+            )
+        )
+    except elasticmq.NotHere as reason:
+        missing.append(f"ElasticMQ was left out: {reason}")
     versions = {
         found.metadata["Name"].lower(): found.version
         for found in distributions(path=[str(path) for path in PEERS.glob("lib/*/site-packages")])
     }
-    return [
+    found = [
         System("Lambent", lambent.__version__, "/_lambent/health", _lambent),
         System("MiniStack", versions["ministack"], "/_ministack/health", _ministack),
         System("moto", versions["moto"], "/moto-api/", _moto),
+        *queues,
     ]
+    return found, missing
 
 
 def _install() -> None:

@@ -19,6 +19,7 @@ ITEMS = 2000
 PARTITIONS = 100
 SMALL = 4 * 1024
 LARGE = 8 * 1024 * 1024
+BATCH = 10
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,10 @@ def _measure(
 
 
 def sqs(running: Running, scale: Scale, figures: Figures) -> None:
-    """Send what the time allows, receive all of it one by one, delete it one by one."""
+    """Send what the time allows, receive all of it one by one, delete it one by one; then the
+    same ten at a time, counted in messages."""
+    if running.system.warm_up:
+        _warm_up(running, running.system.warm_up)
     url = running.client("sqs").create_queue(QueueName="bench")["QueueUrl"]
     send = [wire.sqs("SendMessage", QueueUrl=url, MessageBody=BODY)]
     _measure(running, figures, "sqs.send_1", send, scale.seconds, connections=1)
@@ -70,6 +74,57 @@ def sqs(running: Running, scale: Scale, figures: Figures) -> None:
     ]
     delete = [wire.sqs("DeleteMessage", QueueUrl=url, ReceiptHandle=handle) for handle in handles]
     _measure(running, figures, "sqs.delete", delete, scale.seconds, limit=len(delete))
+    _sqs_batches(running, scale, figures)
+
+
+def _warm_up(running: Running, seconds: float) -> None:
+    """Every call that will be measured, over and over."""
+    url = running.client("sqs").create_queue(QueueName="warm-up")["QueueUrl"]
+    entries = [{"Id": str(number), "MessageBody": BODY} for number in range(BATCH)]
+    calls = {
+        "send": [
+            wire.sqs("SendMessage", QueueUrl=url, MessageBody=BODY),
+            wire.sqs("SendMessageBatch", QueueUrl=url, Entries=entries),
+        ],
+        "receive": [
+            wire.sqs("ReceiveMessage", QueueUrl=url, MaxNumberOfMessages=count)
+            for count in (1, BATCH)
+        ],
+    }
+    answers = {
+        name: drive(Job(running.port, requests, 64, seconds / 3, keep=True), running.pid)
+        for name, requests in calls.items()
+    }
+    handles = [
+        message["ReceiptHandle"]
+        for body in answers["receive"].bodies
+        for message in json.loads(body).get("Messages", ())
+    ]
+    delete = [wire.sqs("DeleteMessage", QueueUrl=url, ReceiptHandle=handle) for handle in handles]
+    drive(Job(running.port, delete, 64, seconds / 3), running.pid)
+
+
+def _sqs_batches(running: Running, scale: Scale, figures: Figures) -> None:
+    url = running.client("sqs").create_queue(QueueName="bench-batches")["QueueUrl"]
+    entries = [{"Id": str(number), "MessageBody": BODY} for number in range(BATCH)]
+    send = [wire.sqs("SendMessageBatch", QueueUrl=url, Entries=entries)]
+    receive = [wire.sqs("ReceiveMessage", QueueUrl=url, MaxNumberOfMessages=BATCH)]
+    calls: Figures = {}
+    sent = _measure(running, calls, "sqs.send_10", send, scale.seconds).answers
+    received = _measure(
+        running, calls, "sqs.receive_10", receive, scale.seconds, limit=sent, keep=True
+    )
+    batches = [
+        [
+            {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
+            for number, message in enumerate(json.loads(body)["Messages"])
+        ]
+        for body in received.bodies
+    ]
+    delete = [wire.sqs("DeleteMessageBatch", QueueUrl=url, Entries=batch) for batch in batches]
+    _measure(running, calls, "sqs.delete_10", delete, scale.seconds, limit=len(delete))
+    for metric, value in calls.items():
+        figures[metric] = value / BATCH if metric.endswith(".cpu_us") else value * BATCH
 
 
 def dynamodb(running: Running, scale: Scale, figures: Figures) -> None:
