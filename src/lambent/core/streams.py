@@ -25,6 +25,11 @@ class Body(Protocol):
         ...
 
 
+class BrokenOff(Exception):
+    """A response's source failed after its beginning was sent; the connection is cut, which
+    is all that can tell the client."""
+
+
 @dataclass(slots=True)
 class StreamingResult:
     """A response body that is sent in pieces, for an output's streaming member.

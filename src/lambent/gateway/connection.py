@@ -23,6 +23,7 @@ from urllib.parse import quote_from_bytes
 import httptools
 
 from lambent.core.errors import AwsError
+from lambent.core.streams import BrokenOff
 from lambent.gateway.body import HIGH_WATER, IncomingBody, incomplete
 from lambent.gateway.request import Request
 from lambent.gateway.response import BODILESS, head
@@ -393,6 +394,11 @@ class Connection(asyncio.Protocol):
             if length is not None and sent != length:
                 raise ValueError(f"a streaming response of {length} bytes gave {sent}")
             self._transport.write(pending + (b"0\r\n\r\n" if chunked else b""))
+        except BrokenOff:
+            if pending:
+                self._transport.write(pending)
+            self._transport.close()
+            return False
         except Exception:
             if self._lost or self._transport.is_closing():
                 # The client went away, as clients may.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 
 MAX_STREAMED = 209_715_200
 """Bytes of a streamed response (Lambda quotas: 200 MB)."""
@@ -51,13 +51,18 @@ class ResponseStream:
         self._ended = True
         self._news.set()
 
+    def over(self) -> None:
+        """The invocation is over, whether it ever began to answer or not."""
+        self.began.set()
+        self.end()
+
     def abandon(self) -> None:
         """Nobody reads any more."""
         self._abandoned = True
         self._chunks.clear()
         self._make_room(self._waiting)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
         """The pieces as they come, until the end."""
         try:
             while True:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import socket
 import threading
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -107,3 +109,43 @@ class Queue:
 def queue(client: Callable[..., Any]) -> Callable[..., Queue]:
     sqs = client("sqs")
     return lambda name="q", **attributes: Queue(sqs, name, **attributes)
+
+
+class Gate:
+    """Where a function waits until the test lets it go on: a server that answers then."""
+
+    def __init__(self) -> None:
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self._opened = threading.Event()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        host, port = self._server.getsockname()
+        return host, port
+
+    def open(self) -> None:
+        self._opened.set()
+
+    def close(self) -> None:
+        self._opened.set()
+        with contextlib.suppress(OSError):
+            socket.create_connection(self.address).close()
+        self._thread.join()
+        self._server.close()
+
+    def _serve(self) -> None:
+        waiting, _ = self._server.accept()
+        with waiting:
+            waiting.recv(65536)
+            self._opened.wait()
+            with contextlib.suppress(OSError):
+                waiting.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    made = Gate()
+    yield made
+    made.close()

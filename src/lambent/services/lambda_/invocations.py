@@ -16,7 +16,7 @@ import msgspec
 from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
 from lambent.host.contract import Invocation
-from lambent.services.lambda_ import asynchronous, records
+from lambent.services.lambda_ import asynchronous, records, streaming
 from lambent.services.lambda_.asynchronous import Waiting
 from lambent.services.lambda_.base import Base
 from lambent.services.lambda_.names import Reference
@@ -25,7 +25,6 @@ from lambent.store.contract import Transaction
 SYNCHRONOUS_BYTES = 6_291_456
 ASYNCHRONOUS_BYTES = 1_048_576
 _CLIENT_CONTEXT_BYTES = 3583
-_CHUNK_BYTES = 65_536
 
 _any = msgspec.json.Decoder()
 
@@ -64,39 +63,25 @@ class InvokeOperations(Base):
         return shown
 
     async def invoke_with_response_stream(self, context: RequestContext, params: Params) -> Result:
-        """InvokeWithResponseStream. Functions answer whole here, so the payload comes in
-        pieces of what is there, as it does from functions on Lambda that do not stream."""
+        """InvokeWithResponseStream. What a function does not stream comes when it is whole."""
         reference = self._reference(context, params, "InvokeFunction")
         payload: bytes = params.get("Payload") or b"{}"
         check_payload(payload, "RequestResponse")
         client_context = _client_context(params.get("ClientContext"))
         if params.get("InvocationType") == "DryRun":
             await self._runner.resolve(reference)
-            return {"StatusCode": 204, "EventStream": _events([])}
+            return {"StatusCode": 204, "EventStream": _no_events()}
         tail = params.get("LogType") == "Tail"
-        invoked = await self._runner.invoke(
+        streamed = await streaming.start(
+            self._runner,
             reference,
             Invocation(context.request_id, payload, context.trace, client_context, tail),
         )
-        result = invoked.result
-        complete: dict[str, Any] = {}
-        if tail:
-            complete["LogResult"] = base64.b64encode(result.log_tail).decode()
-        events: list[dict[str, Any]] = []
-        if result.error is not None:
-            complete["ErrorCode"] = result.error
-            complete["ErrorDetails"] = result.payload.decode(errors="replace")
-        else:
-            events += [
-                {"PayloadChunk": {"Payload": result.payload[at : at + _CHUNK_BYTES]}}
-                for at in range(0, len(result.payload), _CHUNK_BYTES)
-            ]
-        events.append({"InvokeComplete": complete})
         return {
             "StatusCode": 200,
-            "ExecutedVersion": invoked.version,
-            "ResponseStreamContentType": "application/octet-stream",
-            "EventStream": _events(events),
+            "ExecutedVersion": streamed.version,
+            "ResponseStreamContentType": streamed.content_type or "application/octet-stream",
+            "EventStream": streaming.events(streamed, tail),
         }
 
     async def invoke_async(self, context: RequestContext, params: Params) -> Result:
@@ -155,8 +140,9 @@ def check_payload(payload: bytes, kind: str) -> None:
         ) from None
 
 
-async def _events(events: list[dict[str, Any]]) -> AsyncIterator[dict[str, Any]]:
-    for event in events:
+async def _no_events() -> AsyncIterator[dict[str, Any]]:
+    nothing: list[dict[str, Any]] = []
+    for event in nothing:
         yield event
 
 

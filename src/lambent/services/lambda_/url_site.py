@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 
 from lambent.core.errors import AwsError
+from lambent.core.streams import StreamingResult
 from lambent.core.web import Caller, Site, WebAnswer, WebRequest
 from lambent.host.contract import Invocation
-from lambent.services.lambda_ import policy, records, url_event
+from lambent.services.lambda_ import policy, records, streaming, url_event
 from lambent.services.lambda_.invocations import SYNCHRONOUS_BYTES
 from lambent.services.lambda_.invoking import Resolved, Runner
 from lambent.services.lambda_.model import Url
 from lambent.services.lambda_.names import LATEST, Reference
+from lambent.services.lambda_.streaming import Streamed
 from lambent.services.lambda_.urls import LABEL, PATH
 from lambent.store.contract import Store
 
@@ -67,13 +69,14 @@ class _Urls:
         statements = resolved.function.policies.get(reference.qualifier or LATEST, [])
         if account != reference.account and not policy.allows_url(statements, account, url.auth):
             return _refusal(403, "AccessDeniedException", _FORBIDDEN)
-        return await self._invoke(request, reference, resolved, caller)
+        return await self._invoke(request, reference, resolved, url, caller)
 
     async def _invoke(
         self,
         request: WebRequest,
         reference: Reference,
         resolved: Resolved,
+        url: Url,
         caller: Caller | None,
     ) -> WebAnswer:
         payload = json.dumps(
@@ -81,11 +84,15 @@ class _Urls:
         ).encode()
         if len(payload) > SYNCHRONOUS_BYTES:
             return _too_large()
-        trace = request.headers.get("x-amzn-trace-id")
+        invocation = Invocation(request.request_id, payload, request.headers.get("x-amzn-trace-id"))
         try:
-            invoked = await self._runner.invoke(
-                reference, Invocation(request.request_id, payload, trace), resolved
-            )
+            if url.mode == "RESPONSE_STREAM":
+                streamed = await streaming.start(self._runner, reference, invocation, resolved)
+                if streamed.content_type is not None:
+                    return await _streamed(streamed, request.method)
+                invoked = await streamed.invoked
+            else:
+                invoked = await self._runner.invoke(reference, invocation, resolved)
         except AwsError as error:
             return _refusal(error.status or 500, error.code, error.message)
         if invoked.result.error is not None:
@@ -95,6 +102,20 @@ class _Urls:
         except url_event.Malformed:
             return _bad_gateway()
         return WebAnswer(reply.status, reply.headers, reply.body)
+
+
+async def _streamed(streamed: Streamed, method: str) -> WebAnswer:
+    chunks = streamed.stream.chunks()
+    try:
+        head = await streaming.head(streamed, chunks)
+    except url_event.Malformed:
+        streamed.stream.abandon()
+        return _bad_gateway()
+    if method == "HEAD":
+        streamed.stream.abandon()
+        return WebAnswer(head.status, head.headers)
+    rest = streaming.body(streamed, head.rest, chunks)
+    return WebAnswer(head.status, head.headers, StreamingResult(rest))
 
 
 def _bad_gateway() -> WebAnswer:
