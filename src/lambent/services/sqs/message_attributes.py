@@ -86,6 +86,8 @@ def _check_name(name: str) -> None:
 
 def size(attributes: Mapping[str, Attribute]) -> int:
     """How many bytes the attributes add to the message's size."""
+    if not attributes:
+        return 0
     return sum(
         len(name.encode())
         + len(value.type.encode())

@@ -68,16 +68,16 @@ class MessageOperations:
 
         async def body(tx: Transaction) -> Result:
             queue = await queue_of(tx, self._queues, context, params)
+            good = [draft for _, draft in drafts if isinstance(draft, sending.Draft)]
+            answers = iter(await sending.send_all(tx, self._ids, queue, good))
             successful: list[dict[str, Any]] = []
             failed: list[dict[str, Any]] = []
             for id, draft in drafts:
-                try:
-                    if isinstance(draft, AwsError):
-                        raise draft
-                    receipt = await sending.send(tx, self._ids, queue, draft)
-                    successful.append({"Id": id, **receipt.wire()})
-                except AwsError as error:
-                    failed.append(batches.failure(id, error))
+                answer = draft if isinstance(draft, AwsError) else next(answers)
+                if isinstance(answer, AwsError):
+                    failed.append(batches.failure(id, answer))
+                else:
+                    successful.append({"Id": id, **answer.wire()})
             return batches.result(successful, failed)
 
         return await self._store.transact(body)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,7 +15,7 @@ from lambent.events.history import History
 from lambent.services.sqs import attributes, errors, fifo, message_attributes
 from lambent.services.sqs.model import Attribute, Message, Queue, placed
 from lambent.services.sqs.names import token
-from lambent.store.contract import Transaction
+from lambent.store.contract import NewWork, Transaction
 
 MAX_DELAY = 900
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -25,6 +25,7 @@ class Draft(msgspec.Struct, frozen=True):
     """A message that was checked as far as it can be without its queue."""
 
     body: str
+    md5: str
     size: int
     attributes: dict[str, Attribute]
     system: dict[str, Attribute]
@@ -72,9 +73,11 @@ def draft(params: Mapping[str, Any], trace: str | None, sender: str) -> Draft:
         if name != "AWSTraceHeader":
             raise errors.invalid(f"Message system attribute name '{name}' is invalid.")
     trace_attribute = system.get("AWSTraceHeader")
+    data = body.encode()
     return Draft(
         body=body,
-        size=len(body.encode()) + message_attributes.size(own),
+        md5=hashlib.md5(data, usedforsecurity=False).hexdigest(),
+        size=len(data) + message_attributes.size(own),
         attributes=own,
         system=system,
         delay=_delay(params.get("DelaySeconds")),
@@ -133,44 +136,78 @@ async def send(
 ) -> Receipt:
     """Put a checked message into its queue. `history` is what it brings of its past."""
     check_for_queue(queue, message)
-    md5 = hashlib.md5(message.body.encode(), usedforsecurity=False).hexdigest()
-    deduplication: str | None = None
-    known: fifo.Sent | None = None
     if queue.fifo:
-        group = message.group or ""
-        deduplication = fifo.deduplication_id(queue, message.deduplication, message.body)
-        known = await fifo.already_sent(tx, queue, group, deduplication)
-    if known is not None:
-        message_id, work_id = known.message_id, known.work_id
-    else:
-        message_id = ids.uuid()
-        sent = Message(
-            message_id,
-            message.body,
-            md5,
-            message.sender,
-            message.attributes,
-            message.trace,
-            message.group,
-            deduplication,
-            history=history,
-        )
-        delay = message.delay
-        if delay is None or queue.fifo:
-            delay = attributes.value(queue, "DelaySeconds")
-        (work_id,) = await tx.enqueue(queue.work, [placed(queue, sent, delay=float(delay))])
-        if deduplication is not None:
-            await fifo.remember(
-                tx,
-                queue,
-                message.group or "",
-                deduplication,
-                fifo.Sent(message_id, work_id, tx.now),
-            )
+        return await _send_once(tx, ids, queue, message, history)
+    sent = _message(ids.uuid(), message, None, history)
+    await tx.enqueue(queue.work, [placed(queue, sent, delay=_seconds(queue, message))])
+    return _receipt(message, sent.id)
+
+
+async def send_all(
+    tx: Transaction, ids: Ids, queue: Queue, messages: Sequence[Draft]
+) -> list[Receipt | AwsError]:
+    """The same for several, in order; for one that the queue cannot take, why."""
+    answers: list[Receipt | AwsError] = []
+    work: list[NewWork] = []
+    for message in messages:
+        try:
+            check_for_queue(queue, message)
+            if queue.fifo:
+                answers.append(await _send_once(tx, ids, queue, message, None))
+                continue
+        except AwsError as error:
+            answers.append(error)
+            continue
+        sent = _message(ids.uuid(), message, None, None)
+        work.append(placed(queue, sent, delay=_seconds(queue, message)))
+        answers.append(_receipt(message, sent.id))
+    await tx.enqueue(queue.work, work)
+    return answers
+
+
+async def _send_once(
+    tx: Transaction, ids: Ids, queue: Queue, message: Draft, history: History | None
+) -> Receipt:
+    """To a FIFO queue, unless it was sent within the last five minutes."""
+    group = message.group or ""
+    deduplication = fifo.deduplication_id(queue, message.deduplication, message.body)
+    known = await fifo.already_sent(tx, queue, group, deduplication)
+    if known is None:
+        sent = _message(ids.uuid(), message, deduplication, history)
+        delay = float(attributes.value(queue, "DelaySeconds"))
+        (work_id,) = await tx.enqueue(queue.work, [placed(queue, sent, delay=delay)])
+        known = fifo.Sent(sent.id, work_id, tx.now)
+        await fifo.remember(tx, queue, group, deduplication, known)
+    return _receipt(message, known.message_id, fifo.sequence_number(known.work_id))
+
+
+def _seconds(queue: Queue, message: Draft) -> float:
+    """Until a message of a standard queue is visible."""
+    delay = message.delay
+    return float(attributes.value(queue, "DelaySeconds") if delay is None else delay)
+
+
+def _message(
+    id: str, message: Draft, deduplication: str | None, history: History | None
+) -> Message:
+    return Message(
+        id,
+        message.body,
+        message.md5,
+        message.sender,
+        message.attributes,
+        message.trace,
+        message.group,
+        deduplication,
+        history=history,
+    )
+
+
+def _receipt(message: Draft, id: str, sequence: str | None = None) -> Receipt:
     return Receipt(
-        message_id,
-        md5,
+        id,
+        message.md5,
         message_attributes.md5(message.attributes),
         message_attributes.md5(message.system),
-        fifo.sequence_number(work_id) if queue.fifo else None,
+        sequence,
     )

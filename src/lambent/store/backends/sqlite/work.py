@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from lambent.store.backends.sqlite import groups, tenants
+from lambent.store.backends.sqlite.depths import Depth
 from lambent.store.backends.sqlite.engine import Effect, Engine
 from lambent.store.backends.sqlite.names import UNKNOWN
 from lambent.store.backends.sqlite.part import Part
@@ -40,37 +41,47 @@ class WorkQueues(Part):
         if not items:
             return []
         engine = self._engine
-        if any(item.group is not None or item.tenant is not None for item in items):
-            engine.writing()
-        else:
-            engine.joining()
+        engine.joining()
         number = engine.names.number(queue)
         depth = engine.depths.changing(number, self.now)
-        if depth.tenanted:
+        plain = not depth.tenanted
+        for item in items:
+            if item.group is not None or item.tenant is not None:
+                plain = False
+        if not plain:
             engine.writing()
         first = engine.sequence.take(len(items))
         if not engine.saved:
             engine.undo.append(partial(_remove, engine, number, first))
-        now = self.now
+        now, mark, mixed = self.now, depth.mark, depth.tenanted > 0
+        rows = []
         for id, item in enumerate(items, first):
             due = now + item.delay if item.delay > 0 else now
             created = now if item.created is None else item.created
-            tenant = item.tenant
-            if tenant is None and depth.tenanted:
-                tenant = tenants.LOOSE
-            engine.execute(INSERT, (number, id, due, created, item.group, tenant))
-            engine.execute(INSERT_PAYLOAD, (id, item.payload))
-            depth.entered(due, False)
-            if item.group is None:
-                depth.loose += 1
-            else:
-                groups.joined(engine, number, item.group, id, due, now)
-            if tenant is not None:
-                depth.tenanted += 1
-                tenants.joined(engine, number, tenant, id, due, now)
+            tenant = tenants.LOOSE if mixed and item.tenant is None else item.tenant
+            rows.append((number, id, due, created, item.group, tenant))
+            if due > mark:
+                depth.waiting += 1
+        engine.executemany(INSERT, rows)
+        engine.executemany(INSERT_PAYLOAD, enumerate([item.payload for item in items], first))
+        if plain:
+            depth.loose += len(items)
+        else:
+            self._sort_in(number, depth, rows)
         depth.total += len(items)
         engine.effects.append((Effect.ARRIVED, queue))
         return list(range(first, first + len(items)))
+
+    def _sort_in(self, number: int, depth: Depth, rows: list[Any]) -> None:
+        """Let new items be found by their groups and tenants."""
+        for _, id, due, _, group, tenant in rows:
+            if group is None:
+                depth.loose += 1
+            else:
+                groups.joined(self._engine, number, group, id, due, self.now)
+            if tenant is not None:
+                depth.tenanted += 1
+                tenants.joined(self._engine, number, tenant, id, due, self.now)
 
     async def claim(
         self,
