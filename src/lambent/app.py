@@ -45,7 +45,7 @@ from lambent.host.contract import FunctionHost, FunctionSpec
 from lambent.host.figures import prices
 from lambent.host.local import LocalHost, open_host
 from lambent.host.logs import CloudWatchLogs
-from lambent.host.sandboxes.local import open_sandbox
+from lambent.host.sandboxes.local import LocalSandbox, open_sandbox
 from lambent.protocol.catalog import Catalog
 from lambent.services.contract import Platform, Service
 from lambent.store.backends.sqlite import open_sqlite
@@ -125,7 +125,9 @@ class Node:
             endpoint=lambda: self.endpoint,
             credentials=lambda spec: self._environment_credentials(keys, spec),
             logs=CloudWatchLogs(registry, clock, ids, lambda: self.endpoint),
-            sandbox=await open_sandbox(settings.sandbox, cache, hidden),
+            sandbox=await self._sandbox(cache, hidden),
+            network=settings.network,
+            gateway=server.serve,
         )
         self._ends.push_async_callback(host.close)
         resources: dict[str, ResourceType] = {}
@@ -198,6 +200,15 @@ class Node:
             Requests(self.metrics),
         )
         await server.start(dispatcher)
+
+    async def _sandbox(self, cache: Path, hidden: list[Path]) -> LocalSandbox:
+        sandbox = await open_sandbox(self.settings.sandbox, cache, hidden)
+        if self.settings.network == "none" and not sandbox.isolating:
+            sandbox.close()
+            raise StartupError(
+                "--network none takes a sandbox, and functions are not isolated here."
+            )
+        return sandbox
 
     def _authenticator(self, keys: StoredKeys) -> Authenticator:
         if self.settings.auth:

@@ -16,6 +16,7 @@ from lambent.core.settings import Settings
         ({"port": 65536}, "The port must lie between 0 and 65535, not 65536."),
         ({"account": "12"}, "An account is 12 digits, not 12."),
         ({"account": "12345678901a"}, "An account is 12 digits, not 12345678901a."),
+        ({"network": "some"}, "The network is one of host, none, not some."),
         ({"host": "0.0.0.0"}, "Listening on 0.0.0.0 without --auth"),
     ],
 )

@@ -20,6 +20,7 @@ from lambent.core.settings import (
     DEFAULT_PORT,
     DEFAULT_REGION,
     MEMORY,
+    NETWORK,
     SANDBOX,
     Settings,
     is_loopback,
@@ -59,6 +60,13 @@ def default_data_dir() -> Path:
     help="Isolate functions: where the machine allows it, or not start, or never.",
 )
 @click.option(
+    "--network",
+    type=click.Choice(NETWORK),
+    default="host",
+    show_default=True,
+    help="Of functions that say nothing else: the machine's, or only the node.",
+)
+@click.option(
     "--scrape-token",
     envvar="LAMBENT_SCRAPE_TOKEN",
     metavar="TOKEN",
@@ -93,6 +101,7 @@ def command(
     account: str,
     region: str,
     sandbox: str,
+    network: str,
     scrape_token: str | None,
     stack_name: str | None,
     parameters: tuple[str, ...],
@@ -122,6 +131,7 @@ def command(
         account=account,
         region=region,
         sandbox=sandbox,
+        network=network,
         scrape_token=scrape_token or None,
     )
     commands: list[list[str]] = []

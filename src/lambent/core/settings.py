@@ -16,6 +16,7 @@ DEFAULT_ACCOUNT = "000000000000"
 DEFAULT_REGION = "us-east-1"
 DEFAULT_PORT = 4566
 MEMORY = ":memory:"
+NETWORK = ("host", "none")
 SANDBOX = ("auto", "require", "off")
 SCRAPE_TOKEN_LENGTH = 16
 
@@ -26,8 +27,9 @@ class Settings:
 
     `data_dir` None means nothing outlives the process (`--data-dir :memory:`). `auth` is
     whether signatures are verified; it is on for every address that is not loopback. `sandbox`
-    is auto (isolate functions where the machine allows it), require, or off. `scrape_token`
-    opens `/_lambent/metrics`, and nothing else, to its bearer.
+    is auto (isolate functions where the machine allows it), require, or off. `network` is host
+    (functions use the machine's), or none (they reach the node and nothing else).
+    `scrape_token` opens `/_lambent/metrics`, and nothing else, to its bearer.
     """
 
     data_dir: Path | None
@@ -37,6 +39,7 @@ class Settings:
     region: str = DEFAULT_REGION
     account: str = DEFAULT_ACCOUNT
     sandbox: str = "auto"
+    network: str = "host"
     scrape_token: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -46,6 +49,8 @@ class Settings:
             raise StartupError(f"An account is 12 digits, not {self.account}.")
         if self.sandbox not in SANDBOX:
             raise StartupError(f"The sandbox is one of {', '.join(SANDBOX)}, not {self.sandbox}.")
+        if self.network not in NETWORK:
+            raise StartupError(f"The network is one of {', '.join(NETWORK)}, not {self.network}.")
         if self.scrape_token is not None and len(self.scrape_token) < SCRAPE_TOKEN_LENGTH:
             raise StartupError(f"The scrape token needs at least {SCRAPE_TOKEN_LENGTH} characters.")
         if not self.auth and not is_loopback(self.host):

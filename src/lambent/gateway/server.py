@@ -80,6 +80,11 @@ class HttpServer:
         )
         self._timekeeper = self.loop.create_task(self._keep_time())
 
+    async def serve(self, listener: socket.socket) -> asyncio.Server:
+        """Answer requests on this listening socket too, until what is returned is closed."""
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(lambda: Connection(self), sock=listener)
+
     async def stop(self, grace: float) -> None:
         """Take no more; let what is in work finish within `grace` seconds."""
         self.draining = True

@@ -20,6 +20,7 @@ from lambent.host.debug_door import Door
 from lambent.host.extensions import Programs
 from lambent.host.extensions_api import Extensions
 from lambent.host.journal import Journal
+from lambent.host.network import Alone, Gateway
 from lambent.host.output import OutputDecoder
 from lambent.host.report import Fault
 from lambent.host.runtime_api import RuntimeApi, State
@@ -81,6 +82,7 @@ class Attempt:
             },
             guarded,
         )
+        self.network: Alone | None = None
         self.init_error: tuple[str, bytes] | None = None
         self.fault: Fault | None = None
         self.answer: bytes | None = None
@@ -143,6 +145,12 @@ class Attempt:
     async def open(self) -> str:
         """Listen; the address of its APIs."""
         return await self._server.open()
+
+    def open_apart(self, endpoint: str, gateway: Gateway | None) -> tuple[str, str]:
+        """In a network of its own: the addresses, there, of its APIs and of the node, whose
+        URL is `endpoint`."""
+        self.network = Alone(self._server.serve, endpoint, gateway)
+        return self.network.api_address, self.network.endpoint
 
     def watch(self, output: int) -> None:
         """Read the process's output from this descriptor from now on."""
@@ -213,6 +221,8 @@ class Attempt:
         self.drain()
         self._end_lines_beside()
         await self.telemetry.close()
+        if self.network is not None:
+            await self.network.close()
         self._server.close()
         self.programs.close()
         if self._output is not None:

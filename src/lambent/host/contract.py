@@ -18,7 +18,8 @@ class FunctionSpec:
 
     `revision` changes with every change of code or configuration: environments of another
     revision finish what they run and are drained. `code` is the unpacked code's folder, read
-    only to the function. Timeout in seconds, memory and /tmp in MiB.
+    only to the function. Timeout in seconds, memory and /tmp in MiB. `network` is "host",
+    "none" (only the node can be reached), or "" for what the node's setting says.
     """
 
     arn: str
@@ -41,6 +42,7 @@ class FunctionSpec:
     application_log_level: str = ""
     system_log_level: str = "INFO"
     architecture: str = "x86_64"
+    network: str = ""
 
 
 class Invocation(msgspec.Struct, frozen=True):

@@ -31,6 +31,7 @@ from lambent.host.debug_door import Door
 from lambent.host.extensions_api import State
 from lambent.host.journal import Journal
 from lambent.host.logs import LogSink, LogStream, stream_name
+from lambent.host.network import Gateway
 from lambent.host.output import OutputDecoder
 from lambent.host.report import Fault
 from lambent.host.runtimes.contract import Launch, LaunchFailed, Runtime
@@ -70,6 +71,8 @@ class Tools:
     credentials: Callable[[FunctionSpec], Awaitable[Mapping[str, str]]]
     scratch: Path
     sandbox: Sandbox
+    network: str = "host"
+    gateway: Gateway | None = None
 
 
 class Environment:
@@ -206,6 +209,11 @@ class Environment:
 
     # Phases ------------------------------------------------------------------------------
 
+    @property
+    def _apart(self) -> bool:
+        """Whether it has a network of its own; a debugger has to reach it."""
+        return (self.spec.network or self._tools.network) == "none" and self._door is None
+
     async def _initialise(self, limit: float) -> Attempt:
         """Start a process and its extensions, and wait until all ask for their first
         invocation, or something fails."""
@@ -246,7 +254,10 @@ class Environment:
 
     async def _start(self, attempt: Attempt) -> None:
         spec, tools = self.spec, self._tools
-        address = await attempt.open()
+        if self._apart:
+            address, endpoint = attempt.open_apart(tools.endpoint(), tools.gateway)
+        else:
+            address, endpoint = await attempt.open(), tools.endpoint()
         read, write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         os.set_blocking(write, True)
         attempt.watch(read)
@@ -260,7 +271,7 @@ class Environment:
                 log_group=self._journal.group,
                 log_stream=self._journal.name,
                 runtime_api=address,
-                endpoint=tools.endpoint(),
+                endpoint=endpoint,
                 credentials=await tools.credentials(spec),
                 runtime=self._runtime.variables(spec.runtime),
                 initialization=self._kind,
@@ -271,6 +282,7 @@ class Environment:
                 limits=Limits(spec.memory + (DEBUGGER_MEMORY if self._door else 0), spec.ephemeral),
                 runtime=spec.runtime,
                 debug=self._door.address if self._door else "",
+                network=attempt.network.offered if attempt.network else None,
             )
             if self._programs:
                 seen = tools.sandbox.layers(spec.layers)

@@ -37,6 +37,7 @@ from lambent.host.debugging import Session
 from lambent.host.environment import Environment, EnvironmentGone, Tools
 from lambent.host.figures import Figures
 from lambent.host.logs import LogSink
+from lambent.host.network import Gateway
 from lambent.host.report import Fault
 from lambent.host.runtimes.contract import Debuggable, LaunchFailed, Runtime, discover
 from lambent.host.sandboxes.contract import Sandbox
@@ -60,6 +61,8 @@ async def open_host(
     most_idle: int = MAX_IDLE,
     most: int | None = None,
     sandbox: Sandbox | None = None,
+    network: str = "host",
+    gateway: Gateway | None = None,
 ) -> LocalHost:
     """A host that runs functions as processes of this machine.
 
@@ -68,13 +71,15 @@ async def open_host(
     AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. `logs` is closed with the
     host. `keep_alive` in seconds; `most` limits the environments (None: by the machine's
     memory). `sandbox` keeps environments apart (None: it does not); it is closed with the host.
+    `network` is for functions that say nothing else: "host", or "none", where only what
+    `gateway` serves can be reached.
     """
     scratch = _scratch_folder(cache)
     if most is None:
         most = scaling.machine_limit(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     if sandbox is None:
         sandbox = await open_sandbox("off", scratch.parent)
-    tools = Tools(clock, ids, logs, endpoint, credentials, scratch, sandbox)
+    tools = Tools(clock, ids, logs, endpoint, credentials, scratch, sandbox, network, gateway)
     return LocalHost(tools, discover(scratch.parent, sandbox), keep_alive, most_idle, most)
 
 

@@ -83,6 +83,7 @@ async def main(order: dict[str, Any]) -> None:
             memory=order.get("memory", 128),
             ephemeral=order.get("ephemeral", 512),
             environment={"OWN": f"own of {number}"},
+            network=order.get("network", ""),
         )
         event = {"folder": str(folder), "answers": answers}
         result = await host.invoke(spec, Invocation(SystemIds().uuid(), json.dumps(event).encode()))

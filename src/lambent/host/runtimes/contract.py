@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import importlib
 import pkgutil
-from collections.abc import Mapping, Sequence
+import socket
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -34,6 +35,16 @@ class Beside:
 
 
 @dataclass(frozen=True, slots=True)
+class Network:
+    """A network of a process's own: its loopback, on which these ports are served by whoever
+    `serve` gives the listening sockets to (in the order of the ports, which then owns them),
+    and nothing else."""
+
+    ports: Sequence[int]
+    serve: Callable[[Sequence[socket.socket]], None]
+
+
+@dataclass(frozen=True, slots=True)
 class Launch:
     """One process to start.
 
@@ -42,7 +53,8 @@ class Launch:
     standard output, standard error and framed log records; the starter does not close it.
     `runtime` is the function's runtime identifier. `debug` asks that the process, before it
     loads the function, opens a port of the loopback for a debugger, tells it to that address
-    (HOST:PORT) as a line of text, and waits until a debugger has attached.
+    (HOST:PORT) as a line of text, and waits until a debugger has attached. With a `network`,
+    it has one of its own; only an isolating sandbox can do that.
     """
 
     handler: str
@@ -55,6 +67,7 @@ class Launch:
     runtime: str = ""
     debug: str = ""
     beside: Beside | None = None
+    network: Network | None = None
 
 
 class Process(Protocol):

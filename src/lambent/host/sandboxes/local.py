@@ -174,6 +174,8 @@ class _ZygoteLauncher:
         await self._ready()
 
     async def start(self, launch: Launch, command: Sequence[str] = ()) -> Process:
+        if launch.network is not None and not self._sandbox.isolating:
+            raise LaunchFailed("A network of its own takes a sandbox, and there is none here.")
         group = self._group(launch.limits)
         code, layers = str(launch.code), [str(layer) for layer in launch.layers]
         message = {
@@ -187,6 +189,7 @@ class _ZygoteLauncher:
             "handler": launch.handler,
             "command": list(command),
             "debug": launch.debug,
+            "ports": list(launch.network.ports) if launch.network else [],
         }
         descriptors = [launch.output]
         if (beside := launch.beside) is not None:
@@ -199,7 +202,7 @@ class _ZygoteLauncher:
             for _ in range(2):
                 zygote = await self._ready()
                 try:
-                    child = await zygote.start(message, *descriptors)
+                    child = await zygote.start(message, *descriptors, network=launch.network)
                 except ZygoteGone:
                     continue  # it died between two starts: a new one has not seen this
                 self._know(child)

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lambent.host.runtimes.contract import LaunchFailed
+from lambent.host.runtimes.contract import LaunchFailed, Network
 from lambent.host.sandboxes import peers
 from lambent.host.sandboxes.cgroups import Group
 
@@ -84,6 +84,7 @@ class Zygote:
         self._reason = ""
         self._starts: dict[int, asyncio.Future[Child]] = {}
         self._children: dict[int, Child] = {}
+        self._networks: dict[int, Network] = {}
         self._unsent: deque[tuple[bytes, list[int]]] = deque()
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
@@ -109,7 +110,9 @@ class Zygote:
         """The zygote's own process id."""
         return self._process.pid
 
-    async def start(self, message: Mapping[str, object], *descriptors: int) -> Child:
+    async def start(
+        self, message: Mapping[str, object], *descriptors: int, network: Network | None = None
+    ) -> Child:
         """Fork a process, given copies of the descriptors. `ZygoteGone` when the zygote died
         first."""
         if not self.alive:
@@ -118,6 +121,8 @@ class Zygote:
         number = self._count
         started: asyncio.Future[Child] = self._loop.create_future()
         self._starts[number] = started
+        if network is not None:
+            self._networks[number] = network
         self.send({"start": number, **message}, *map(os.dup, descriptors))
         try:
             return await asyncio.shield(started)
@@ -173,7 +178,13 @@ class Zygote:
             child = Child(self, number, _pid_of(fds[0]))
             self._children[number] = child
             self._starts.pop(number).set_result(child)
+        elif "listening" in message:
+            network = self._networks.pop(int(message["listening"]), None)
+            if network is not None:
+                network.serve([socket.socket(fileno=fd) for fd in fds])
+                return
         elif "exited" in message:
+            self._networks.pop(int(message["exited"]), None)
             exited = self._children.get(int(message["exited"]))
             if exited is not None and not exited.exited.done():
                 exited.exited.set_result(int(message["status"]))

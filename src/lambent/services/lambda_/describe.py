@@ -7,6 +7,7 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
+from lambent.services.lambda_ import own_settings
 from lambent.services.lambda_.model import Alias, Function, Version
 from lambent.services.lambda_.names import LATEST, Reference
 
@@ -42,7 +43,7 @@ def configuration(
     shown: dict[str, Any] = {
         "FunctionName": reference.name,
         "FunctionArn": arn,
-        **version.settings,
+        **{name: value for name, value in version.settings.items() if name != own_settings.MEMBER},
         "CodeSize": version.size,
         "CodeSha256": base64.b64encode(bytes.fromhex(version.sha256)).decode(),
         "LastModified": timestamp(version.modified),

@@ -12,6 +12,7 @@ from lambent.services.lambda_ import (
     asynchronous,
     describe,
     errors,
+    own_settings,
     paging,
     records,
     settings,
@@ -164,6 +165,12 @@ class FunctionOperations(Base):
 
         version = await self._store.transact(body)
         return describe.configuration(reference, version, qualified=reference.qualifier is not None)
+
+    async def own_settings(self, context: RequestContext, params: Params) -> Result:
+        """What only Lambent has a setting for, of $LATEST; no operation of AWS's API."""
+        reference = self._reference(context, params, "GetFunctionConfiguration")
+        function = await self._store.transact(lambda tx: records.get_function(tx, reference))
+        return own_settings.of(function.latest.settings)
 
     async def list_functions(self, context: RequestContext, params: Params) -> Result:
         """ListFunctions."""

@@ -23,7 +23,7 @@ from lambent.host.contract import (
     InvocationResult,
     Throttled,
 )
-from lambent.services.lambda_ import errors, lineage, records
+from lambent.services.lambda_ import errors, lineage, own_settings, records
 from lambent.services.lambda_.code import CodeStore
 from lambent.services.lambda_.concurrency import Reservations
 from lambent.services.lambda_.layer_lookup import layer_archives
@@ -189,6 +189,7 @@ class Runner:
             application_log_level=settings["LoggingConfig"].get("ApplicationLogLevel", ""),
             system_log_level=settings["LoggingConfig"].get("SystemLogLevel", "INFO"),
             architecture=settings["Architectures"][0],
+            network=own_settings.of(settings).get("Network", ""),
         )
         self._specs[version.build] = spec
         if len(self._specs) > _KEPT_SPECS:

@@ -15,7 +15,7 @@ from lambent.core.context import Params, RequestContext
 from lambent.core.errors import AwsError
 from lambent.core.registry import method_name
 from lambent.core.resources import Created, Properties, ResourceRequest, ResourceType
-from lambent.services.lambda_ import template_flow
+from lambent.services.lambda_ import own_settings, template_flow
 
 _INTEGERS = frozenset(
     {
@@ -170,6 +170,8 @@ class FunctionResource(_Resource):
         params["FunctionName"] = name
         params["Code"] = _code(properties)
         params["Tags"] = _tags(request, properties)
+        if own := own_settings.parse(request.metadata):
+            params[own_settings.MEMBER] = own
         params.update(_chosen(properties, ("Architectures", "PackageType")))
         made = await self._call(request.context, "CreateFunction", params)
         await self._reserve(request.context, name, properties)
@@ -181,6 +183,9 @@ class FunctionResource(_Resource):
         context, name = request.context, physical_id
         before, after = _configuration(old), _configuration(new)
         made: dict[str, Any] = {}
+        own = own_settings.parse(request.metadata)
+        if own != await self._call(context, "OwnSettings", {"FunctionName": name}):
+            after[own_settings.MEMBER] = own
         if before != after:
             reset = {
                 member: _CONFIGURATION_DEFAULTS[member]

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lambent.core.context import Params
-from lambent.services.lambda_ import errors
+from lambent.services.lambda_ import errors, own_settings
 
 RUNTIMES = (
     "nodejs26.x",
@@ -158,6 +158,8 @@ def update(name: str, present: Mapping[str, Any], params: Params) -> dict[str, A
         }
     if "SnapStart" in params:
         settings["SnapStart"] = {"ApplyOn": params["SnapStart"].get("ApplyOn", "None")}
+    if own_settings.MEMBER in params:  # from a template; the API's model has no such member
+        settings[own_settings.MEMBER] = params[own_settings.MEMBER]
     if "LoggingConfig" in params:
         settings["LoggingConfig"] = _logging(name, params["LoggingConfig"])
     for member in ("KMSKeyArn", "FileSystemConfigs"):

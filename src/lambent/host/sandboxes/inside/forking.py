@@ -12,6 +12,7 @@ Messages on the control socket (SOCK_SEQPACKET, JSON):
                    {"terminate": n}, {"kill": n}, {"stop": n}, {"continue": n}
     zygote → node  {"ready": true}, {"started": n} + pidfd, {"exited": n, "status": s},
                    {"gone": n}, {"failed": reason} and the end, where the sandbox is not possible
+                   {"listening": n} + the sockets of an environment with its own network
 
 An environment's process that ends takes all others with it, except where it has extensions:
 they go on until the environment is killed, and only then it is gone.
@@ -24,6 +25,7 @@ end of the node is the end of the zygote, and that the end of everything.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import platform
@@ -33,7 +35,17 @@ import socket
 from dataclasses import dataclass
 from typing import Any
 
-from . import extensions, kernel, limits, mounts, private_tmp, rooted, rootless, seccomp
+from . import (
+    extensions,
+    kernel,
+    limits,
+    mounts,
+    network,
+    private_tmp,
+    rooted,
+    rootless,
+    seccomp,
+)
 
 TELEMETRY_FD = 3
 MESSAGE_BYTES = 1 << 20
@@ -246,6 +258,7 @@ class Zygote:
     def _become(self, launch: dict[str, Any], fds: list[int]) -> None:
         """Turn this fresh child into the environment's process."""
         output = fds[0]
+        control = socket.socket(fileno=fcntl.fcntl(self._control, fcntl.F_DUPFD_CLOEXEC, 64))
         self._control.close()
         os.close(self._alive)
         for number in (signal.SIGCHLD, signal.SIGINT):
@@ -267,18 +280,23 @@ class Zygote:
             os.chdir(launch["code"])
         else:
             try:
-                self._isolate(launch)
+                self._isolate(launch, control)
             except OSError as error:
                 os.write(2, f"The sandbox could not be entered: {error}\n".encode())
                 os._exit(1)
+        control.close()
         if "extensions" in launch:
             extensions.start(launch["extensions"], *fds[1:])
         os.closerange(TELEMETRY_FD + 1, 1 << 16)
 
-    def _isolate(self, launch: dict[str, Any]) -> None:
+    def _isolate(self, launch: dict[str, Any], control: socket.socket) -> None:
         limits.join(mounts.HOST + path for path in launch["tasks"])
         kernel.unshare(kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS)
         kernel.sethostname("localhost")
+        if launch["ports"]:
+            listening = network.enter(launch["ports"])
+            message = json.dumps({"listening": launch["start"]}).encode()
+            socket.send_fds(control, [message], [each.fileno() for each in listening])
         mounts.furnish(
             launch["code"],
             launch["layers"],

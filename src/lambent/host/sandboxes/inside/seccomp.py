@@ -135,6 +135,9 @@ _DENIED = {
         "kexec_file_load": 294,
     },
 }
+_SOCKET = {"x86_64": 41, "aarch64": 198}
+_AF_VSOCK = 40
+"""The way to the machine that this one is a guest of, which no network namespace closes."""
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 
@@ -167,6 +170,11 @@ def program(machine: str) -> bytes:
     for number in (*_ABSENT.values(), _CLONE3):
         steps += [_step(_JUMP_EQUAL, number, 0, 1), _fail(errno.ENOSYS)]
     steps += [
+        _step(_JUMP_EQUAL, _SOCKET[machine], 0, 3),
+        _step(_LOAD, _FIRST_ARGUMENT),
+        _step(_JUMP_EQUAL, _AF_VSOCK, 0, 1),
+        _fail(errno.EPERM),
+        _step(_LOAD, _NUMBER),
         _step(_JUMP_EQUAL, _CLONE[machine], 0, 3),
         _step(_LOAD, _FIRST_ARGUMENT),
         _step(_JUMP_ANY_BIT, NAMESPACES, 0, 1),
