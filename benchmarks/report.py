@@ -235,7 +235,8 @@ What the parts do in the same run with nothing built on them.
     ./dev bench --quick          one short round; leaves the published figures alone
     ./dev bench sqs dynamodb     some scenarios (sqs, dynamodb, s3, invoke, delivery,
                                  uploads, footprint)
-    ./dev bench store            a part alone (store, codecs, host, server, cold_starts)
+    ./dev bench store            a part alone (store, codecs, host, server, cold_starts,
+                                 backlog)
 """
 
 
