@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import Final, Generic, NamedTuple, Protocol, TypeVar
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar, cast
 
 from lambent.core.distribution import Distribution
 
@@ -164,10 +164,11 @@ class Metrics:
         return self._family(Family(name, help, labels, "histogram", lambda: Histogram(bounds)))
 
     def _family(self, family: Family[C]) -> Family[C]:
-        if family.name in self._families:
-            raise ValueError(f"There are figures named {family.name} already.")
-        self._families[family.name] = family
-        return family
+        """The family, or the one that is there already under its name and with its labels."""
+        known = self._families.setdefault(family.name, family)
+        if (known.kind, known.labels) != (family.kind, family.labels):
+            raise ValueError(f"There are other figures named {family.name}.")
+        return cast("Family[C]", known)
 
     def before(self, hook: Before) -> None:
         """Run `hook` before the figures are shown."""

@@ -28,7 +28,7 @@ from lambent.core.arns import Arn
 from lambent.core.clock import Clock
 from lambent.core.errors import AwsError, StoreError
 from lambent.events import in_flight, scaling
-from lambent.events.contract import Batch, Outcome, Remembering, Source, Targets
+from lambent.events.contract import Batch, Event, Outcome, Remembering, Source, Targets
 from lambent.events.control import Control, Grant, Permits
 from lambent.events.in_flight import Note
 from lambent.events.observer import SILENT, Observer
@@ -490,8 +490,10 @@ class Lane:
         tries = 0
         while True:
             try:
-                await self._store.transact(lambda tx: self._apply(tx, verdict, notes))
+                refused = await self._store.transact(lambda tx: self._apply(tx, verdict, notes))
                 self._observer.settled(batch, verdict, self._clock.now())
+                for event in refused:
+                    self._observer.refused(event)
                 return
             except StoreError as error:
                 tries += 1
@@ -502,7 +504,10 @@ class Lane:
             if await self._clock.wait(self._stopping, after_system_error(tries, _TROUBLE_PAUSE)):
                 return
 
-    async def _apply(self, tx: Transaction, verdict: Verdict, notes: Sequence[Note]) -> None:
+    async def _apply(
+        self, tx: Transaction, verdict: Verdict, notes: Sequence[Note]
+    ) -> Sequence[Event]:
+        """Carry it out; the events that could not be sent."""
         source, arn = self._source, self._arn
         for note in notes:
             await in_flight.forget(tx, note)
@@ -522,6 +527,7 @@ class Lane:
                 await self._put_aside(tx, verdict.aside)
             else:
                 await source.fail(tx, arn, [one.ticket for one in verdict.aside], None)
+        refused: list[Event] = []
         for target_arn, event in verdict.sends:
             target = self._targets.target(target_arn)
             try:
@@ -531,6 +537,8 @@ class Lane:
             except AwsError as error:
                 # As AWS does: the event is lost to the destination, and that is reported.
                 log.error("%s: %s cannot take the event: %s", self._name, target_arn, error)
+                refused.append(event)
+        return refused
 
 
 def _pick(batch: Batch, indexes: Sequence[int]) -> Batch:

@@ -14,7 +14,7 @@ Everything but `called` and `ended` is told after its commit: it has happened fo
 
 from __future__ import annotations
 
-from lambent.events.contract import Batch
+from lambent.events.contract import Batch, Event
 from lambent.events.policy import Attempt, Verdict
 
 
@@ -40,6 +40,9 @@ class Observer:
         """The verdict is carried out: done tickets are gone, the others wait, what it sends
         (to destinations and dead-letter queues) was accepted or refused, what it puts aside
         is dead-lettered or parked."""
+
+    def refused(self, event: Event) -> None:
+        """What the verdict sent could not be taken by where it was sent: it is lost to it."""
 
 
 SILENT = Observer()

@@ -114,6 +114,7 @@ class InvokeOperations(Base):
             await asynchronous.enqueue(tx, reference, waiting)
 
         await self._store.transact(body)
+        self._runner.figures.count(reference, "received")
 
 
 def check_payload(payload: bytes, kind: str) -> None:

@@ -15,6 +15,7 @@ from msgspec import structs
 
 from lambent.cluster.places import Places
 from lambent.core.clock import Clock
+from lambent.core.errors import AwsError
 from lambent.core.ids import Ids
 from lambent.host.contract import (
     FunctionHost,
@@ -26,6 +27,7 @@ from lambent.host.contract import (
 from lambent.services.lambda_ import errors, lineage, own_settings, records
 from lambent.services.lambda_.code import CodeStore
 from lambent.services.lambda_.concurrency import Reservations
+from lambent.services.lambda_.function_figures import FunctionFigures
 from lambent.services.lambda_.layer_lookup import layer_archives
 from lambent.services.lambda_.model import Code, Function, Version
 from lambent.services.lambda_.names import LATEST, Reference
@@ -66,7 +68,9 @@ class Runner:
         ids: Ids,
         code: CodeStore,
         places: Places,
+        figures: FunctionFigures,
     ) -> None:
+        self.figures = figures
         self._store = store
         self._host = host
         self._clock = clock
@@ -143,17 +147,26 @@ class Runner:
         resolved = resolved or await self.resolve(reference)
         trace, before = lineage.follow(invocation.trace or self._new_trace(), reference.arn)
         if before >= lineage.MOST and resolved.function.recursive == "Terminate":
+            self.figures.count(reference, "recursive")
             raise errors.recursive()
         invocation = structs.replace(invocation, arn=reference.qualified, trace=trace)
         reserved = resolved.function.reserved
-        await self._reservations.enter(reference.arn, reserved)
+        try:
+            await self._reservations.enter(reference.arn, reserved)
+        except AwsError:
+            self.figures.count(reference, "throttles")
+            raise
+        called = self.figures.begin(reference, resolved.version.number)
         try:
             spec = await self.spec(reference, resolved)
             result = await self._host.invoke(spec, invocation)
         except Throttled:
+            self.figures.count(reference, "throttles")
             raise errors.throttled() from None
         finally:
+            self.figures.end(reference, called)
             self._reservations.leave(reference.arn, reserved)
+        self.figures.invoked(called, spec, result, invocation.retries)
         return Invoked(result, resolved.version.number, spec.log_group)
 
     def _new_trace(self) -> str:

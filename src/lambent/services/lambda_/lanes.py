@@ -17,6 +17,7 @@ import msgspec
 from lambent.cluster.places import Limit
 from lambent.core.arns import Arn
 from lambent.core.errors import StoreError
+from lambent.core.web import Asked
 from lambent.events.contract import Source
 from lambent.events.delivery import Lane
 from lambent.events.filter import InvalidPattern
@@ -25,8 +26,10 @@ from lambent.events.policy import Aside
 from lambent.services.contract import Platform
 from lambent.services.lambda_ import names, polling, records
 from lambent.services.lambda_.asynchronous import AsyncPolicy, AsyncSource
+from lambent.services.lambda_.function_figures import AsyncObserver
 from lambent.services.lambda_.invocable import FunctionInvocable
 from lambent.services.lambda_.invoking import Runner
+from lambent.services.lambda_.mapping_figures import MappingFigures
 from lambent.services.lambda_.model import Function, Mapping
 from lambent.services.lambda_.names import Reference
 from lambent.services.lambda_.regulators import Regulators
@@ -47,6 +50,7 @@ class Lanes:
         self._mappings: dict[str, Lane] = {}
         self._polled: dict[str, Mapping] = {}
         self._background: set[asyncio.Task[None]] = set()
+        self._figures = MappingFigures(platform.metrics)
         self.regulators = Regulators(platform, self._park)
 
     async def start(self) -> None:
@@ -83,6 +87,7 @@ class Lanes:
             arn=Arn.parse(reference.arn),
             policy=AsyncPolicy(reference, self._runner),
             name=f"async {reference.name}",
+            observer=AsyncObserver(self._runner.figures, reference),
         )
         self._functions[reference.arn] = lane
         lane.start()
@@ -90,6 +95,7 @@ class Lanes:
     def forget(self, reference: Reference) -> None:
         """The function is gone."""
         self._end(self._functions.pop(reference.arn, None))
+        self._runner.figures.forget(reference)
 
     def poll(self, mapping: Mapping) -> None:
         """Run the mapping as it is now: in place of how it was, or not at all."""
@@ -101,6 +107,7 @@ class Lanes:
         self._polled[mapping.uuid] = mapping
         if lane is not None and before is not None and _differ_in_flow_alone(before, mapping):
             lane.regulate(regulator)
+            self._figures.attach(mapping.uuid, lane, regulator)
             return
         self._end(self._mappings.pop(mapping.uuid, None))
         arn = Arn.parse(mapping.source)
@@ -122,10 +129,12 @@ class Lanes:
             name=f"mapping {mapping.uuid}",
             noted_as=lambda: self._platform.cluster.membership.id,
             control=regulator,
+            observer=self._figures.follow(mapping),
             put_aside=functools.partial(_put_aside, source, arn, mapping.uuid),
             permits=self._limit(mapping),
         )
         self._mappings[mapping.uuid] = lane
+        self._figures.attach(mapping.uuid, lane, regulator)
         lane.start()
 
     def _limit(self, mapping: Mapping) -> Limit | None:
@@ -139,11 +148,16 @@ class Lanes:
         """The mapping is gone; what it has in flight is finished."""
         self._polled.pop(uuid, None)
         self.regulators.close(uuid)
+        self._figures.forget(uuid)
         self._end(self._mappings.pop(uuid, None))
 
     def mapping(self, uuid: str) -> Lane | None:
         """The lane of an enabled mapping."""
         return self._mappings.get(uuid)
+
+    async def summary(self, asked: Asked) -> tuple[int, Any]:
+        """The figures of this node's mappings in the last hour, by UUID."""
+        return 200, self._figures.summary(asked.context.now)
 
     def _park(self, uuid: str, reason: str) -> None:
         """A rule parked the mapping: write it down."""

@@ -11,6 +11,7 @@ from lambent.services.lambda_.debugging import Debugging
 from lambent.services.lambda_.downloads import PATH, Downloads
 from lambent.services.lambda_.flow import FlowRoutes
 from lambent.services.lambda_.following import Following
+from lambent.services.lambda_.function_figures import FunctionFigures
 from lambent.services.lambda_.functions import FunctionOperations
 from lambent.services.lambda_.governance import GovernanceOperations
 from lambent.services.lambda_.invocable import FunctionInvocable
@@ -50,6 +51,7 @@ class Operations(
 def create(platform: Platform) -> Service:
     """Lambda for one node."""
     code = CodeStore(platform.registry, platform.store.blobs, platform.cache)
+    figures = FunctionFigures(platform.metrics, platform.clock)
     runner = Runner(
         platform.store,
         platform.host,
@@ -57,6 +59,7 @@ def create(platform: Platform) -> Service:
         platform.ids,
         code,
         platform.cluster.places,
+        figures,
     )
     invocable = FunctionInvocable(runner, platform.ids)
     lanes = Lanes(platform, runner, invocable)
@@ -69,11 +72,12 @@ def create(platform: Platform) -> Service:
         name="lambda",
         operations=operations,
         resources=resource_types(operations),
-        targets={"lambda": FunctionTarget(platform.ids)},
+        targets={"lambda": FunctionTarget(platform.ids, figures)},
         invocables={"lambda": invocable},
         routes={
             DEBUG: Debugging(runner, platform.host).answer,
             "flow": flow.listed,
+            "mappings": lanes.summary,
             "flow/": flow.one,
         },
         downloads={PATH: downloads.fetch},

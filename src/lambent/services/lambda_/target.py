@@ -7,6 +7,7 @@ from lambent.core.ids import Ids
 from lambent.events.contract import Event
 from lambent.services.lambda_ import asynchronous, policy, records
 from lambent.services.lambda_.asynchronous import Waiting
+from lambent.services.lambda_.function_figures import FunctionFigures
 from lambent.services.lambda_.names import LATEST, from_arn
 from lambent.store.contract import Transaction
 
@@ -14,8 +15,9 @@ from lambent.store.contract import Transaction
 class FunctionTarget:
     """See `events.contract.Target`."""
 
-    def __init__(self, ids: Ids) -> None:
+    def __init__(self, ids: Ids, figures: FunctionFigures) -> None:
         self._ids = ids
+        self._figures = figures
 
     async def check(
         self, tx: Transaction, arn: Arn, event_source: str, principal: str
@@ -40,3 +42,4 @@ class FunctionTarget:
             history=event.history,
         )
         await asynchronous.enqueue(tx, reference, waiting)
+        self._figures.count(reference, "received")

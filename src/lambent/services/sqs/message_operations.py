@@ -12,6 +12,7 @@ from lambent.core.errors import AwsError
 from lambent.core.ids import Ids
 from lambent.core.registry import abandonable
 from lambent.services.sqs import attempts, attributes, batches, errors, receiving, sending
+from lambent.services.sqs.figures import Figures
 from lambent.services.sqs.flight import Flight
 from lambent.services.sqs.lookup import queue_of
 from lambent.services.sqs.model import Queue
@@ -32,7 +33,13 @@ class MessageOperations:
     """Send, receive, delete, and change the visibility of messages."""
 
     def __init__(
-        self, store: Store, clock: Clock, ids: Ids, queues: Queues, retention: Retention
+        self,
+        store: Store,
+        clock: Clock,
+        ids: Ids,
+        queues: Queues,
+        retention: Retention,
+        figures: Figures,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -40,15 +47,18 @@ class MessageOperations:
         self._queues = queues
         self._retention = retention
         self._flight = Flight()
+        self._figures = figures
 
     async def send_message(self, context: RequestContext, params: Params) -> Result:
         message = sending.draft(params, context.trace, context.account)
 
-        async def body(tx: Transaction) -> sending.Receipt:
+        async def body(tx: Transaction) -> tuple[Queue, sending.Receipt]:
             queue = await queue_of(tx, self._queues, context, params)
-            return await sending.send(tx, self._ids, queue, message)
+            return queue, await sending.send(tx, self._ids, queue, message)
 
-        return (await self._store.transact(body)).wire()
+        queue, receipt = await self._store.transact(body)
+        self._figures.of(queue).add_sent(message.size)
+        return receipt.wire()
 
     async def send_message_batch(self, context: RequestContext, params: Params) -> Result:
         entries = batches.check(params.get("Entries"), "SendMessageBatchRequestEntry")
@@ -66,21 +76,27 @@ class MessageOperations:
                 f"You have sent {total} bytes.",
             )
 
-        async def body(tx: Transaction) -> Result:
+        async def body(tx: Transaction) -> tuple[Queue, list[int], Result]:
             queue = await queue_of(tx, self._queues, context, params)
             good = [draft for _, draft in drafts if isinstance(draft, sending.Draft)]
             answers = iter(await sending.send_all(tx, self._ids, queue, good))
             successful: list[dict[str, Any]] = []
             failed: list[dict[str, Any]] = []
+            sizes: list[int] = []
             for id, draft in drafts:
                 answer = draft if isinstance(draft, AwsError) else next(answers)
                 if isinstance(answer, AwsError):
                     failed.append(batches.failure(id, answer))
-                else:
+                elif isinstance(draft, sending.Draft):
                     successful.append({"Id": id, **answer.wire()})
-            return batches.result(successful, failed)
+                    sizes.append(draft.size)
+            return queue, sizes, batches.result(successful, failed)
 
-        return await self._store.transact(body)
+        queue, sizes, result = await self._store.transact(body)
+        figures = self._figures.of(queue)
+        for size in sizes:
+            figures.add_sent(size)
+        return result
 
     @abandonable
     async def receive_message(self, context: RequestContext, params: Params) -> Result:
@@ -149,26 +165,31 @@ class MessageOperations:
             if not arrived.is_set():
                 arrived = self._store.work_arrived(queue.work)
         self._flight.claimed(queue, len(received))
+        self._figures.of(queue).add_received(len(received))
         own = params.get("MessageAttributeNames") or ()
         messages = [receiving.wire(queue, item, system, own) for item in received]
         return {"Messages": messages or None}
 
     async def delete_message(self, context: RequestContext, params: Params) -> Result:
-        async def body(tx: Transaction) -> None:
+        async def body(tx: Transaction) -> Queue:
             queue = await queue_of(tx, self._queues, context, params)
             await _delete(tx, queue, params)
+            return queue
 
-        await self._store.transact(body)
+        self._figures.of(await self._store.transact(body)).deleted += 1
         return None
 
     async def delete_message_batch(self, context: RequestContext, params: Params) -> Result:
         entries = batches.check(params.get("Entries"), "DeleteMessageBatchRequestEntry")
 
-        async def body(tx: Transaction) -> Result:
+        async def body(tx: Transaction) -> tuple[Queue, Result]:
             queue = await queue_of(tx, self._queues, context, params)
-            return await batches.each(entries, lambda entry: _delete(tx, queue, entry))
+            return queue, await batches.each(entries, lambda entry: _delete(tx, queue, entry))
 
-        return await self._store.transact(body)
+        queue, result = await self._store.transact(body)
+        assert result is not None
+        self._figures.of(queue).deleted += len(result["Successful"] or ())
+        return result
 
     async def change_message_visibility(self, context: RequestContext, params: Params) -> Result:
         async def body(tx: Transaction) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lambent.services.contract import Platform, Service
+from lambent.services.sqs.figures import Figures
 from lambent.services.sqs.message_operations import MessageOperations
 from lambent.services.sqs.move_operations import MoveOperations
 from lambent.services.sqs.mover import Mover
@@ -18,10 +19,12 @@ from lambent.services.sqs.target import QueueTarget
 class Operations(QueueOperations, MessageOperations, MoveOperations):
     """Every operation of SQS."""
 
-    def __init__(self, platform: Platform, queues: Queues, retention: Retention) -> None:
+    def __init__(
+        self, platform: Platform, queues: Queues, retention: Retention, figures: Figures
+    ) -> None:
         QueueOperations.__init__(self, platform.store, platform.ids, queues)
         MessageOperations.__init__(
-            self, platform.store, platform.clock, platform.ids, queues, retention
+            self, platform.store, platform.clock, platform.ids, queues, retention, figures
         )
         MoveOperations.__init__(self, platform.store, platform.ids, queues)
 
@@ -30,7 +33,8 @@ def create(platform: Platform) -> Service:
     """SQS for one node."""
     queues = Queues()
     retention = Retention(platform.store, platform.clock, queues)
-    operations = Operations(platform, queues, retention)
+    figures = Figures(platform.store, platform.clock, queues, platform.metrics)
+    operations = Operations(platform, queues, retention, figures)
     mover = Mover(platform.store, platform.clock, platform.ids, queues, platform.targets)
 
     async def start() -> None:
@@ -48,8 +52,8 @@ def create(platform: Platform) -> Service:
             "AWS::SQS::Queue": QueueResource(operations),
             "AWS::SQS::QueuePolicy": QueuePolicyResource(operations),
         },
-        targets={"sqs": QueueTarget(platform.ids, queues)},
-        sources={"sqs": QueueSource(platform.store, queues)},
+        targets={"sqs": QueueTarget(platform.ids, queues, figures)},
+        sources={"sqs": QueueSource(platform.store, queues, figures)},
         routes=RecoveryApi(platform, queues).routes(),
         start=start,
         stop=stop,

@@ -12,6 +12,7 @@ from lambent.core.arns import Arn
 from lambent.events.contract import Batch, Kept
 from lambent.events.history import NOTHING, Failure
 from lambent.services.sqs import attributes, errors, receiving, redrive
+from lambent.services.sqs.figures import Figures
 from lambent.services.sqs.model import Queue, decode_message, encode, placed
 from lambent.services.sqs.queues import Queues
 from lambent.store.contract import Store, Transaction
@@ -26,9 +27,10 @@ Ticket = tuple[str, int, int]
 class QueueSource:
     """Claims messages as records; see `events.contract.Source`."""
 
-    def __init__(self, store: Store, queues: Queues) -> None:
+    def __init__(self, store: Store, queues: Queues, figures: Figures) -> None:
         self._store = store
         self._queues = queues
+        self._figures = figures
         self._work_names: dict[Arn, str] = {}
 
     async def _queue(self, tx: Transaction, arn: Arn) -> Queue:
@@ -43,6 +45,7 @@ class QueueSource:
         if lease is None:
             lease = float(attributes.value(queue, "VisibilityTimeout"))
         received, moved = await receiving.claim(tx, self._queues, queue, limit, lease)
+        self._figures.of(queue).add_received(len(received))
         return Batch(
             records=[receiving.lambda_record(queue, item) for item in received],
             identifiers=[item.message.id for item in received],
@@ -51,8 +54,12 @@ class QueueSource:
         )
 
     async def settle(self, tx: Transaction, arn: Arn, tickets: Sequence[Ticket]) -> None:
+        deleted = 0
         for work, id, token in tickets:
-            await tx.settle(work, id, token)
+            deleted += await tx.settle(work, id, token)
+        queue = await self._queues.by_arn(tx, arn)
+        if queue is not None:
+            self._figures.of(queue).deleted += deleted
 
     async def remember(
         self, tx: Transaction, arn: Arn, tickets: Sequence[Ticket], failure: Failure

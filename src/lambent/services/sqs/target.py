@@ -6,6 +6,7 @@ from lambent.core.arns import Arn
 from lambent.core.ids import Ids
 from lambent.events.contract import Event
 from lambent.services.sqs import errors, sending
+from lambent.services.sqs.figures import Figures
 from lambent.services.sqs.queues import Queues
 from lambent.store.contract import Transaction
 
@@ -13,9 +14,10 @@ from lambent.store.contract import Transaction
 class QueueTarget:
     """Sends events as messages, in the producer's transaction; see `events.contract.Target`."""
 
-    def __init__(self, ids: Ids, queues: Queues) -> None:
+    def __init__(self, ids: Ids, queues: Queues, figures: Figures) -> None:
         self._ids = ids
         self._queues = queues
+        self._figures = figures
 
     async def check(
         self, tx: Transaction, arn: Arn, event_source: str, principal: str
@@ -37,3 +39,4 @@ class QueueTarget:
         }
         message = sending.draft(params, event.trace, event.principal)
         await sending.send(tx, self._ids, queue, message, event.history)
+        self._figures.of(queue).add_sent(message.size)
