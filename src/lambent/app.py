@@ -8,7 +8,6 @@ import importlib
 import pkgutil
 import shutil
 import socket
-import tempfile
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict
@@ -30,6 +29,7 @@ from lambent.core.metrics import Metrics
 from lambent.core.registry import Registry
 from lambent.core.resources import ResourceType
 from lambent.core.settings import Settings
+from lambent.core.temporary import TemporaryFolder
 from lambent.core.web import PREFIX, Asked, Document, Route
 from lambent.events import in_flight
 from lambent.events.contract import Targets
@@ -218,9 +218,9 @@ class Node:
     def _cache(self) -> Path:
         """The folder for what can be made again."""
         if self.settings.data_dir is None:
-            folder = Path(tempfile.mkdtemp(prefix="lambent-cache-"))
-            self._ends.callback(shutil.rmtree, folder, ignore_errors=True)
-            return folder
+            temporary = TemporaryFolder("lambent-cache-")
+            self._ends.callback(temporary.release)
+            return temporary.path
         folder = self.settings.data_dir / "cache"
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -228,6 +228,9 @@ class Node:
             raise StartupError(
                 f"The data folder {self.settings.data_dir} cannot be written to: {error.strerror}."
             ) from error
+        for place in (folder, folder / "code"):
+            for half_made in place.glob("making-*"):  # by a node that was killed meanwhile
+                shutil.rmtree(half_made, ignore_errors=True)
         return folder
 
     async def _environment_credentials(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
 import weakref
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -15,6 +13,7 @@ import apsw
 from lambent.core.clock import Clock
 from lambent.core.errors import StoreUnavailable
 from lambent.core.ids import Ids
+from lambent.core.temporary import TemporaryFolder
 from lambent.store.backends.sqlite.blobs import BlobFiles, BlobLinks
 from lambent.store.backends.sqlite.commit import GroupCommit
 from lambent.store.backends.sqlite.engine import Effect, Engine
@@ -44,7 +43,7 @@ class SqliteStore:
         clock: Clock,
         ids: Ids,
         data_dir: Path | None,
-        lock: FolderLock | None,
+        lock: FolderLock | TemporaryFolder,
     ) -> None:
         self.description = f"sqlite {data_dir or ':memory:'}"
         self.shared = False
@@ -59,9 +58,8 @@ class SqliteStore:
             weakref.WeakValueDictionary()
         )
         self.blobs = BlobFiles(
-            blob_folder, self._engine, clock, ids, self._commits.durable, sync=lock is not None
+            blob_folder, self._engine, clock, ids, self._commits.durable, sync=data_dir is not None
         )
-        self._temporary = blob_folder if lock is None else None
         self._lock = lock
         self._sweep = loop.create_task(self.blobs.sweep())
         self._closed = False
@@ -101,10 +99,7 @@ class SqliteStore:
         self._commits.commit()
         await asyncio.get_running_loop().run_in_executor(None, self.blobs.close)
         self._db.close()
-        if self._temporary is not None:
-            shutil.rmtree(self._temporary, ignore_errors=True)
-        if self._lock is not None:
-            self._lock.release()
+        self._lock.release()
 
     def _published(self, effects: list[tuple[Effect, str]]) -> None:
         links: dict[str, bool] = {}
@@ -125,15 +120,15 @@ async def open_sqlite(data_dir: Path | None, clock: Clock, ids: Ids) -> Store:
     StartupError when the folder is in use, cannot be written to, or is too new.
     """
     if data_dir is None:
-        folder = Path(tempfile.mkdtemp(prefix="lambent-blobs-"))
-        return SqliteStore(open_database(None), folder, clock, ids, None, None)
+        folder = TemporaryFolder("lambent-blobs-")
+        return SqliteStore(open_database(None), folder.path, clock, ids, None, folder)
     lock = FolderLock(data_dir)
     try:
         blob_folder = make_folder(data_dir / "blobs")
         db = open_database(data_dir)
         # The files' bytes are synced as they are written; their names are synced here.
-        for folder in (data_dir, data_dir.parent):
-            sync_folder(folder)
+        for each in (data_dir, data_dir.parent):
+            sync_folder(each)
         return SqliteStore(db, blob_folder, clock, ids, data_dir, lock)
     except BaseException:
         lock.release()
