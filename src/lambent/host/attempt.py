@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from lambent.core.clock import Clock
 from lambent.core.ids import Ids
+from lambent.host import extensions as extensions_beside
 from lambent.host import extensions_api, report, runtime_api, telemetry_api
 from lambent.host.contract import FunctionSpec, Invocation
 from lambent.host.debug_door import Door
@@ -71,7 +72,11 @@ class Attempt:
         self._lines_beside = OutputDecoder()
         self.programs = Programs(self._take_beside, self._program_exited)
         self.extensions = Extensions(spec, ids, extensions, self._news.set)
-        self.telemetry = TelemetryApi(self.extensions, journal, clock)
+        own = extensions and guarded
+        self.telemetry = TelemetryApi(
+            *(self.extensions, journal, clock),
+            extensions_beside.address(ids) if own else "127.0.0.1",
+        )
         self.api = RuntimeApi(self)
         self._server = Server(
             {
@@ -164,6 +169,7 @@ class Attempt:
             self._status_file = os.open(f"/proc/{process.pid}/status", os.O_RDONLY | os.O_CLOEXEC)
         process.exited.add_done_callback(self._exited)
         self._server.admit(process.owns)
+        self.telemetry.owns = process.owns
 
     def offer(self, invocation: Invocation, spec: FunctionSpec, trace: str, timeout: float) -> None:
         """Hand an invocation over."""

@@ -133,14 +133,7 @@ class Environment:
     async def _first_phase(self) -> float | None:
         """Start the process; how many seconds it took, None when it failed."""
         spec = self.spec
-        record = {
-            "initializationType": self._kind,
-            "phase": "init",
-            "runtimeVersion": report.runtime_version(spec.runtime),
-            "functionName": spec.name,
-            "functionVersion": spec.version,
-        }
-        self._journal.platform("platform.initStart", record, report.init_start(spec.runtime))
+        self._report_start("init", report.init_start(spec.runtime))
         began = self._clock.monotonic()
         attempt = await self._initialise(self._door.patience if self._door else INIT_LIMIT)
         init = self._clock.monotonic() - began
@@ -226,7 +219,6 @@ class Environment:
             self._door,
         )
         self._attempt = attempt
-        self._journal.unsubscribe_all()
         for name, program in self._programs.items():
             if (reason := unexecutable(program)) is not None:
                 attempt.extensions.could_not_start(name, reason)
@@ -247,6 +239,7 @@ class Environment:
                 attempt.fault = report.nobody_attached(self._door.port, self._door.patience)
             elif not in_time:
                 attempt.timed_out = True
+        attempt.telemetry.closed = True
         attempt.drain()
         self._memory = max(self._memory, attempt.memory())
         self._report_extensions(attempt)
@@ -289,6 +282,7 @@ class Environment:
                 beside = attempt.programs.beside(
                     extensions.places(self._programs, spec.layers, seen),
                     extensions.environment(environment),
+                    attempt.telemetry.address,
                 )
                 descriptors += [beside.output, beside.control]
                 launch = replace(launch, beside=beside)
@@ -312,6 +306,8 @@ class Environment:
         assert attempt is not None
         if not attempt.ready and self._door is None:
             await self._stop(attempt, "timeout" if attempt.timed_out else "failure")
+            self._journal.unsubscribe_all()
+            self._report_start("invoke", None)
             attempt = await self._initialise(spec.timeout)
             self._report_init(attempt, "invoke", self._clock.monotonic() - began)
         self._journal.forget_history()
@@ -419,6 +415,16 @@ class Environment:
         self._journal.function(self._decoder.finish(self._clock.now()))
 
     # What the log says ---------------------------------------------------------------------
+
+    def _report_start(self, phase: str, line: str | None) -> None:
+        record = {
+            "initializationType": self._kind,
+            "phase": phase,
+            "runtimeVersion": report.runtime_version(self.spec.runtime),
+            "functionName": self.spec.name,
+            "functionVersion": self.spec.version,
+        }
+        self._journal.platform("platform.initStart", record, line)
 
     def _report_init(self, attempt: Attempt, phase: str, duration: float) -> None:
         """Say how an initialisation went; in text, only when it failed."""

@@ -14,6 +14,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from lambent.core.ids import Ids
 from lambent.host.report import exit_text
 from lambent.host.runtimes.contract import Beside
 
@@ -55,6 +56,14 @@ def environment(variables: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in variables.items() if name not in _NOT_THEIRS}
 
 
+def address(ids: Ids) -> str:
+    """An address of the loopback that most likely nobody else has: 127.64.0.0 to
+    127.127.255.255."""
+    digits = ids.hex(6)
+    first, *rest = (int(digits[at : at + 2], 16) for at in (0, 2, 4))
+    return ".".join(map(str, (127, 64 + first % 64, *rest)))
+
+
 class Programs:
     """The running extensions of one environment. `take` gets what they write, `exited` a name
     and how its process ended."""
@@ -65,7 +74,9 @@ class Programs:
         self._control: socket.socket | None = None
         self._output: int | None = None
 
-    def beside(self, programs: Mapping[str, str], environment: Mapping[str, str]) -> Beside:
+    def beside(
+        self, programs: Mapping[str, str], environment: Mapping[str, str], address: str
+    ) -> Beside:
         """What the environment is started with; its descriptors are the caller's to close."""
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.setblocking(False)
@@ -74,7 +85,7 @@ class Programs:
         loop = asyncio.get_running_loop()
         loop.add_reader(self._control.fileno(), self._told)
         loop.add_reader(self._output, self.drain)
-        return Beside(programs, environment, write, theirs.detach())
+        return Beside(programs, environment, write, theirs.detach(), address)
 
     def begin(self) -> bool:
         """Let the runtime begin; True."""

@@ -14,13 +14,14 @@ import contextlib
 import json
 import re
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from lambent.core.clock import Clock
 from lambent.host.platform_events import PlatformEvent
+from lambent.host.wire import Peer
 
-ADDRESS = "127.0.0.1"
-"""Where the environment's listeners are reached."""
+_ANYONE = ("0.0.0.0", 0)  # noqa: S104 - the other end of a socket that listens
 _FIRST_DELAY = 0.1
 _LAST_DELAY = 5.0
 _ANSWER_BYTES = 1 << 16
@@ -66,9 +67,17 @@ def wants(subscription: Subscription, event: PlatformEvent) -> bool:
 class Delivery:
     """One subscriber's buffer and its sender (a `journal.Subscriber`)."""
 
-    def __init__(self, subscription: Subscription, clock: Clock) -> None:
+    def __init__(
+        self,
+        subscription: Subscription,
+        clock: Clock,
+        address: str,
+        owns: Callable[[Peer, Peer], bool],
+    ) -> None:
         self._subscription = subscription
         self._clock = clock
+        self._listener = (address, subscription.destination.port)
+        self._owns = owns
         self._waiting: deque[bytes] = deque()
         self._size = 0
         self._dropped = [0, 0]
@@ -151,7 +160,9 @@ class Delivery:
         destination = self._subscription.destination
         writer: asyncio.StreamWriter | None = None
         try:
-            reader, writer = await asyncio.open_connection(ADDRESS, destination.port)
+            reader, writer = await asyncio.open_connection(*self._listener)
+            if not self._owns(self._listener, _ANYONE):
+                return False  # somebody else's, or not there yet
             if destination.protocol == "TCP":
                 writer.write(b"\n".join(batch) + b"\n")
                 await writer.drain()

@@ -8,7 +8,7 @@ Logs API"; the limits and messages are those of the subscription's validation th
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +18,7 @@ from lambent.host import report
 from lambent.host.extensions_api import Extensions, known
 from lambent.host.journal import Journal
 from lambent.host.telemetry import Delivery, Destination, Subscription
-from lambent.host.wire import Connection, Request, Streaming
+from lambent.host.wire import Connection, Peer, Request, Streaming
 
 TELEMETRY = b"/2022-07-01/telemetry"
 LOGS = b"/2020-08-15/logs"
@@ -50,7 +50,15 @@ class _Subscribed:
 class TelemetryApi:
     """The subscriptions of one environment (a `wire.Handler`)."""
 
-    def __init__(self, extensions: Extensions, journal: Journal, clock: Clock) -> None:
+    def __init__(
+        self, extensions: Extensions, journal: Journal, clock: Clock, address: str
+    ) -> None:
+        self.address = address
+        """Where listeners in the environment are reached."""
+        self.closed = False
+        """Whether the initialisation is over: nobody subscribes any more."""
+        self.owns: Callable[[Peer, Peer], bool] = lambda theirs, ours: True
+        """Whether a socket is the environment's own."""
         self._extensions = extensions
         self._journal = journal
         self._clock = clock
@@ -77,7 +85,7 @@ class TelemetryApi:
         extension = known(self._extensions, connection, request)
         if extension is None:
             return
-        if self._extensions.closed:
+        if self.closed:
             message = f"{api} API subscription is closed already"
             connection.refuse(403, f"{api}.SubscriptionClosed", message)
             return
@@ -92,7 +100,7 @@ class TelemetryApi:
         connection.respond(200, b'"OK"')
         if before is not None:
             return
-        delivery = Delivery(subscription, self._clock)
+        delivery = Delivery(subscription, self._clock, self.address, self.owns)
         self._subscribed[extension.id] = _Subscribed(api, delivery)
         types = subscription.types
         self._journal.platform(

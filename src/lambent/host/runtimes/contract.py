@@ -25,13 +25,15 @@ class Beside:
 
     `programs` are paths by name. `output` takes what they write, `control` tells of their
     ends and takes the word to begin (see `sandboxes.inside.extensions`); the starter closes
-    neither.
+    neither. `address`, an address of the loopback, is the environment's own: listeners of two
+    environments that bind to the environment's name do not meet.
     """
 
     programs: Mapping[str, str]
     environment: Mapping[str, str]
     output: int
     control: int
+    address: str
 
 
 @dataclass(frozen=True, slots=True)

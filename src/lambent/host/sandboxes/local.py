@@ -188,6 +188,7 @@ class _ZygoteLauncher:
             "tasks": group.tasks if group else [],
             "handler": launch.handler,
             "command": list(command),
+            "address": launch.beside.address if launch.beside else "",
             "debug": launch.debug,
             "ports": list(launch.network.ports) if launch.network else [],
         }

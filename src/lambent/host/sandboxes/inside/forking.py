@@ -302,6 +302,7 @@ class Zygote:
             launch["layers"],
             launch["limits"]["ephemeral"],
             self._options["show"],
+            launch["address"],
         )
         limits.apply(launch["limits"]["processes"])
         assert self._kind is not None

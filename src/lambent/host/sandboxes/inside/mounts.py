@@ -18,6 +18,8 @@ HOST = "/.host"
 TASK = "/var/task"
 LAYERS = "/opt"
 RUNTIME = "/var/runtime"
+NAMES = ("sandbox.localdomain", "sandbox.local", "sandbox")
+"""What an environment is called inside; listeners for telemetry bind to it."""
 USER, GROUP = 993, 990
 """Who a function is inside, as on Lambda."""
 
@@ -25,7 +27,7 @@ _LINKS = ("bin", "lib", "lib32", "lib64", "sbin")
 _FOLDERS = ("proc", "dev", "tmp", "opt", "var/task", "var/runtime", "etc", "run", ".host")
 _ETC = (
     *("ssl/certs", "ssl/openssl.cnf", "ssl/cert.pem", "pki/tls/certs", "pki/ca-trust"),
-    *("ca-certificates", "alternatives", "resolv.conf", "hosts", "nsswitch.conf", "gai.conf"),
+    *("ca-certificates", "alternatives", "resolv.conf", "nsswitch.conf", "gai.conf"),
     *("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "mime.types", "protocols"),
     *("services", "host.conf"),
 )
@@ -59,6 +61,7 @@ def build(base: str, show: Iterable[str], runtime: str | None, hide: Iterable[st
             file.write(text)
     for name in _ETC:
         _bind(f"/etc/{name}", f"{base}/etc/{name}")
+    _write_hosts(f"{base}/etc/hosts", "127.0.0.1")
     for path in show:
         if not _visible(base, path):
             _bind(path, base + path)
@@ -84,10 +87,13 @@ def build(base: str, show: Iterable[str], runtime: str | None, hide: Iterable[st
     os.chdir("/")
 
 
-def furnish(code: str, layers: Sequence[str], ephemeral: int, show: Iterable[str]) -> None:
+def furnish(
+    code: str, layers: Sequence[str], ephemeral: int, show: Iterable[str], address: str
+) -> None:
     """In the environment's own mount namespace: its code, layers, /tmp and /proc.
 
-    `ephemeral` in MiB; `show` as for `build`: what lies in /tmp is lost otherwise.
+    `ephemeral` in MiB; `show` as for `build`: what lies in /tmp is lost otherwise. `address`
+    is the environment's own of the loopback; "" is all others'.
     """
     restricted = kernel.MS_NOSUID | kernel.MS_NODEV
     kernel.mount(HOST + code, TASK, flags=kernel.MS_BIND | kernel.MS_REC)
@@ -105,12 +111,30 @@ def furnish(code: str, layers: Sequence[str], ephemeral: int, show: Iterable[str
             os.close(fd)
     room = f"mode=1777,size={ephemeral}m,nr_inodes={ephemeral * 64}"
     kernel.mount("lambent", "/tmp", "tmpfs", restricted, room)  # noqa: S108 - its own
+    if address:
+        hosts = "/tmp/.hosts"  # noqa: S108 - the new one
+        _write_hosts(hosts, address)
+        kernel.mount(hosts, "/etc/hosts", flags=kernel.MS_BIND)
+        _protect("/etc/hosts")
+        os.unlink(hosts)
     for path in show:
         if path.startswith("/tmp/"):  # noqa: S108 - what lies under the new one
             _bind(HOST + path, path)
             _protect(path)
     kernel.mount("proc", "/proc", "proc", restricted | kernel.MS_NOEXEC)
     kernel.detach(HOST)
+
+
+def _write_hosts(path: str, address: str) -> None:
+    """The machine's names, and those by which Lambda's environments call themselves."""
+    text = ""
+    for place in ("/etc/hosts", f"{HOST}/etc/hosts"):
+        if place != path:
+            with contextlib.suppress(OSError), open(place) as file:
+                text = "".join(line for line in file if NAMES[0] not in line)
+                break
+    with open(path, "w") as file:
+        file.write(f"{text.rstrip()}\n{address} {' '.join(NAMES)}\n")
 
 
 def _protect(path: str) -> None:
