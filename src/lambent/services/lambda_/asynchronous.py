@@ -25,7 +25,7 @@ from lambent.events.contract import Batch, Event, Outcome
 from lambent.events.history import NOTHING, History
 from lambent.events.policy import Attempt, Verdict
 from lambent.host.contract import Invocation
-from lambent.services.lambda_ import destinations, errors, records
+from lambent.services.lambda_ import destinations, errors, lineage, records
 from lambent.services.lambda_.invoking import Runner
 from lambent.services.lambda_.names import LATEST, Reference, from_arn
 from lambent.store.contract import NewWork, Store, Transaction
@@ -301,6 +301,8 @@ def _end(
         history = msgspec.structs.replace(
             waiting.history or NOTHING, died=now, origin=function + qualifier
         )
+    # What is sent on comes after this function's invocation.
+    trace = waiting.trace and lineage.follow(waiting.trace, function)[0]
     sends: list[tuple[Arn, Event]] = []
     if destination is not None:
         attempts = waiting.errors + (1 if outcome.error is None else 0)
@@ -315,14 +317,14 @@ def _end(
                     condition=condition,
                     attempts=attempts,
                     now=now,
-                    trace=waiting.trace,
+                    trace=trace,
                     history=history,
                 ),
             )
         )
     if outcome.error is not None and ticket.terms.dead_letter is not None:
         event = destinations.dead_letter(
-            function, waiting.request_id, waiting.payload, outcome, waiting.trace, history
+            function, waiting.request_id, waiting.payload, outcome, trace, history
         )
         sends.append((ticket.terms.dead_letter, event))
     return Verdict(done=[ticket], sends=sends, healthy=outcome.error != "Throttled")

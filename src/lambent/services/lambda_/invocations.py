@@ -104,7 +104,7 @@ class InvokeOperations(Base):
             request_id=context.request_id,
             payload=payload,
             qualifier=reference.qualifier,
-            trace=context.trace,
+            trace=context.trace or self._runner.new_trace(),
             client_context=client_context,
         )
 

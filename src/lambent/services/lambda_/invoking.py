@@ -24,7 +24,7 @@ from lambent.host.contract import (
     InvocationResult,
     Throttled,
 )
-from lambent.services.lambda_ import errors, lineage, own_settings, records
+from lambent.services.lambda_ import errors, lineage, own_settings, records, tracing
 from lambent.services.lambda_.code import CodeStore
 from lambent.services.lambda_.concurrency import Reservations
 from lambent.services.lambda_.function_figures import FunctionFigures
@@ -145,7 +145,9 @@ class Runner:
         function does.
         """
         resolved = resolved or await self.resolve(reference)
-        trace, before = lineage.follow(invocation.trace or self._new_trace(), reference.arn)
+        active = resolved.version.settings["TracingConfig"]["Mode"] == "Active"
+        trace = tracing.header(invocation.trace, active, self._ids, self._clock.now())
+        trace, before = lineage.follow(trace, reference.arn)
         if before >= lineage.MOST and resolved.function.recursive == "Terminate":
             self.figures.count(reference, "recursive")
             raise errors.recursive()
@@ -169,9 +171,9 @@ class Runner:
         self.figures.invoked(called, spec, result, invocation.retries)
         return Invoked(result, resolved.version.number, spec.log_group)
 
-    def _new_trace(self) -> str:
-        ids = self._ids
-        return f"Root=1-{int(self._clock.now()):08x}-{ids.hex(24)};Parent={ids.hex(16)};Sampled=0"
+    def new_trace(self) -> str:
+        """The header of a trace that begins now."""
+        return tracing.new(self._ids, self._clock.now())
 
     async def spec(self, reference: Reference, resolved: Resolved) -> FunctionSpec:
         """What was resolved, as the host takes it."""

@@ -10,6 +10,7 @@ recursive loop detection to prevent infinite loops" (stopped after about 16 invo
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from functools import lru_cache
 
 MOST = 16
@@ -45,3 +46,14 @@ def follow(trace: str, function: str) -> tuple[str, int]:
     entries = "|".join([*others[-_KEPT + 1 :], f"{own}:{before + 1}"])
     kept = [part for part in parts if part and not part.startswith(_FIELD)]
     return ";".join([*kept, _FIELD + entries]), before
+
+
+def merged(lineages: Sequence[str]) -> str:
+    """The entries of several headers as one: of each function, the most that any has."""
+    most: dict[str, int] = {}
+    for lineage in lineages:
+        for entry in lineage.split("|"):
+            name, _, count = entry.rpartition(":")
+            if name and count.isdigit():
+                most[name] = max(most.pop(name, 0), int(count))
+    return "|".join(f"{name}:{count}" for name, count in list(most.items())[-_KEPT:])

@@ -21,7 +21,7 @@ from lambent.events.contract import Batch, Invocable, Outcome
 from lambent.events.filter import Matcher, parse
 from lambent.events.history import Failure
 from lambent.events.policy import Aside, Attempt, Verdict
-from lambent.services.lambda_ import errors, lineage
+from lambent.services.lambda_ import errors, lineage, tracing
 from lambent.services.lambda_.model import Mapping
 from lambent.services.lambda_.names import from_arn
 from lambent.services.lambda_.past import depth
@@ -66,7 +66,9 @@ class QueuePolicy:
     async def call(self, batch: Batch, parts: Sequence[bytes]) -> Outcome:
         """Invoke the function with the records."""
         payload = b'{"Records":[' + b",".join(parts) + b"]}"
-        return await self.invocable.invoke(self.function, payload, trace=_trace(batch))
+        return await self.invocable.invoke(
+            self.function, payload, trace=tracing.together(_traces(batch))
+        )
 
     def judge(self, attempt: Attempt) -> Verdict:
         """Delete what went well; the rest comes back when its visibility timeout ends.
@@ -155,10 +157,11 @@ def _view(record: Document[str, Any]) -> Document[str, Any]:
     return record
 
 
-def _trace(batch: Batch) -> str | None:
-    """The first record's trace header, which Lambda goes on with."""
-    for record in batch.records:
-        attributes = record.get("attributes")
-        if isinstance(attributes, Document) and "AWSTraceHeader" in attributes:
-            return str(attributes["AWSTraceHeader"])
-    return None
+def _traces(batch: Batch) -> list[str]:
+    """The records' trace headers."""
+    attributes = (record.get("attributes") for record in batch.records)
+    return [
+        str(one["AWSTraceHeader"])
+        for one in attributes
+        if isinstance(one, Document) and "AWSTraceHeader" in one
+    ]

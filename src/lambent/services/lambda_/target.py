@@ -5,7 +5,7 @@ from __future__ import annotations
 from lambent.core.arns import Arn
 from lambent.core.ids import Ids
 from lambent.events.contract import Event
-from lambent.services.lambda_ import asynchronous, policy, records
+from lambent.services.lambda_ import asynchronous, policy, records, tracing
 from lambent.services.lambda_.asynchronous import Waiting
 from lambent.services.lambda_.function_figures import FunctionFigures
 from lambent.services.lambda_.names import LATEST, from_arn
@@ -38,7 +38,7 @@ class FunctionTarget:
             request_id=self._ids.uuid(),
             payload=event.body,
             qualifier=reference.qualifier,
-            trace=event.trace,
+            trace=event.trace or tracing.new(self._ids, tx.now),
             history=event.history,
         )
         await asynchronous.enqueue(tx, reference, waiting)
