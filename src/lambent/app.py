@@ -22,6 +22,7 @@ import lambent.services
 from lambent.cluster.cluster import Cluster
 from lambent.core import exposition
 from lambent.core.clock import Clock, SystemClock
+from lambent.core.context import RequestContext
 from lambent.core.credentials import AccessKey
 from lambent.core.errors import AwsError, StartupError
 from lambent.core.ids import Ids, SystemIds
@@ -123,7 +124,7 @@ class Node:
             ids=ids,
             cache=cache,
             endpoint=lambda: self.endpoint,
-            credentials=lambda spec: self._environment_credentials(keys, spec),
+            credentials=lambda spec: self._environment_credentials(registry, spec),
             logs=CloudWatchLogs(registry, clock, ids, lambda: self.endpoint),
             sandbox=await self._sandbox(cache, hidden),
             network=settings.network,
@@ -234,7 +235,7 @@ class Node:
         return folder
 
     async def _environment_credentials(
-        self, keys: StoredKeys, spec: FunctionSpec
+        self, registry: Registry, spec: FunctionSpec
     ) -> Mapping[str, str]:
         """What a function's SDKs sign with: its role in server mode, its account in local."""
         if not self.settings.auth:
@@ -243,11 +244,22 @@ class Node:
                 "AWS_SECRET_ACCESS_KEY": "local",
                 "AWS_SESSION_TOKEN": "local",
             }
-        key = await keys.for_role(spec.account, spec.role, spec.name, _ROLE_SECONDS)
+        now = self._clock.now()
+        context = RequestContext(
+            spec.account, spec.region, self._ids.uuid(), now, self.endpoint, spec.role
+        )
+        # Longer than any environment lives: see host.environment.MOST_AGE.
+        wanted = {
+            "RoleArn": spec.role,
+            "RoleSessionName": spec.name,
+            "DurationSeconds": _ROLE_SECONDS,
+        }
+        answer: dict[str, Any] = await registry.call(context, "sts", "ServiceSession", wanted)
+        made = answer["Credentials"]
         return {
-            "AWS_ACCESS_KEY_ID": key.id,
-            "AWS_SECRET_ACCESS_KEY": key.secret,
-            "AWS_SESSION_TOKEN": key.session_token,
+            "AWS_ACCESS_KEY_ID": made["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": made["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": made["SessionToken"],
         }
 
     async def _nodes(self, asked: Asked) -> tuple[int, Any]:

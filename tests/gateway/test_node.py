@@ -92,19 +92,6 @@ def test_in_server_mode_an_account_s_number_is_no_credential(fresh_node, connect
         connect(node.endpoint, "sqs").list_queues()
 
 
-def test_a_function_s_credentials_act_as_its_role(fresh_node, connect):
-    node = fresh_node(auth=True)
-    keys = node.node.keys
-    role = "arn:aws:iam::111122223333:role/service-role/resizer"
-    key = node.run(keys.for_role("111122223333", role, "thumbnails", 3600))
-    sts = connect(
-        node.endpoint, "sts", access_key=key.id, secret=key.secret, token=key.session_token
-    )
-    answer = sts.get_caller_identity()
-    assert answer["Arn"] == "arn:aws:sts::111122223333:assumed-role/resizer/thumbnails"
-    assert answer["Account"] == "111122223333"
-
-
 def test_health_says_what_runs(fresh_node):
     node = fresh_node(auth=True)
     health = json.loads(Raw(node.endpoint, "")("GET", "/_lambent/health").body)

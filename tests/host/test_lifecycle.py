@@ -18,6 +18,7 @@ from tests.host.conftest import Function, alive, environments, parent, until
 from lambent.core.clock import VirtualClock
 from lambent.host import scaling
 from lambent.host.contract import Throttled
+from lambent.host.environment import MOST_AGE
 
 Define = Callable[..., Function]
 OPEN_FILES = Path("/proc/self/fd")
@@ -233,3 +234,15 @@ async def test_nothing_outlives_a_killed_node(tmp_path: Path) -> None:
     node.wait()
     node.stdout.close()
     await until(lambda: not any(alive(pid) for pid in pids))
+
+
+async def test_an_old_environment_makes_room_for_a_new_one(own_host: Any, define: Define) -> None:
+    clock = VirtualClock()
+    async with own_host(clock=clock, keep_alive=10 * MOST_AGE) as opened:
+        source = "import os\ndef handler(event, context): return os.getpid()\n"
+        run = define(opened, source, timeout=900.0)
+        first = (await run()).payload
+        await clock.advance(MOST_AGE)
+        assert (await run()).payload == first
+        await clock.advance(1.0)
+        assert (await run()).payload != first

@@ -41,16 +41,6 @@ class StoredKeys:
         await self._store.transact(body)
         return key
 
-    async def for_role(self, account: str, role: str, session: str, seconds: float) -> AccessKey:
-        """A new temporary key that acts as a role (its ARN) for `seconds`."""
-        name = role.rpartition("/")[2] or "role"
-        principal = f"arn:aws:sts::{account}:assumed-role/{name}/{session}"
-        unique = "AROA" + self._ids.token(16, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
-        key = credentials.temporary(
-            self._ids, self._clock.now(), seconds, account, principal, f"{unique}:{session}"
-        )
-        return await self.put(key)
-
     async def administrator(self, account: str) -> AccessKey | None:
         """The administrator's key, if it is made by this very call; None when there was one.
 

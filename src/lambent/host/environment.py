@@ -39,6 +39,9 @@ from lambent.host.runtimes.provided import unexecutable
 from lambent.host.sandboxes.contract import Limits, Sandbox
 from lambent.host.variables import variables
 
+MOST_AGE = 6 * 3600.0
+"""Seconds after which an environment takes no more invocations, as Lambda ends them "every few
+hours"; its credentials are good for longer."""
 INIT_LIMIT = 10.0
 """Seconds that the initialisation phase may take."""
 FREEZE_AFTER = 0.01
@@ -91,6 +94,7 @@ class Environment:
         self._door = door
         self._kind = "provisioned-concurrency" if provisioned else "on-demand"
         self.idle_since = 0.0
+        self._born = tools.clock.monotonic()
         self._failed = False
         self._runtime = runtime
         self._tools = tools
@@ -115,8 +119,11 @@ class Environment:
 
     @property
     def usable(self) -> bool:
-        """Whether another invocation may come; False once it failed or its process ended."""
+        """Whether another invocation may come; False once it failed, its process ended, or it
+        is old."""
         attempt = self._attempt
+        if attempt is not None and self._clock.monotonic() - self._born > MOST_AGE:
+            return False
         return not self._failed and (attempt is None or attempt.usable)
 
     async def initialise(self) -> str | None:

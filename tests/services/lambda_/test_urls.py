@@ -162,12 +162,15 @@ def test_in_server_mode_a_wrong_signature_is_refused(
     node = fresh_node(auth=True)
     key = node.administrator
     functions = connect(node.endpoint, "lambda", access_key=key.id, secret=key.secret)
-    from tests.services.lambda_.conftest import ECHO, ROLE, archive
+    from tests.services.lambda_.conftest import ECHO, archive
+    from tests.services.lambda_.test_roles import TRUST
 
+    iam = connect(node.endpoint, "iam", access_key=key.id, secret=key.secret)
+    role = iam.create_role(RoleName="r", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
     functions.create_function(
         FunctionName="f",
         Runtime="python3.11",
-        Role=ROLE,
+        Role=role,
         Handler="index.handler",
         Code={"ZipFile": archive(ECHO)},
     )

@@ -15,6 +15,7 @@ from lambent.services.lambda_ import (
     own_settings,
     paging,
     records,
+    roles,
     settings,
 )
 from lambent.services.lambda_.base import Base
@@ -38,6 +39,7 @@ class FunctionOperations(Base):
         chosen = settings.create(reference.name, params)
         tags = dict(params.get("Tags") or {})
         check_tags(tags)
+        await self._check_role(context, params)
         archive = await self._code.take(context, params["Code"])
         revision, build = self._ids.uuid(), self._ids.uuid()
 
@@ -112,6 +114,8 @@ class FunctionOperations(Base):
     ) -> Result:
         """UpdateFunctionConfiguration."""
         reference = self._reference(context, params, "UpdateFunctionConfiguration")
+        settings.check(params)
+        await self._check_role(context, params)
         revision, build = self._ids.uuid(), self._ids.uuid()
 
         async def body(tx: Transaction) -> Version:
@@ -130,6 +134,11 @@ class FunctionOperations(Base):
         await self._runner.replaced(reference, build)
         self._lanes.prepare(version.settings["Runtime"])
         return describe.configuration(reference, version, updating=True)
+
+    async def _check_role(self, context: RequestContext, params: Params) -> None:
+        """In server mode, Lambda must be able to act as the role; local mode trusts everyone."""
+        if "Role" in params and self._platform.settings.auth:
+            await roles.require_assumable(self._platform.registry, context, params["Role"])
 
     async def get_function(self, context: RequestContext, params: Params) -> Result:
         """GetFunction."""

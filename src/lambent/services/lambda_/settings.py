@@ -133,7 +133,7 @@ def create(name: str, params: Params) -> dict[str, Any]:
 
 def update(name: str, present: Mapping[str, Any], params: Params) -> dict[str, Any]:
     """The settings after an update that names some of them."""
-    _check(params)
+    check(params)
     settings = dict(present)
     for member in _MEMBERS:
         if member in params:
@@ -181,7 +181,8 @@ def _logging(name: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
     return logging
 
 
-def _check(params: Params) -> None:
+def check(params: Params) -> None:
+    """AwsError when a value cannot be, whatever the function is."""
     runtime = params.get("Runtime")
     if runtime is not None and runtime not in RUNTIMES:
         raise errors.invalid(

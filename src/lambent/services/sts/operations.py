@@ -121,6 +121,18 @@ class Operations:
             answer["PackedPolicySize"] = 1
         return answer
 
+    async def service_session(self, context: RequestContext, params: Params) -> Result:
+        """A session of a role for a service of this node, which is trusted; no operation of
+        AWS's API. A role that is not there gets one without rights."""
+        arn = _role_arn(params["RoleArn"])
+        found = await self._stored(context, arn)
+        role_id = found["RoleId"] if found else _derived_id("AROA", str(arn))
+        name, session = arn.resource.rsplit("/", 1)[1], params["RoleSessionName"]
+        principal = f"arn:aws:sts::{arn.account}:assumed-role/{name}/{session}"
+        seconds = params["DurationSeconds"]
+        key = await self._issue(arn.account, principal, f"{role_id}:{session}", seconds)
+        return {"Credentials": _shown(key)}
+
     async def assume_role_with_web_identity(
         self, context: RequestContext, params: Params
     ) -> Result:
@@ -146,7 +158,7 @@ class Operations:
     ) -> dict[str, Any]:
         role = arn.resource.rsplit("/", 1)[1]
         session = params["RoleSessionName"]
-        role_id, longest = await self._role(context, arn, role, action)
+        role_id, longest = await self._role(context, arn, action)
         seconds = params.get("DurationSeconds", _HOUR)
         if seconds > longest:
             raise AwsError(
@@ -162,28 +174,15 @@ class Operations:
             "AssumedRoleUser": {"AssumedRoleId": user_id, "Arn": principal},
         }
 
-    async def _role(
-        self, context: RequestContext, arn: Arn, name: str, action: str
-    ) -> tuple[str, int]:
+    async def _role(self, context: RequestContext, arn: Arn, action: str) -> tuple[str, int]:
         """The role's id and longest session in seconds.
 
         In local mode, which trusts everyone, a role that is not there can be assumed too:
         code that names roles of a real account runs unchanged.
         """
-        owner = RequestContext(
-            arn.account, context.region, context.request_id, context.now, context.endpoint
-        )
-        try:
-            answer: dict[str, Any] = await self._platform.registry.call(
-                owner, "iam", "GetRole", {"RoleName": name}
-            )
-        except AwsError as error:
-            if error.code != "NoSuchEntityException":
-                raise
-        else:
-            found = answer["Role"]
-            if found["Arn"] == str(arn):
-                return found["RoleId"], found["MaxSessionDuration"]
+        found = await self._stored(context, arn)
+        if found is not None:
+            return found["RoleId"], found["MaxSessionDuration"]
         if self._platform.settings.auth:
             raise AwsError(
                 "AccessDenied",
@@ -192,6 +191,23 @@ class Operations:
                 403,
             )
         return _derived_id("AROA", str(arn)), _SESSION
+
+    async def _stored(self, context: RequestContext, arn: Arn) -> dict[str, Any] | None:
+        """The role as IAM has it; None when it has none of that ARN."""
+        owner = RequestContext(
+            arn.account, context.region, context.request_id, context.now, context.endpoint
+        )
+        name = arn.resource.rsplit("/", 1)[1]
+        try:
+            answer: dict[str, Any] = await self._platform.registry.call(
+                owner, "iam", "GetRole", {"RoleName": name}
+            )
+        except AwsError as error:
+            if error.code != "NoSuchEntityException":
+                raise
+            return None
+        found: dict[str, Any] = answer["Role"]
+        return found if found["Arn"] == str(arn) else None
 
 
 def _end(time: float, key_id: str = "") -> bytes:

@@ -1,0 +1,103 @@
+"""A function's role: in server mode, Lambda must be able to act as it, and does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from tests.services.lambda_.conftest import archive
+
+from lambent.services.lambda_.roles import trusts
+
+WHO = """
+import boto3
+
+def handler(event, context):
+    answer = boto3.client("sts").get_caller_identity()
+    return [answer["Arn"], answer["UserId"], answer["Account"]]
+"""
+
+
+def _trust(**statement: Any) -> str:
+    given = {"Effect": "Allow", "Action": "sts:AssumeRole", **statement}
+    return json.dumps({"Version": "2012-10-17", "Statement": given})
+
+
+TRUST = _trust(Principal={"Service": "lambda.amazonaws.com"})
+REFUSED = "The role defined for the function cannot be assumed by Lambda."
+
+
+@pytest.fixture
+def server(fresh_node: Callable[..., Any], connect: Callable[..., Any]) -> Callable[[str], Any]:
+    """`server("iam")`: the administrator's client of a node that checks."""
+    node = fresh_node(auth=True)
+    key = node.administrator
+    return lambda service: connect(node.endpoint, service, access_key=key.id, secret=key.secret)
+
+
+def test_server_mode_takes_roles_that_trust_lambda_and_functions_act_as_them(
+    server: Callable[[str], Any],
+) -> None:
+    iam, functions = server("iam"), server("lambda")
+    account = server("sts").get_caller_identity()["Account"]
+    other = _trust(Principal={"Service": "ec2.amazonaws.com"})
+    wary = iam.create_role(RoleName="wary", AssumeRolePolicyDocument=other)["Role"]["Arn"]
+    made = iam.create_role(RoleName="good", Path="/app/", AssumeRolePolicyDocument=TRUST)["Role"]
+
+    def create(role: str) -> None:
+        functions.create_function(
+            FunctionName="f",
+            Runtime="python3.11",
+            Handler="index.handler",
+            Role=role,
+            Timeout=20,
+            Code={"ZipFile": archive(WHO)},
+        )
+
+    nobody = f"arn:aws:iam::{account}:role/nobody"
+    for role in (wary, nobody, f"arn:aws:iam::{account}:role/good"):
+        with pytest.raises(ClientError) as refused:
+            create(role)
+        assert refused.value.response["Error"]["Code"] == "InvalidParameterValueException"
+        assert refused.value.response["Error"]["Message"] == REFUSED
+    with pytest.raises(ClientError, match="Cross-account pass role is not allowed"):
+        create("arn:aws:iam::999988887777:role/good")
+    create(made["Arn"])
+    with pytest.raises(ClientError, match="cannot be assumed by Lambda"):
+        functions.update_function_configuration(FunctionName="f", Role=nobody)
+    functions.update_function_configuration(FunctionName="f", MemorySize=256)
+    answer = json.load(functions.invoke(FunctionName="f")["Payload"])
+    arn = f"arn:aws:sts::{account}:assumed-role/good/f"
+    assert answer == [arn, f"{made['RoleId']}:f", account]
+
+
+def test_local_mode_takes_any_role(client: Callable[..., Any]) -> None:
+    client("lambda").create_function(
+        FunctionName="f",
+        Runtime="python3.11",
+        Handler="index.handler",
+        Role="arn:aws:iam::999988887777:role/of-a-real-account",
+        Code={"ZipFile": archive(WHO)},
+    )
+
+
+@pytest.mark.parametrize(
+    ("statements", "trusted"),
+    [
+        ([{"Principal": {"Service": "lambda.amazonaws.com"}}], True),
+        ([{"Principal": {"Service": ["ec2.amazonaws.com", "lambda.amazonaws.com"]}}], True),
+        ([{"Principal": "*"}], True),
+        ([{"Principal": {"Service": "lambda.amazonaws.com"}, "Action": ["sts:*"]}], True),
+        ([{"Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:TagSession"}], False),
+        ([{"Principal": {"AWS": "arn:aws:iam::123456789012:root"}}], False),
+        ([{"Principal": "*"}, {"Principal": "*", "Effect": "Deny"}], False),
+        ([], False),
+    ],
+    ids=range(8),
+)
+def test_what_a_trust_policy_says(statements: list[dict[str, Any]], trusted: bool) -> None:
+    common = {"Effect": "Allow", "Action": "sts:AssumeRole"}
+    assert trusts(json.dumps({"Statement": [{**common, **one} for one in statements]})) == trusted
