@@ -186,7 +186,7 @@ class Node:
             for path, fetch in service.downloads.items():
                 internal.add(path, _download(path, fetch), open_to_all=True)
             for path, route in service.routes.items():
-                internal.add(path, route)
+                internal.add(path, route, principals=path in service.open_to_principals)
             for site in service.sites:
                 sites.add(service.name, site)
         dispatcher = Dispatcher(

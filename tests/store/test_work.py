@@ -158,6 +158,17 @@ async def test_release_gives_the_item_back_after_a_delay(store: Store, clock: Vi
     assert [again.attempts for again in await claim(store)] == [2]
 
 
+async def test_a_claim_that_is_given_back_uncounted_was_no_attempt(store: Store) -> None:
+    [id] = await enqueue(store, b"x")
+    [work] = await claim(store)
+    assert await call(store, "release", "q", id, work.token, 0, uncounted=True)
+    assert (await call(store, "item", "q", id)).attempts == 0
+    [again] = await claim(store)
+    assert (again.attempts, again.token == work.token) == (1, False)
+    assert not await call(store, "release", "q", id, work.token, 0, uncounted=True)
+    assert (await call(store, "item", "q", id)).attempts == 1
+
+
 async def test_rewrite_replaces_the_payload(store: Store) -> None:
     await enqueue(store, b"before")
     [work] = await claim(store)

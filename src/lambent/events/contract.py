@@ -105,6 +105,8 @@ class Batch:
     tickets: Sequence[Any]
     dead_lettered: int = 0
     """How many more the claim found received too often and moved to a dead-letter queue."""
+    suppressed: int = 0
+    """How many more it found to be duplicates, which nobody is to see."""
 
 
 class Source(Protocol):
@@ -151,6 +153,17 @@ class Remembering(Protocol):
         self, tx: Transaction, arn: Arn, tickets: Sequence[Any], failure: Failure
     ) -> None:
         """These failed so. Called before `fail`, in the same transaction."""
+        ...
+
+
+@runtime_checkable
+class Postponing(Protocol):
+    """A source that takes items back which nobody tried."""
+
+    async def postpone(
+        self, tx: Transaction, arn: Arn, tickets: Sequence[Any], delay: float
+    ) -> None:
+        """These come again after `delay` seconds, as if they had not been claimed."""
         ...
 
 

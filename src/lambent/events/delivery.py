@@ -285,8 +285,11 @@ class Lane:
 
     def _heard(self, claim: _Claim) -> None:
         batch = claim.batch
-        if claim.claimed:
-            self._observer.claimed(batch, claim.claimed - len(batch.tickets), claim.at)
+        seen = claim.claimed - batch.suppressed
+        if seen:
+            self._observer.claimed(batch, seen - len(batch.tickets), claim.at)
+        if batch.suppressed:
+            self._observer.suppressed(batch.suppressed, claim.at)
         if batch.dead_lettered:
             self._observer.dead_lettered(batch.dead_lettered, claim.at)
 
@@ -305,7 +308,7 @@ class Lane:
         async def body(tx: Transaction) -> _Claim:
             lease = policy.lease(await source.describe(tx, arn))
             batch = await source.claim(tx, arn, limit, lease)
-            claimed = len(batch.tickets)
+            claimed = len(batch.tickets) + batch.suppressed
             wanted = [policy.wants(record) for record in batch.records]
             if not all(wanted):
                 await source.settle(
@@ -547,6 +550,7 @@ def _pick(batch: Batch, indexes: Sequence[int]) -> Batch:
         [batch.identifiers[index] for index in indexes],
         [batch.tickets[index] for index in indexes],
         batch.dead_lettered,
+        batch.suppressed,
     )
 
 

@@ -17,6 +17,7 @@ from lambent.core.arns import Arn
 from lambent.core.errors import AwsError
 from lambent.events import failures
 from lambent.events.contract import Remembering, Targets
+from lambent.events.tickets import plain
 from lambent.store.contract import Transaction
 
 COLLECTION = "events.in_flight"
@@ -30,7 +31,9 @@ _log = logging.getLogger(__name__)
 
 
 async def note(tx: Transaction, node: str, arn: Arn, tickets: Sequence[Any]) -> Note:
-    """These were claimed; what to `forget` them by. Tickets are plain data here."""
+    """These were claimed; what to `forget` them by. Tickets are plain data here, and kept as
+    the source itself gave them."""
+    tickets = plain(tickets)
     sort = str(arn).encode() + _END_OF_ARN + msgspec.msgpack.encode(tickets[0])
     key = (node.encode(), sort)
     await tx.put(COLLECTION, *key, msgspec.msgpack.encode(tickets))

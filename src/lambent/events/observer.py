@@ -7,7 +7,8 @@ it keeps no reference to a batch or an outcome beyond the call.
     claimed ──▶ called ──▶ ended ──▶ settled
        │           ▲         │
        │           └─────────┘ (called again under the same claim: `Verdict.retry_after`)
-       └──▶ dead_lettered (by the source, of what was received too often)
+       ├──▶ dead_lettered (by the source, of what was received too often)
+       └──▶ suppressed (duplicates)
 
 Everything but `called` and `ended` is told after its commit: it has happened for good.
 """
@@ -28,6 +29,10 @@ class Observer:
 
     def dead_lettered(self, count: int, at: float) -> None:
         """The claim moved `count` items, received too often, to the dead-letter queue."""
+
+    def suppressed(self, count: int, at: float) -> None:
+        """The claim found `count` duplicates (`events.once`): they are settled unseen, now or
+        with the one that they repeat."""
 
     def called(self, batch: Batch, at: float) -> None:
         """The function is about to be called with these."""

@@ -1,8 +1,9 @@
 """Lambent's own API under `/_lambent/`: a small router for JSON answers.
 
 `GET /_lambent/health` is open to all; every other route is for administrators in server
-mode, who sign their requests; one with a token of its own takes that too, from clients that
-cannot sign. `app.py` and the services contribute the routes.
+mode, who sign their requests, unless it says that any principal of an account may call it;
+one with a token of its own takes that too, from clients that cannot sign. `app.py` and the
+services contribute the routes.
 """
 
 from __future__ import annotations
@@ -42,16 +43,26 @@ class InternalRoutes:
         self._exact: dict[str, Route] = {}
         self._below: dict[str, Route] = {}
         self._open: set[str] = set()
+        self._for_principals: set[str] = set()
         self._tokens: dict[str, str] = {}
 
     def add(
-        self, path: str, route: Route, *, open_to_all: bool = False, token: str | None = None
+        self,
+        path: str,
+        route: Route,
+        *,
+        open_to_all: bool = False,
+        principals: bool = False,
+        token: str | None = None,
     ) -> None:
-        """Serve a path (without the prefix), with `token` also to its bearer."""
+        """Serve a path (without the prefix): to administrators, with `principals` to whoever
+        signs, with `token` also to its bearer."""
         whole = PREFIX + path
         (self._below if path.endswith("/") else self._exact)[whole] = route
         if open_to_all:
             self._open.add(whole)
+        if principals:
+            self._for_principals.add(whole)
         if token is not None:
             self._tokens[whole] = token
 
@@ -91,7 +102,8 @@ class InternalRoutes:
             return await route(Asked(context, request.method, path, {}, b""))
         claim = claims.read(request.headers, request.query)
         identity = await self._authenticator.authenticate(request, claim, SERVICE, now)
-        if self._administrators_only and not identity.principal.endswith(":root"):
+        restricted = self._administrators_only and served not in self._for_principals
+        if restricted and not identity.principal.endswith(":root"):
             raise AwsError("AccessDenied", "Only an administrator may do this.", 403)
         if route is None:
             raise AwsError("NotFound", f"There is nothing at {path}.", 404)

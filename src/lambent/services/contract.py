@@ -55,7 +55,8 @@ class Service:
     `async def send_message(self, context: RequestContext, params: Params) -> Result`.
     A folder that adds to Lambent's own API alone has no operations and any name.
     `routes` are by path below `/_lambent/`; one that ends in "/" takes every path below it.
-    Callers are authenticated; in server mode they are administrators.
+    Callers are authenticated; in server mode they are administrators, except for the routes
+    in `open_to_principals`, which every principal of an account may call (its functions too).
     `downloads` are by path below `/_lambent/`, ending in "/": each gives the bytes at what
     follows it, to anyone, so what follows holds a secret (AwsError when there is nothing).
     `sites` answer plain HTTP.
@@ -69,6 +70,7 @@ class Service:
     invocables: Mapping[str, Invocable] = field(default_factory=dict)
     sources: Mapping[str, Source] = field(default_factory=dict)
     routes: Mapping[str, Route] = field(default_factory=dict)
+    open_to_principals: frozenset[str] = frozenset()
     downloads: Mapping[str, Callable[[str], Awaitable[bytes]]] = field(default_factory=dict)
     sites: Sequence[Site] = ()
     start: Callable[[], Awaitable[None]] = _nothing

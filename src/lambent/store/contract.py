@@ -232,8 +232,11 @@ class Transaction(Protocol):
         """
         ...
 
-    async def release(self, queue: str, id: int, token: int, delay: float) -> bool:
-        """Give a leased item back, due after `delay` seconds. False as for `extend`."""
+    async def release(
+        self, queue: str, id: int, token: int, delay: float, *, uncounted: bool = False
+    ) -> bool:
+        """Give a leased item back, due after `delay` seconds. False as for `extend`. With
+        `uncounted` the claim is no attempt: nobody tried."""
         ...
 
     async def settle(self, queue: str, id: int, token: int | None) -> bool:

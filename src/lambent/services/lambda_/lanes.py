@@ -24,7 +24,7 @@ from lambent.events.filter import InvalidPattern
 from lambent.events.flow import parking
 from lambent.events.policy import Aside
 from lambent.services.contract import Platform
-from lambent.services.lambda_ import names, polling, records
+from lambent.services.lambda_ import names, polling, records, suppression
 from lambent.services.lambda_.asynchronous import AsyncPolicy, AsyncSource
 from lambent.services.lambda_.function_figures import AsyncObserver
 from lambent.services.lambda_.invocable import FunctionInvocable
@@ -119,6 +119,7 @@ class Lanes:
         except InvalidPattern as error:
             _log.error("The mapping %s cannot run: %s", mapping.uuid, error)
             return
+        source = suppression.source_of(mapping, source, policy)
         lane = Lane(
             clock=self._platform.clock,
             store=self._platform.store,
@@ -154,6 +155,10 @@ class Lanes:
     def mapping(self, uuid: str) -> Lane | None:
         """The lane of an enabled mapping."""
         return self._mappings.get(uuid)
+
+    def suppressed(self, uuid: str) -> int:
+        """How many duplicates of the mapping this node suppressed since it started."""
+        return self._figures.count(uuid, "suppressed")
 
     async def summary(self, asked: Asked) -> tuple[int, Any]:
         """The figures of this node's mappings in the last hour, by UUID."""

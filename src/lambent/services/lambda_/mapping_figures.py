@@ -40,6 +40,7 @@ _COUNTED: Final = {
         "Events that were sent to the on-failure destination.",
     ),
     "dead_lettered": ("", "Events that the claim moved to the dead-letter queue."),
+    "suppressed": ("", "Duplicates that nobody was to see."),
     "retried": ("", "Events that were taken again."),
     "throttled": ("", "Calls for which there was no place."),
     "calls": ("", "Calls of the function."),
@@ -103,6 +104,11 @@ class MappingFigures:
         if known is not None:
             for family in (*self.counters.values(), self.failures, self.latency):
                 family.forget(*known.labels)
+
+    def count(self, uuid: str, name: str) -> int:
+        """One of a mapping's counts since the node started."""
+        known = self._known.get(uuid)
+        return known.counts[name] if known is not None else 0
 
     def summary(self, now: float) -> dict[str, dict[str, Any]]:
         """The last hour of each mapping, by UUID."""
@@ -169,6 +175,9 @@ class MappingObserver(Observer):
 
     def dead_lettered(self, count: int, at: float) -> None:
         self.counts["dead_lettered"] += count
+
+    def suppressed(self, count: int, at: float) -> None:
+        self.counts["suppressed"] += count
 
     def called(self, batch: Batch, at: float) -> None:
         self.counts["calls"] += 1

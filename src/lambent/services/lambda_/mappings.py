@@ -13,13 +13,16 @@ from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
 from lambent.events.contract import Source
 from lambent.events.flow import parking
-from lambent.services.lambda_ import errors, mapping_rules, names, paging, records
+from lambent.services.lambda_ import errors, mapping_rules, names, paging, records, suppression
 from lambent.services.lambda_.base import Base
 from lambent.services.lambda_.flow import set_flow
 from lambent.services.lambda_.model import Mapping
 from lambent.services.lambda_.names import Reference
 from lambent.services.lambda_.tags import check_tags
 from lambent.store.contract import Transaction
+
+IDEMPOTENCY = "Lambent.Idempotency"
+"""A parameter that only calls from inside have: what makes a duplicate (`suppression`)."""
 
 _LISTED = 100
 
@@ -54,6 +57,7 @@ class MappingOperations(Base):
                 enabled=params.get("Enabled", True),
                 modified=tx.now,
                 tags=tags,
+                idempotency=suppression.check(dict(params.get(IDEMPOTENCY) or {})),
             )
             await records.put_mapping(tx, context.account, context.region, mapping)
             return mapping
@@ -81,6 +85,8 @@ class MappingOperations(Base):
             mapping.function = function.qualified
             mapping.enabled = params.get("Enabled", was)
             mapping.modified = tx.now
+            if IDEMPOTENCY in params:
+                mapping.idempotency = suppression.check(dict(params[IDEMPOTENCY]))
             await records.put_mapping(tx, context.account, context.region, mapping)
             return mapping, was
 

@@ -96,7 +96,8 @@ class Mapping(msgspec.Struct, kw_only=True):
     """An event source mapping. `settings` are members of EventSourceMappingConfiguration.
 
     `function` and `source` are ARNs, the function's with the qualifier it was given. `flow`
-    is the document of its flow control (`events.flow.settings`), `parked` why it was parked.
+    is the document of its flow control (`events.flow.settings`), `parked` why it was parked,
+    `idempotency` what makes a duplicate (`events.once`).
     """
 
     uuid: str
@@ -107,6 +108,7 @@ class Mapping(msgspec.Struct, kw_only=True):
     modified: float
     tags: dict[str, str] = {}
     flow: dict[str, Any] = {}
+    idempotency: dict[str, Any] = {}
     parked: str | None = None
 
 

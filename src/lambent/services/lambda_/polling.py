@@ -56,8 +56,8 @@ class QueuePolicy:
         """Whether any of the mapping's filters matches."""
         if self.filters is None:
             return True
-        view = _view(record)
-        return any(wanted(view) for wanted in self.filters)
+        seen = view(record)
+        return any(wanted(seen) for wanted in self.filters)
 
     def encode(self, record: Document[str, Any]) -> bytes:
         """The record as JSON."""
@@ -145,7 +145,7 @@ def policy_of(mapping: Mapping, invocable: Invocable) -> QueuePolicy:
     )
 
 
-def _view(record: Document[str, Any]) -> Document[str, Any]:
+def view(record: Document[str, Any]) -> Document[str, Any]:
     """The record as filters see it: a body that is a JSON object is looked into, any other
     is text."""
     body = record.get("body")

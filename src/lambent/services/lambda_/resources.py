@@ -16,6 +16,7 @@ from lambent.core.errors import AwsError
 from lambent.core.registry import method_name
 from lambent.core.resources import Created, Properties, ResourceRequest, ResourceType
 from lambent.services.lambda_ import own_settings, template_flow
+from lambent.services.lambda_.mappings import IDEMPOTENCY
 
 _INTEGERS = frozenset(
     {
@@ -399,6 +400,7 @@ class EventSourceMappingResource(_Resource):
     async def create(self, request: ResourceRequest, properties: Properties) -> Created:
         flow = template_flow.document(request.logical_id, request.metadata)
         params = _chosen(properties, self._params)
+        params[IDEMPOTENCY] = _idempotency(request)
         params["Tags"] = _tags(request, properties)
         try:
             made = await self._call(request.context, "CreateEventSourceMapping", params)
@@ -426,6 +428,7 @@ class EventSourceMappingResource(_Resource):
             new, changeable
         )
         params["UUID"] = physical_id
+        params[IDEMPOTENCY] = _idempotency(request)
         made = await self._call(request.context, "UpdateEventSourceMapping", params)
         await self._call(request.context, "SetFlow", {"UUID": physical_id, "Flow": flow})
         return _mapping(made)
@@ -434,6 +437,10 @@ class EventSourceMappingResource(_Resource):
         self, request: ResourceRequest, physical_id: str, properties: Properties
     ) -> None:
         await self._remove(request.context, "DeleteEventSourceMapping", {"UUID": physical_id})
+
+
+def _idempotency(request: ResourceRequest) -> dict[str, Any]:
+    return template_flow.section(request.logical_id, request.metadata, "Idempotency")
 
 
 def _mapping(made: Mapping[str, Any]) -> Created:

@@ -9,6 +9,7 @@ from lambent.services.lambda_.code import CodeStore
 from lambent.services.lambda_.debugging import PATH as DEBUG
 from lambent.services.lambda_.debugging import Debugging
 from lambent.services.lambda_.downloads import PATH, Downloads
+from lambent.services.lambda_.duplicates import DuplicateRoutes
 from lambent.services.lambda_.flow import FlowRoutes
 from lambent.services.lambda_.following import Following
 from lambent.services.lambda_.function_figures import FunctionFigures
@@ -68,6 +69,7 @@ def create(platform: Platform) -> Service:
     following = Following(platform, runner, lanes, keeping)
     operations = Operations(Parts(platform, code, runner, lanes, keeping, downloads))
     flow = FlowRoutes(platform, lanes)
+    duplicates = DuplicateRoutes(platform, lanes)
     return Service(
         name="lambda",
         operations=operations,
@@ -79,6 +81,8 @@ def create(platform: Platform) -> Service:
             "flow": flow.listed,
             "mappings": lanes.summary,
             "flow/": flow.one,
+            "duplicates": duplicates.listed,
+            "duplicates/": duplicates.one,
         },
         downloads={PATH: downloads.fetch},
         sites=[url_site.site(platform.store, runner)],

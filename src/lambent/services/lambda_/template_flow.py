@@ -1,9 +1,10 @@
-"""Where a template says what a mapping's flow control is. Plain functions.
+"""Where a template says what a mapping's flow control is, or what makes a duplicate. Plain
+functions.
 
-Under `Metadata: Lambent: Flow:` of the AWS::Lambda::EventSourceMapping. SAM gives the mappings
-of an AWS::Serverless::Function the function's own Metadata and names them by the function and
-the event, so there `Metadata: Lambent: Events: EVENT: Flow:` of the function is for one event,
-and `Metadata: Lambent: Flow:` for all that say nothing of their own.
+Under `Metadata: Lambent: Flow:` (or `Idempotency:`) of the AWS::Lambda::EventSourceMapping. SAM
+gives the mappings of an AWS::Serverless::Function the function's own Metadata and names them by
+the function and the event, so there `Metadata: Lambent: Events: EVENT: Flow:` of the function is
+for one event, and `Metadata: Lambent: Flow:` for all that say nothing of their own.
 """
 
 from __future__ import annotations
@@ -17,17 +18,22 @@ from lambent.events.flow import settings
 
 def document(logical_id: str, metadata: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of the mapping with that logical id; AwsError when they cannot be."""
-    own = _section(metadata, "Lambent")
-    events = _section(own, "Events")
-    # The longest name: an event may be called as another one ends.
-    named = max((name for name in events if logical_id.endswith(name)), key=len, default="")
-    chosen = _section(events, named) if named else {}
-    flow = _section(chosen if "Flow" in chosen else own, "Flow")
+    flow = section(logical_id, metadata, "Flow")
     try:
         settings.parse(flow)
     except settings.InvalidFlow as error:
         raise AwsError("ValidationError", f"Metadata.Lambent.{error}", 400) from None
     return flow
+
+
+def section(logical_id: str, metadata: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """What the template says under a name for the mapping; empty when nothing."""
+    own = _section(metadata, "Lambent")
+    events = _section(own, "Events")
+    # The longest name: an event may be called as another one ends.
+    named = max((event for event in events if logical_id.endswith(event)), key=len, default="")
+    chosen = _section(events, named) if named else {}
+    return _section(chosen if name in chosen else own, name)
 
 
 def _section(within: Mapping[str, Any], name: str) -> dict[str, Any]:

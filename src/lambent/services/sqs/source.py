@@ -87,6 +87,12 @@ class QueueSource:
         for work, id, token in tickets:
             await tx.extend(work, id, token, lease)
 
+    async def postpone(
+        self, tx: Transaction, arn: Arn, tickets: Sequence[Ticket], delay: float
+    ) -> None:
+        for work, id, token in tickets:
+            await tx.release(work, id, token, delay, uncounted=True)
+
     async def dead_letter(self, tx: Transaction, arn: Arn, tickets: Sequence[Ticket]) -> bool:
         queue = await self._queue(tx, arn)
         policy = redrive.policy_of(queue)

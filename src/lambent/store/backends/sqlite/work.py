@@ -149,8 +149,10 @@ class WorkQueues(Part):
     async def extend(self, queue: str, id: int, token: int, lease: float) -> bool:
         return self._end_lease(queue, id, token, lease, lease > 0)
 
-    async def release(self, queue: str, id: int, token: int, delay: float) -> bool:
-        return self._end_lease(queue, id, token, delay, False)
+    async def release(
+        self, queue: str, id: int, token: int, delay: float, *, uncounted: bool = False
+    ) -> bool:
+        return self._end_lease(queue, id, token, delay, False, int(uncounted))
 
     async def settle(self, queue: str, id: int, token: int | None) -> bool:
         engine = self._engine
@@ -316,8 +318,17 @@ class WorkQueues(Part):
     def _row(self, number: int, id: int) -> Any:
         return self._engine.execute(f"{ITEM_BY_ID} AND id = ?", (number, id)).fetchall()[0]
 
-    def _end_lease(self, queue: str, id: int, token: int, seconds: float, leased: bool) -> bool:
-        """Let a running lease end (or the item be due) `seconds` from now."""
+    def _end_lease(
+        self,
+        queue: str,
+        id: int,
+        token: int,
+        seconds: float,
+        leased: bool,
+        uncounted: int = 0,
+    ) -> bool:
+        """Let a running lease end (or the item be due) `seconds` from now; `uncounted` of its
+        attempts were none."""
         engine = self._engine
         number = engine.names.find(queue)
         if number == UNKNOWN:
@@ -326,10 +337,10 @@ class WorkQueues(Part):
         depth = engine.depths.changing(number, self.now)
         due = self.now + seconds if seconds > 0 else self.now
         rows = engine.execute(
-            "UPDATE work SET due = ?, leased = ?"
+            "UPDATE work SET due = ?, leased = ?, attempts = attempts - ?"
             " WHERE queue = ? AND id = ? AND token = ? AND leased AND due > ?"
             " RETURNING grp, tenant",
-            (due, leased, number, id, token, self.now),
+            (due, leased, uncounted, number, id, token, self.now),
         ).fetchall()
         if not rows:
             return False

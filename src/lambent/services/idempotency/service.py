@@ -1,0 +1,19 @@
+"""What the folder contributes to a node."""
+
+from __future__ import annotations
+
+from lambent.services.contract import Platform, Service
+from lambent.services.idempotency.api import ROOT, IdempotencyApi
+from lambent.services.idempotency.sweeping import Sweeper
+
+
+def create(platform: Platform) -> Service:
+    """Keyed outcomes for one node."""
+    sweeper = Sweeper(platform.store, platform.clock)
+    return Service(
+        name="idempotency",
+        routes={ROOT: IdempotencyApi(platform).answer},
+        open_to_principals=frozenset((ROOT,)),
+        start=sweeper.start,
+        stop=sweeper.stop,
+    )
