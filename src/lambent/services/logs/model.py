@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 # Two hours ahead is as far as an event's own time may lie beyond its ingestion.
 MAX_AHEAD = 2 * 3600.0
 MAX_AGE = 14 * 86_400.0
+
+
+class MetricFilter(msgspec.Struct, frozen=True, array_like=True):
+    """A metric filter; its transformations as PutMetricFilter's."""
+
+    name: str
+    pattern: str
+    created: float
+    transformations: list[dict[str, Any]]
 
 
 class Group(msgspec.Struct, frozen=True, array_like=True):
@@ -19,6 +30,7 @@ class Group(msgspec.Struct, frozen=True, array_like=True):
     tags: dict[str, str] = {}
     klass: str = "STANDARD"
     kms_key: str | None = None
+    filters: list[MetricFilter] = []
 
 
 class Stream(msgspec.Struct, frozen=True, array_like=True):

@@ -11,6 +11,8 @@ from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
 from lambent.core.ids import Ids
 from lambent.services.logs import catalogue, reading
+from lambent.services.logs.figures import Figures
+from lambent.services.logs.metric_filters import MetricFilterOperations
 from lambent.services.logs.model import MAX_AGE, MAX_AHEAD, Group, LogEvent, Stream, encode
 from lambent.services.logs.pattern import compile_pattern
 from lambent.store.contract import Store, Transaction
@@ -36,10 +38,12 @@ def _name(params: Params) -> str:
     return catalogue.group_name(name)
 
 
-class LogOperations:
-    """Groups, streams, events, retention and tags."""
+class LogOperations(MetricFilterOperations):
+    """Groups, streams, events, retention, tags and metric filters."""
 
-    def __init__(self, store: Store, ids: Ids) -> None:
+    def __init__(self, store: Store, ids: Ids, figures: Figures) -> None:
+        super().__init__(store)
+        self._figures = figures
         self._store = store
         self._ids = ids
 
@@ -228,7 +232,7 @@ class LogOperations:
         events = params["logEvents"]
         _check_batch(events)
 
-        async def body(tx: Transaction) -> dict[str, int]:
+        async def body(tx: Transaction) -> tuple[Group, list[Any], dict[str, int]]:
             group = await catalogue.get_group(tx, context, params["logGroupName"])
             stream = await catalogue.get_stream(tx, group, params["logStreamName"])
             oldest, newest = (tx.now - MAX_AGE) * 1000, (tx.now + MAX_AHEAD) * 1000
@@ -257,9 +261,11 @@ class LogOperations:
                 rejected["expiredLogEventEndIndex"] = count
             if any(e["timestamp"] > newest for e in events):
                 rejected["tooNewLogEventStartIndex"] = sum(e["timestamp"] <= newest for e in events)
-            return rejected
+            return group, kept, rejected
 
-        rejected = await self._store.transact(body)
+        group, kept, rejected = await self._store.transact(body)
+        if kept:
+            self._figures.came(context, group, kept, _size(kept))
         return {
             "nextSequenceToken": self._ids.token(56, "0123456789"),
             "rejectedLogEventsInfo": rejected or None,

@@ -323,3 +323,40 @@ def _field_comparison(match: re.Match[str]) -> _Value:
         return number is not None and test(number)
 
     return numeric
+
+
+def selected(pattern: str, selector: str, message: str) -> str | None:
+    """What a selector of a metric filter means in a message: `$.ms` of JSON, `$bytes` of the
+    fields that the pattern names; None when it is not there."""
+    if selector.startswith(("$.", "$[")):
+        try:
+            found = _select(json.loads(message), _path(selector))
+        except (ValueError, RecursionError):
+            return None
+        value = found[0] if found else None
+        if isinstance(value, bool) or value is None or isinstance(value, (dict, list)):
+            return None
+        return str(value)
+    return extracted(pattern, message).get(selector)
+
+
+def extracted(pattern: str, message: str) -> dict[str, str]:
+    """What the fields of a space-delimited pattern, or the selectors of a JSON pattern, are in
+    a message."""
+    text = pattern.strip()
+    if text.startswith("{"):
+        selectors = [m["selector"] for m in _TOKEN.finditer(text[1:-1]) if m["selector"]]
+        values = {one: selected(pattern, one, message) for one in selectors}
+        return {one: value for one, value in values.items() if value is not None}
+    if not text.startswith("["):
+        return {}
+    fields = [_unwrapped(field) for field in _FIELD.findall(message)]
+    names = [part.strip() for part in text[1:-1].split(",")]
+    if "..." in names:
+        at = names.index("...")
+        names[at : at + 1] = [""] * max(0, len(fields) - len(names) + 1)
+    found = {}
+    for place, (name, field) in enumerate(zip(names, fields, strict=False), 1):
+        known = re.match(r"[A-Za-z_]\w*", name)
+        found[f"${known[0] if known else place}"] = field
+    return found

@@ -1,9 +1,12 @@
 """The CloudFormation resource types of CloudWatch Logs.
 
-Source: CloudFormation template reference, AWS::Logs::LogGroup and AWS::Logs::LogStream.
+Source: CloudFormation template reference, AWS::Logs::LogGroup, AWS::Logs::LogStream,
+AWS::Logs::MetricFilter.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from lambent.core.errors import AwsError
 from lambent.core.resources import Created, Properties, ResourceRequest
@@ -112,3 +115,76 @@ class LogStreamResource:
         except AwsError as error:
             if error.code != "ResourceNotFoundException":
                 raise
+
+
+class MetricFilterResource:
+    """AWS::Logs::MetricFilter. `Ref` is the filter's name."""
+
+    properties = frozenset(
+        (
+            "ApplyOnTransformedLogs",
+            "EmitSystemFieldDimensions",
+            "FieldSelectionCriteria",
+            "FilterName",
+            "FilterPattern",
+            "LogGroupName",
+            "MetricTransformations",
+        )
+    )
+    required = frozenset(("FilterPattern", "LogGroupName", "MetricTransformations"))
+    replaces = frozenset(("FilterName", "LogGroupName"))
+
+    def __init__(self, operations: LogOperations) -> None:
+        self._operations = operations
+
+    async def create(self, request: ResourceRequest, properties: Properties) -> Created:
+        name = properties.get("FilterName") or request.default_name
+        await self._put(request, name, properties)
+        return Created(name)
+
+    async def update(
+        self, request: ResourceRequest, physical_id: str, old: Properties, new: Properties
+    ) -> Created:
+        await self._put(request, physical_id, new)
+        return Created(physical_id)
+
+    async def _put(self, request: ResourceRequest, name: str, properties: Properties) -> None:
+        await self._operations.put_metric_filter(
+            request.context,
+            {
+                "logGroupName": properties["LogGroupName"],
+                "filterName": name,
+                "filterPattern": properties["FilterPattern"],
+                "metricTransformations": [
+                    _transformation(one) for one in properties["MetricTransformations"]
+                ],
+            },
+        )
+
+    async def delete(
+        self, request: ResourceRequest, physical_id: str, properties: Properties
+    ) -> None:
+        try:
+            await self._operations.delete_metric_filter(
+                request.context,
+                {"logGroupName": properties["LogGroupName"], "filterName": physical_id},
+            )
+        except AwsError as error:
+            if error.code != "ResourceNotFoundException":
+                raise
+
+
+def _transformation(given: Properties) -> dict[str, Any]:
+    """A template's spelling as the API's."""
+    made: dict[str, Any] = {
+        "metricName": given["MetricName"],
+        "metricNamespace": given["MetricNamespace"],
+        "metricValue": str(given["MetricValue"]),
+    }
+    if given.get("DefaultValue") is not None:
+        made["defaultValue"] = float(given["DefaultValue"])
+    if given.get("Unit"):
+        made["unit"] = given["Unit"]
+    if given.get("Dimensions"):
+        made["dimensions"] = {one["Key"]: one["Value"] for one in given["Dimensions"]}
+    return made

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from lambent.services.contract import Platform, Service
+from lambent.services.logs.figures import Figures
 from lambent.services.logs.operations import LogOperations
-from lambent.services.logs.resources import LogGroupResource, LogStreamResource
+from lambent.services.logs.resources import (
+    LogGroupResource,
+    LogStreamResource,
+    MetricFilterResource,
+)
 from lambent.services.logs.retention import Retention
 
 
 def create(platform: Platform) -> Service:
     """CloudWatch Logs for one node."""
-    operations = LogOperations(platform.store, platform.ids)
+    operations = LogOperations(platform.store, platform.ids, Figures(platform.metrics))
     retention = Retention(platform.store, platform.clock)
     return Service(
         name="logs",
@@ -18,6 +23,7 @@ def create(platform: Platform) -> Service:
         resources={
             "AWS::Logs::LogGroup": LogGroupResource(operations),
             "AWS::Logs::LogStream": LogStreamResource(operations),
+            "AWS::Logs::MetricFilter": MetricFilterResource(operations),
         },
         start=retention.start,
         stop=retention.stop,
