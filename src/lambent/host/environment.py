@@ -44,7 +44,7 @@ MOST_AGE = 6 * 3600.0
 hours"; its credentials are good for longer."""
 INIT_LIMIT = 10.0
 """Seconds that the initialisation phase may take."""
-FREEZE_AFTER = 0.01
+FREEZE_AFTER = 0.05
 """Seconds of rest before the freeze. Lambda promises no instant either; under steady load,
 nobody pays for a freeze and a thaw (0.1 ms together) between two invocations."""
 DEBUGGER_MEMORY = 256

@@ -19,16 +19,13 @@ from lambent.core.clock import Clock
 from lambent.core.errors import StoreUnavailable
 from lambent.core.ids import Ids
 from lambent.store.backends.sqlite.engine import Effect, Engine
-from lambent.store.backends.sqlite.files import PART, NewFile, ReadFile
+from lambent.store.backends.sqlite.files import BLOCK_BYTES, PART, PIECE_BYTES, NewFile, ReadFile
 from lambent.store.backends.sqlite.part import Part
 from lambent.store.contract import StagedBlob
 
 T = TypeVar("T")
 
 INLINE_BYTES: Final = 32 * 1024
-PIECE_BYTES: Final = 256 * 1024
-BLOCK_BYTES: Final = 1024 * 1024
-"""What one visit to a worker thread reads or writes."""
 ORPHAN_SECONDS: Final = 3600.0
 SWEEP_AT_ONCE: Final = 500
 THREADS: Final = 4
@@ -125,20 +122,25 @@ class BlobFiles:
                 yield inline[at : min(at + PIECE_BYTES, end)]
             return
         file = ReadFile(self._folder, id)
+        ahead: asyncio.Future[list[bytes]] | None = None
         try:
             at = start
             while at < end:
-                block = await self._thread(file.read, min(BLOCK_BYTES, end - at), at)
+                block = await (ahead or self._thread(file.read, at, end))
                 if not block:
                     raise StoreUnavailable(f"The blob {id} is shorter than it was.")
-                at += len(block)
-                for piece in range(0, len(block), PIECE_BYTES):
-                    yield block[piece : piece + PIECE_BYTES]
+                at += sum(map(len, block))
+                # The next block is read while this one is sent.
+                ahead = self._thread(file.read, at, end) if at < end else None
+                for piece in block:
+                    yield piece
         except FileNotFoundError:
             raise KeyError(id) from None
         except OSError as error:
             raise StoreUnavailable(f"The blob cannot be read: {error.strerror}.") from error
         finally:
+            if ahead is not None:
+                ahead.cancel()
             self._later(file.close)
 
     def committed(self, links: dict[str, bool]) -> None:

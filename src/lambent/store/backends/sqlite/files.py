@@ -15,6 +15,9 @@ from typing import Final
 
 PART: Final = ".part"
 """Ends the name of a file that is still being written."""
+PIECE_BYTES: Final = 256 * 1024
+BLOCK_BYTES: Final = 1024 * 1024
+"""What one visit to a worker thread reads or writes."""
 
 
 class _File:
@@ -50,10 +53,18 @@ class ReadFile(_File):
     def __init__(self, folder: Path, name: str) -> None:
         super().__init__(f"{folder}/{name}", os.O_RDONLY)
 
-    def read(self, length: int, at: int) -> bytes:
-        """Up to `length` bytes from offset `at`."""
+    def read(self, at: int, end: int) -> list[bytes]:
+        """The next block from offset `at` on, up to `end`, in pieces; empty at the file's end."""
+        pieces = []
+        end = min(end, at + BLOCK_BYTES)
         with self._lock:
-            return os.pread(self.open(), length, at)
+            while at < end:
+                piece = os.pread(self.open(), min(PIECE_BYTES, end - at), at)
+                if not piece:
+                    break
+                pieces.append(piece)
+                at += len(piece)
+        return pieces
 
 
 class NewFile(_File):
