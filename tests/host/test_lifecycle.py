@@ -246,3 +246,26 @@ async def test_an_old_environment_makes_room_for_a_new_one(own_host: Any, define
         assert (await run()).payload == first
         await clock.advance(1.0)
         assert (await run()).payload != first
+
+
+async def test_a_runtime_that_never_asks_runs_into_both_limits(
+    own_host: Any, define: Callable[..., Function]
+) -> None:
+    clock = VirtualClock()
+    async with own_host(clock=clock) as opened:
+        mute = define(opened, "", runtime="provided.al2023", timeout=3.0)
+        bootstrap = mute.spec.code / "bootstrap"
+        bootstrap.write_text("#!/bin/sh\nexec tail -f /dev/null\n")
+        bootstrap.chmod(0o755)
+        invoked = asyncio.ensure_future(mute(1))
+        for limit in (10.0, 3.0):
+            await until(lambda: clock.next_due() is not None)
+            await clock.advance(limit)
+        result = await invoked
+        assert result.error == "Unhandled" and b"Sandbox.Timedout" in result.payload
+        assert b"Task timed out after 3.00 seconds" in result.payload
+        log = "".join(mute.log)
+        assert "INIT_REPORT Init Duration: 10000.00 ms\tPhase: init\tStatus: timeout\n" in log
+        assert "Status: timeout" in log.rpartition("REPORT RequestId")[2]
+        polite = define(opened, "def handler(event, context): return event")
+        assert (await polite("fine")).payload == b'"fine"'

@@ -218,7 +218,6 @@ class Environment:
         """Start a process and its extensions, and wait until all ask for their first
         invocation, or something fails."""
         spec, tools = self.spec, self._tools
-        deadline = self._clock.monotonic() + limit
         attempt = Attempt(
             *(spec, self._clock, tools.ids, self._journal, self._decoder),
             [*self._programs],
@@ -235,6 +234,8 @@ class Environment:
             except LaunchFailed as error:
                 attempt.fault = Fault(error.type, str(error))
                 return attempt
+            # What the machine lacks may have to be fetched first: that is not the function's time.
+            deadline = self._clock.monotonic() + limit
             in_time = (
                 await attempt.until(
                     lambda: attempt.broken or attempt.extensions.all_registered, deadline

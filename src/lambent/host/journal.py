@@ -157,5 +157,6 @@ class Tail:
                 self._size -= len(self._texts.popleft())
 
     def bytes(self) -> bytes:
-        """The tail itself."""
-        return "".join(self._texts).encode()[-report.TAIL_BYTES :]
+        """The tail itself, beginning with a whole character."""
+        cut = "".join(self._texts).encode()[-report.TAIL_BYTES :]
+        return cut.decode("utf-8", "ignore").encode()

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
+_SYNONYMS = {"WARNING": "WARN", "CRITICAL": "FATAL"}
 _KNOWN = re.compile(r"(?:Runtime|Function|Extension|Sandbox)\.[A-Z][A-Za-z]+")
 _QUIET = frozenset({"platform.initRuntimeDone", "platform.runtimeDone"})
 
@@ -102,6 +103,7 @@ def line_level(text: str) -> str | None:
     if not isinstance(value, dict):
         return None
     named = str(value.get("level", "INFO")).upper()
+    named = _SYNONYMS.get(named, named)
     return named if named in LEVELS else "INFO"
 
 

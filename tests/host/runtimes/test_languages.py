@@ -60,6 +60,10 @@ def test_example_runs(
     failed = greet({"nobody": True})
     assert failed.error == "Unhandled"
     assert set(failed.value) >= {"errorType", "errorMessage"}
+    # What the runtime logs of the error belongs to the invocation.
+    assert failed.log.rstrip().splitlines()[-1].startswith("REPORT ")
+    if failed.value["errorMessage"] in failed.log:
+        assert failed.log.index(failed.value["errorMessage"]) < failed.log.index("END RequestId")
 
     warm = greet({"name": "Bob"})
     assert warm.value["greeting"] == f"Ahoj, Bob, from {language}!"

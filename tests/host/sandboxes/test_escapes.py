@@ -265,3 +265,33 @@ def test_children_left_behind_end_with_the_environment(run: Run) -> None:
         """
     )
     assert answer["payload"] == "left one"  # and the driver's end does not wait for it
+
+
+def test_another_environments_apis_serve_nobody_else(run: Run) -> None:
+    own = (
+        "import os\ndef handler(event, context):\n    return os.environ['AWS_LAMBDA_RUNTIME_API']\n"
+    )
+    ask = TRY + (
+        "    import http.client\n"
+        "    def ask(address, method, path):\n"
+        "        api = http.client.HTTPConnection(address, timeout=5)\n"
+        "        api.request(method, path)\n"
+        "        return api.getresponse().status\n"
+        "    theirs, own = event['answers'][0]['payload'], os.environ['AWS_LAMBDA_RUNTIME_API']\n"
+        "    NEXT = '/2018-06-01/runtime/invocation/next'\n"
+        "    paths = (('GET', NEXT), ('POST', '/2020-01-01/extension/register'),\n"
+        "             ('PUT', '/2022-07-01/telemetry'))\n"
+        "    child = 'import http.client, sys; c = http.client.HTTPConnection(sys.argv[1]); '\n"
+        "    child += 'c.request(\"GET\", sys.argv[2]); print(c.getresponse().status)'\n"
+        "    started = [sys.executable, '-c', child, own, NEXT]\n"
+        "    return {'theirs': [attempt(lambda path=path: ask(theirs, *path)) for path in paths],\n"
+        "            'own': ask(own, 'GET', NEXT),\n"
+        "            'child': subprocess.run(started, capture_output=True, text=True).stdout}\n"
+    )
+    _, answer = run(own, ask)
+    found = answer["payload"]
+    assert all(each.startswith(("ConnectionReset", "RemoteDisc")) for each in found["theirs"]), (
+        found
+    )
+    # 403: it runs, so it may not ask for more; but it is heard, and so is what it starts.
+    assert (found["own"], found["child"]) == (403, "403\n")
