@@ -10,6 +10,7 @@ import pytest
 
 from lambent.core.clock import VirtualClock
 from lambent.core.ids import SeededIds, SystemIds
+from lambent.core.temporary import TemporaryFolder
 from lambent.store.backends.sqlite import open_sqlite
 from lambent.store.backends.sqlite.blobs import INLINE_BYTES
 from lambent.store.backends.sqlite.store import SqliteStore
@@ -115,8 +116,9 @@ async def test_the_blobs_of_a_store_in_memory_go_with_it() -> None:
     store = await open_sqlite(None, VirtualClock(), SeededIds(1))
     assert isinstance(store, SqliteStore)
     await call(store, "link_blob", await store.blobs.stage(chunks(LARGE)))
-    folder = store._temporary
-    assert folder is not None and list(folder.iterdir())
+    assert isinstance(store._lock, TemporaryFolder)
+    folder = store._lock.path
+    assert list(folder.iterdir())
     await store.close()
     assert not folder.exists()
 
