@@ -21,6 +21,7 @@ from pathlib import Path
 
 from lambent.host.runtimes.contract import Launch, LaunchFailed, Process
 from lambent.host.runtimes.toolchains import Toolchain, choose, notice
+from lambent.host.runtimes.wrapper import wrapper
 from lambent.host.sandboxes.contract import Launcher, Sandbox
 
 CLIENT = "com.amazonaws:aws-lambda-java-runtime-interface-client:2.6.0"
@@ -91,7 +92,7 @@ class JavaRuntime:
         options = _options(launch.environment, version[0])
         jars = f"{self._sandbox.runtime(self._jars)}/*"
         command = [str(found[version]), *options, "-cp", jars, _MAIN, launch.handler]
-        return await self._launcher.start(launch, command)
+        return await self._launcher.start(launch, wrapper(launch, self._sandbox) + command)
 
     async def close(self) -> None:
         if self._fetching is not None and not self._fetching.done():

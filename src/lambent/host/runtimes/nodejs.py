@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lambent.host.runtimes.contract import Launch, LaunchFailed, Process
 from lambent.host.runtimes.toolchains import Toolchain, choose, notice
+from lambent.host.runtimes.wrapper import wrapper
 from lambent.host.sandboxes.contract import Launcher, Sandbox
 
 _IDENTIFIER = re.compile(r"nodejs(\d+)\.(?:x|10)")
@@ -71,7 +72,10 @@ class NodejsRuntime:
         own = {"NODE_PATH": self._module_path(launch, version[0]), **launch.environment}
         return await self._launcher.start(
             replace(launch, environment=own),
-            [str(found[version]), *_options(launch.environment), *client],
+            [
+                *wrapper(launch, self._sandbox),
+                *(str(found[version]), *_options(launch.environment), *client),
+            ],
         )
 
     def debugger(self) -> str:

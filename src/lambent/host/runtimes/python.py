@@ -24,9 +24,11 @@ from lambent.host.runtimes.python_interpreters import (
     wanted,
 )
 from lambent.host.runtimes.toolchains import notice
+from lambent.host.runtimes.wrapper import wrapper
 from lambent.host.sandboxes.contract import Launcher, Sandbox
 
 _SCRIPT = Path(__file__).with_name("python_zygote.py")
+_PROGRAM = Path(__file__).with_name("python_bootstrap.py")
 _LOADED = ("python_preload.py", "python_debug.py")
 _DEBUGGER = "debugpy"
 _log = logging.getLogger(__name__)
@@ -47,6 +49,7 @@ class PythonRuntime:
         self._sandbox = sandbox
         self._interpreters = interpreters or Interpreters()
         self._launchers: dict[tuple[Interpreter, bool], asyncio.Task[Launcher]] = {}
+        self._programs: dict[Interpreter, Launcher] = {}
 
     def runs(self, identifier: str) -> bool:
         return IDENTIFIER.fullmatch(identifier) is not None
@@ -62,15 +65,32 @@ class PythonRuntime:
         launcher, interpreter = await self._serving(launch.runtime, debugged=bool(launch.debug))
         if interpreter.version != wanted(launch.runtime):
             os.write(launch.output, notice(launch.runtime, interpreter.name))
+        wrapped = wrapper(launch, self._sandbox)
+        if wrapped and not launch.debug:
+            return await self._start_program(launch, interpreter, wrapped)
         return await launcher.start(launch)
 
     async def close(self) -> None:
+        for programs in self._programs.values():
+            await programs.close()
         for making in self._launchers.values():
             try:
                 launcher = await making
             except LaunchFailed:
                 continue
             await launcher.close()
+
+    async def _start_program(
+        self, launch: Launch, interpreter: Interpreter, wrapped: list[str]
+    ) -> Process:
+        """Start a runtime as a program of its own, by a wrapper script."""
+        folder = await python_distributions.folder(self._cache, interpreter, ())
+        if interpreter not in self._programs:
+            show = [_PROGRAM, interpreter.executable.parent, interpreter.prefix]
+            self._programs[interpreter] = self._sandbox.launcher(show, runtime=folder)
+        layers = self._sandbox.layers(launch.layers)
+        command = [str(interpreter.executable), str(_PROGRAM), self._sandbox.runtime(folder)]
+        return await self._programs[interpreter].start(launch, [*wrapped, *command, *layers])
 
     def debugger(self) -> str:
         if importlib.util.find_spec(_DEBUGGER) is None:
