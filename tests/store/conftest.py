@@ -14,7 +14,10 @@ from .backends import BACKENDS, Backend
 
 @pytest.fixture(params=BACKENDS, ids=lambda backend: backend.name)
 def backend(request: pytest.FixtureRequest) -> Backend:
-    return request.param
+    chosen: Backend = request.param
+    if chosen.missing:
+        pytest.skip(chosen.missing)
+    return chosen
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from typing import Final, TypeVar
 from lambent.core.clock import Clock
 from lambent.core.errors import StoreUnavailable
 from lambent.core.ids import Ids
+from lambent.store.backends.files import BLOCK_BYTES, PART, PIECE_BYTES, NewFile, ReadFile
 from lambent.store.backends.sqlite.engine import Effect, Engine
-from lambent.store.backends.sqlite.files import BLOCK_BYTES, PART, PIECE_BYTES, NewFile, ReadFile
 from lambent.store.backends.sqlite.part import Part
 from lambent.store.contract import StagedBlob
 

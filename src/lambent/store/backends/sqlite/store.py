@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import weakref
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -14,14 +13,15 @@ from lambent.core.clock import Clock
 from lambent.core.errors import StoreUnavailable
 from lambent.core.ids import Ids
 from lambent.core.temporary import TemporaryFolder
+from lambent.store.backends.files import sync_folder
 from lambent.store.backends.sqlite.blobs import BlobFiles, BlobLinks
 from lambent.store.backends.sqlite.commit import GroupCommit
 from lambent.store.backends.sqlite.engine import Effect, Engine
-from lambent.store.backends.sqlite.files import sync_folder
 from lambent.store.backends.sqlite.folder import FolderLock, make_folder, open_database
 from lambent.store.backends.sqlite.log import Logs
 from lambent.store.backends.sqlite.records import Records
 from lambent.store.backends.sqlite.work import WorkQueues
+from lambent.store.backends.wakeups import Wakeups
 from lambent.store.contract import Store, Transaction
 
 T = TypeVar("T")
@@ -51,12 +51,8 @@ class SqliteStore:
         self._engine = Engine(db, clock)
         loop = asyncio.get_running_loop()
         self._commits = GroupCommit(self._engine, loop, self._published)
-        self._arrivals: weakref.WeakValueDictionary[str, asyncio.Event] = (
-            weakref.WeakValueDictionary()
-        )
-        self._growth: weakref.WeakValueDictionary[str, asyncio.Event] = (
-            weakref.WeakValueDictionary()
-        )
+        self._arrivals = Wakeups()
+        self._growth = Wakeups()
         self.blobs = BlobFiles(
             blob_folder, self._engine, clock, ids, self._commits.durable, sync=data_dir is not None
         )
@@ -85,10 +81,10 @@ class SqliteStore:
         return result
 
     def work_arrived(self, queue: str) -> asyncio.Event:
-        return _event(self._arrivals, queue)
+        return self._arrivals.event(queue)
 
     def log_grew(self, log: str) -> asyncio.Event:
-        return _event(self._growth, log)
+        return self._growth.event(log)
 
     async def close(self) -> None:
         if self._closed:
@@ -105,9 +101,9 @@ class SqliteStore:
         links: dict[str, bool] = {}
         for effect, name in effects:
             if effect is Effect.ARRIVED:
-                _set(self._arrivals, name)
+                self._arrivals.wake(name)
             elif effect is Effect.GREW:
-                _set(self._growth, name)
+                self._growth.wake(name)
             else:
                 links[name] = effect is Effect.LINKED
         if links:
@@ -133,16 +129,3 @@ async def open_sqlite(data_dir: Path | None, clock: Clock, ids: Ids) -> Store:
     except BaseException:
         lock.release()
         raise
-
-
-def _event(events: weakref.WeakValueDictionary[str, asyncio.Event], name: str) -> asyncio.Event:
-    event = events.get(name)
-    if event is None:
-        event = events[name] = asyncio.Event()
-    return event
-
-
-def _set(events: weakref.WeakValueDictionary[str, asyncio.Event], name: str) -> None:
-    event = events.pop(name, None)
-    if event is not None:
-        event.set()

@@ -1,0 +1,85 @@
+"""What is written at once, statement by statement, by a body that runs alone: removing whole
+ranges, whose rows are never read."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from lambent.store.backends.postgresql.connecting import Connection
+from lambent.store.backends.postgresql.reads import within
+from lambent.store.backends.postgresql.tenants import forget
+from lambent.store.backends.postgresql.writes import move_heads
+
+_MARK_NOW: Final = """
+    UPDATE work_depth d SET (waiting, leased, mark) = (
+        SELECT d.waiting - count(*) FILTER (WHERE NOT w.leased),
+            d.leased - count(*) FILTER (WHERE w.leased), $2::float8
+        FROM work w WHERE queue = $1 AND due > d.mark AND due <= $2)
+    WHERE queue = $1"""
+"""Moves a queue's mark to now."""
+
+
+async def _clear(connection: Connection, collection: int, partition: bytes | None) -> int:
+    where, arguments = within(collection, partition)
+    return _rows(await connection.execute(f"DELETE FROM record {where}", *arguments))
+
+
+async def _trim(connection: Connection, log: int, before: float | None) -> int:
+    return _rows(
+        await connection.execute(
+            "DELETE FROM log WHERE log = $1 AND time < $2",
+            log,
+            float("inf") if before is None else before,
+        )
+    )
+
+
+async def _drop(
+    connection: Connection,
+    queue: int,
+    now: float,
+    created_before: float | None,
+    limit: int | None,
+) -> int:
+    if created_before is None:
+        dropped = _rows(await connection.execute("DELETE FROM work WHERE queue = $1", queue))
+        await connection.execute("DELETE FROM work_head WHERE queue = $1", queue)
+        await connection.execute("DELETE FROM work_tenant WHERE queue = $1", queue)
+        await connection.execute("DELETE FROM work_depth WHERE queue = $1", queue)
+        return dropped
+    await connection.execute(_MARK_NOW, queue, now)
+    rows = await connection.fetch(
+        "DELETE FROM work WHERE queue = $1 AND id = ANY(ARRAY("
+        "  SELECT id FROM work WHERE queue = $1 AND created < $2 ORDER BY created LIMIT $3))"
+        " RETURNING due, leased, grp, tenant",
+        queue,
+        created_before,
+        limit,
+    )
+    later = [row for row in rows if row[0] > now]
+    await connection.execute(
+        "UPDATE work_depth SET total = total - $2, loose = loose - $3, waiting = waiting - $4,"
+        " leased = leased - $5, tenanted = tenanted - $6 WHERE queue = $1",
+        queue,
+        len(rows),
+        sum(row[2] is None for row in rows),
+        sum(not row[1] for row in later),
+        sum(row[1] for row in later),
+        sum(bool(row[3]) for row in rows),
+    )
+    groups = {(queue, row[2]) for row in rows if row[2] is not None}
+    if groups:
+        await move_heads(connection, groups, now)
+    left = {(queue, row[3]) for row in rows if row[3] is not None}
+    if left:
+        await forget(connection, left)
+    return len(rows)
+
+
+def _rows(status: str) -> int:
+    """The count at the end of a command's tag."""
+    return int(status.rpartition(" ")[2])
+
+
+WRITES: dict[str, Callable[..., Awaitable[Any]]] = {"clear": _clear, "trim": _trim, "drop": _drop}

@@ -1,0 +1,150 @@
+"""Connections to the database: from a URL, with the session's settings, and its errors told.
+
+`postgresql://USER:PASSWORD@HOST:PORT/DATABASE?schema=NAME`: everything that PostgreSQL's own
+URLs may say, and the schema that holds the store (`lambent` by default).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+
+import asyncpg
+
+from lambent.core.errors import StartupError, StoreUnavailable
+
+Connection: TypeAlias = Any
+"""asyncpg's, which has no types."""
+
+OLDEST_SERVER: Final = 13
+CONNECT_SECONDS: Final = 10.0
+FROZEN_SECONDS: Final = 5
+"""How long a transaction may stay open without a statement before the server ends it: a node
+that is frozen or cut off holds the others up no longer than that."""
+WAIT_SECONDS: Final = 30
+"""How long a transaction waits for another node's."""
+_DEFAULT_SCHEMA: Final = "lambent"
+
+_SETTINGS: Final = {
+    "application_name": "lambent",
+    "idle_in_transaction_session_timeout": f"{FROZEN_SECONDS}s",
+    "lock_timeout": f"{WAIT_SECONDS}s",
+    "jit": "off",
+    # Every statement finds its rows by an index, whatever the statistics say of young tables.
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+_PASSING: Final = ("08", "40", "53", "57", "58")
+"""Classes of errors that are the server's state, not our statements."""
+_PASSING_CODES: Final = ("25006", "25P03", "55P03")
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the store lies. `shown` names it without password."""
+
+    dsn: str
+    schema: str
+    shown: str
+
+
+def target(url: str) -> Target:
+    """A store's URL, taken apart. StartupError when it is none."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise StartupError(f"The store's URL cannot be read: {error}.") from error
+    query = dict(parse_qsl(parts.query))
+    schema = query.pop("schema", _DEFAULT_SCHEMA)
+    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", schema):
+        raise StartupError(
+            f"The store's schema must be lower-case letters, digits and _, not {schema}."
+        )
+    database = unquote(parts.path.lstrip("/")) or (parts.username or "")
+    place = parts.hostname or query.get("host", "localhost")
+    shown = f"postgresql {place}{f':{port}' if port else ''}/{database}"
+    if schema != _DEFAULT_SCHEMA:
+        shown += f" schema {schema}"
+    dsn = urlunsplit(parts._replace(scheme="postgresql", query=urlencode(query)))
+    return Target(dsn, schema, shown)
+
+
+async def connect(to: Target) -> Connection:
+    """A connection with the settings that every statement relies on."""
+    connection = await asyncpg.connect(
+        to.dsn,
+        timeout=CONNECT_SECONDS,
+        statement_cache_size=500,
+        max_cached_statement_lifetime=0,
+        server_settings={**_SETTINGS, "search_path": to.schema},
+    )
+    # "local" and the stronger levels for standbys are the operator's choice; "off" loses what
+    # was acknowledged.
+    await connection.execute(
+        "SELECT set_config('synchronous_commit', 'on', false)"
+        " WHERE current_setting('synchronous_commit') = 'off'"
+    )
+    return connection
+
+
+async def first_connection(to: Target) -> Connection:
+    """The same at start: StartupError says in one sentence what is wrong."""
+    try:
+        connection = await connect(to)
+    except asyncpg.InvalidPasswordError as error:
+        raise StartupError(f"The database refuses the user or the password: {to.shown}.") from error
+    except asyncpg.InvalidAuthorizationSpecificationError as error:
+        raise StartupError(f"The database refuses the user: {error}.") from error
+    except asyncpg.InvalidCatalogNameError as error:
+        raise StartupError(f"There is no such database: {to.shown}.") from error
+    except (OSError, TimeoutError) as error:
+        reason = (getattr(error, "strerror", None) or str(error) or "no answer").rstrip(".")
+        raise StartupError(
+            f"The database cannot be reached: {to.shown} ({_plain(reason)})."
+        ) from error
+    except asyncpg.PostgresError as error:
+        raise StartupError(f"The database cannot be used: {_plain(str(error))}.") from error
+    except (asyncpg.InterfaceError, ValueError) as error:
+        raise StartupError(f"The store's URL cannot be used: {_plain(str(error))}.") from error
+    version = connection.get_server_version()
+    if version.major < OLDEST_SERVER:
+        await connection.close()
+        raise StartupError(
+            f"The database is PostgreSQL {version.major}; Lambent needs {OLDEST_SERVER} or newer."
+        )
+    return connection
+
+
+def lost(error: BaseException, connection: Connection | None) -> bool:
+    """Whether an error means that the connection is gone, and with it what was open on it."""
+    return (
+        isinstance(error, OSError | TimeoutError | asyncpg.PostgresConnectionError)
+        or connection is None
+        or connection.is_closed()
+    )
+
+
+def passing(error: BaseException) -> bool:
+    """Whether the server, or the way to it, is to blame, so that the same may succeed later."""
+    if isinstance(error, OSError | TimeoutError | asyncpg.PostgresConnectionError):
+        return True
+    code = getattr(error, "sqlstate", None) or ""
+    return code[:2] in _PASSING or code in _PASSING_CODES
+
+
+def unavailable(error: BaseException) -> StoreUnavailable:
+    """What the caller is told."""
+    if isinstance(error, StoreUnavailable):
+        return StoreUnavailable(*error.args)
+    reason = _plain(str(error)) or type(error).__name__
+    return StoreUnavailable(f"The store cannot do this now: {reason}.")
+
+
+def _plain(text: str) -> str:
+    return text.strip().rstrip(".").splitlines()[0] if text.strip() else ""

@@ -1,0 +1,167 @@
+"""Order within groups: which items an ordered claim may take.
+
+An item of a group is blocked while an earlier one of its group is leased or not yet due, so
+a group can give something exactly when its first item, its head, is due. `work_head` holds
+each group's head and when it is due: 0 once that has passed, so that the groups that can
+give something lie together, in order of their heads, and blocked ones cost nothing however
+many they are.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lambent.store.backends.postgresql.connecting import Connection
+from lambent.store.backends.postgresql.overlay import Item
+
+LAST: Final = (1 << 63) - 1
+GROUPS_AT_ONCE: Final = 32
+ITEM: Final = "id, payload, grp, created, due, attempts, first_claimed, token, leased, tenant"
+
+# A group's items that decide what it gives are those that could be taken and those that block.
+_LEADING: Final = f"""
+    SELECT {ITEM} FROM (
+        SELECT q.head, w.*, bool_or(w.due > $5) OVER (PARTITION BY q.head ORDER BY w.id) AS blocked
+        FROM unnest($1::bigint[], $2::text[]) q (head, grp_of_head) CROSS JOIN LATERAL (
+            SELECT * FROM work
+            WHERE queue = $3 AND grp = q.grp_of_head AND id <= $4 AND (due > $5 OR created > $6)
+            ORDER BY id LIMIT $7) w) run
+    WHERE NOT blocked ORDER BY head, id LIMIT $7"""
+
+
+async def eligible(
+    connection: Connection,
+    queue: int,
+    now: float,
+    limit: int,
+    created_after: float | None,
+    within: int | None,
+) -> list[Item]:
+    """What an ordered claim takes, in the order in which it takes it."""
+    after = float("-inf") if created_after is None else created_after
+    last_id, loose = await _horizon(connection, queue, within)
+    alone = await _alone(connection, queue, limit, now, after, last_id) if loose else []
+    taken: list[Item] = []
+    last = 0
+    while len(taken) < limit:
+        heads = await _ready(connection, queue, now, last, last_id)
+        if not heads:
+            break
+        rows = await connection.fetch(
+            _LEADING,
+            [id for id, _ in heads],
+            [group for _, group in heads],
+            queue,
+            last_id,
+            now,
+            after,
+            limit,
+        )
+        items: dict[str, list[Item]] = {}
+        for row in rows:
+            items.setdefault(row[2], []).append(Item(*row))
+        for last, group in heads:
+            while alone and alone[0].id < last:
+                taken.append(alone.pop(0))
+            taken += items.get(group, ())
+        if len(heads) < GROUPS_AT_ONCE:
+            break
+    taken += alone
+    return taken[:limit]
+
+
+async def next_due(
+    connection: Connection,
+    queue: int,
+    now: float,
+    created_after: float | None,
+    within: int | None,
+) -> float | None:
+    """When the first group can give something: `now` when one can already."""
+    after = float("-inf") if created_after is None else created_after
+    last_id, loose = await _horizon(connection, queue, within)
+    earliest = float("inf")
+    if loose:
+        alone = await connection.fetchval(
+            "SELECT due FROM work WHERE queue = $1 AND grp IS NULL AND created > $2"
+            " AND id <= $3 ORDER BY due LIMIT 1",
+            queue,
+            after,
+            last_id,
+        )
+        earliest = earliest if alone is None else alone
+    passed, reached = 0, float("-inf")
+    while earliest > now and reached < earliest:
+        rows = await connection.fetch(
+            "SELECT h.until, (SELECT max(due) FROM work w WHERE queue = $1 AND w.grp = h.grp"
+            "  AND id <= (SELECT id FROM work f WHERE queue = $1 AND f.grp = h.grp"
+            "   AND created > $2 AND id <= $3 ORDER BY id LIMIT 1))"
+            " FROM work_head h WHERE queue = $1 AND id <= $3"
+            " ORDER BY until, id OFFSET $4 LIMIT $5",
+            queue,
+            after,
+            last_id,
+            passed,
+            GROUPS_AT_ONCE,
+        )
+        for until, gives_at in rows:
+            reached = until
+            if gives_at is not None:
+                earliest = min(earliest, gives_at)
+        if len(rows) < GROUPS_AT_ONCE:
+            break
+        passed += len(rows)
+    return None if earliest == float("inf") else max(earliest, now)
+
+
+async def _ready(
+    connection: Connection, queue: int, now: float, last: int, last_id: int
+) -> list[tuple[int, str]]:
+    """The first groups behind `last` that can give something, in order of their heads."""
+    ready = await connection.fetch(
+        "SELECT id, grp FROM work_head WHERE queue = $1 AND until = 0 AND id > $2 AND id <= $3"
+        " ORDER BY id LIMIT $4",
+        queue,
+        last,
+        last_id,
+        GROUPS_AT_ONCE,
+    )
+    # Those whose heads have become due since the last write.
+    passed = await connection.fetch(
+        "SELECT id, grp FROM work_head WHERE queue = $1 AND until > 0 AND until <= $2"
+        " AND id > $3 AND id <= $4",
+        queue,
+        now,
+        last,
+        last_id,
+    )
+    heads = sorted([(row[0], row[1]) for row in (*ready, *passed)])
+    return heads[:GROUPS_AT_ONCE]
+
+
+async def _horizon(connection: Connection, queue: int, within: int | None) -> tuple[int, bool]:
+    """The id of the queue's item of that number, and whether items without a group exist."""
+    depth = await connection.fetchrow("SELECT total, loose FROM work_depth WHERE queue = $1", queue)
+    if depth is None:
+        return 0, False
+    if within is None or depth[0] <= within:
+        return LAST, depth[1] > 0
+    last_id: int = await connection.fetchval(
+        "SELECT id FROM work WHERE queue = $1 ORDER BY id LIMIT 1 OFFSET $2", queue, within - 1
+    )
+    return last_id, depth[1] > 0
+
+
+async def _alone(
+    connection: Connection, queue: int, limit: int, now: float, after: float, last_id: int
+) -> list[Item]:
+    rows = await connection.fetch(
+        f"SELECT {ITEM} FROM work WHERE queue = $1 AND grp IS NULL AND due <= $2"
+        " AND created > $3 AND id <= $4 ORDER BY id LIMIT $5",
+        queue,
+        now,
+        after,
+        last_id,
+        limit,
+    )
+    return [Item(*row) for row in rows]

@@ -1,0 +1,263 @@
+"""Lines of bodies that wait for a database transaction, and what happens when one is lost.
+
+There are two. Bodies that write take their turn with those of all nodes: a transaction first
+locks the one row that holds the store's sequence and time, so transactions that write come
+one after the other, in the order of their numbers and of their commits. That makes them
+serialisable without a conflict, and what grows grows in the order in which it is seen. While
+one commits, all that arrive wait together for the next.
+
+Bodies that only read share a snapshot, beside the writers. Which line a body takes is learned
+from its code: one that turns out to write is moved to the other line and starts again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import asyncpg
+
+from lambent.core.clock import SystemClock
+from lambent.core.errors import StoreUnavailable
+from lambent.store.backends.postgresql.connecting import (
+    Connection,
+    Target,
+    connect,
+    lost,
+    passing,
+    unavailable,
+)
+from lambent.store.backends.postgresql.overlay import Effect, Overlay
+from lambent.store.backends.postgresql.schema import SCHEMA
+from lambent.store.backends.postgresql.shared import Job, Shared
+
+Effects = list[tuple[Effect, str]]
+
+MOST_BODIES: Final = 256
+"""How many bodies share one transaction."""
+READERS: Final = 2
+TRIES: Final = 2
+"""How often a body runs before the loss of its transaction is told."""
+FATE_SECONDS: Final = 20.0
+"""How long to ask what became of a commit whose answer was lost."""
+CODES_REMEMBERED: Final = 10_000
+_NEXT: Final = (
+    "SELECT next, last, minimum, extract(epoch FROM clock_timestamp())::float8 FROM store"
+)
+
+
+class Waiting(Job):
+    """A body, and who waits for it."""
+
+    __slots__ = ("waiter",)
+
+    def __init__(self, body: Callable[[Any], Awaitable[Any]], waiter: asyncio.Future[None]) -> None:
+        super().__init__(body)
+        self.waiter = waiter
+
+    def told(self, error: BaseException | None = None) -> None:
+        """End the wait."""
+        if self.waiter.done():
+            return
+        if error is None:
+            self.waiter.set_result(None)
+        else:
+            self.waiter.set_exception(error)
+
+
+class Lines:
+    """Both lines of one node. `time` replaces the database's clock, for tests."""
+
+    def __init__(
+        self,
+        to: Target,
+        channel: str,
+        committed: Callable[[Effects, int], None],
+        time: Callable[[], float] | None,
+    ) -> None:
+        self.to = to
+        self.channel = channel
+        self.committed = committed
+        self.time = time
+        self.names: dict[str, int] = {}
+        self._writers = _Line(self, writable=True, most=1)
+        self._readers = _Line(self, writable=False, most=READERS)
+        self._writes: dict[object, bool] = {}
+
+    async def run(self, body: Callable[[Any], Awaitable[Any]]) -> Any:
+        """Run a body; return its result once that is durable."""
+        job = Waiting(body, asyncio.get_running_loop().create_future())
+        code = _code(body)
+        (self._writers if self._writes.get(code) else self._readers).add(job)
+        await job.waiter
+        if self._writes.get(code) != job.wrote:
+            self._learn(code, job.wrote)
+        if job.error is not None:
+            raise job.error
+        return job.result
+
+    def promote(self, jobs: list[Job]) -> None:
+        """These turned out to write."""
+        for job in jobs:
+            assert isinstance(job, Waiting)
+            self._writers.add(job)
+
+    async def close(self) -> None:
+        """Let what waits be done, then hang up."""
+        await self._readers.close()
+        await self._writers.close()
+
+    def _learn(self, code: object, wrote: bool) -> None:
+        if len(self._writes) >= CODES_REMEMBERED:
+            self._writes.clear()
+        self._writes[code] = wrote
+
+
+class _Line:
+    """Bodies that wait, and up to `most` connections that serve them."""
+
+    def __init__(self, lines: Lines, writable: bool, most: int) -> None:
+        self._lines = lines
+        self._writable = writable
+        self._most = most
+        self._waiting: deque[Waiting] = deque()
+        self._active = 0
+        self._serving: set[asyncio.Task[None]] = set()
+        self._idle: list[Connection] = []
+
+    def add(self, job: Waiting) -> None:
+        self._waiting.append(job)
+        if self._active < self._most:
+            self._active += 1
+            task = asyncio.get_running_loop().create_task(self._serve())
+            self._serving.add(task)
+            task.add_done_callback(self._serving.discard)
+
+    async def close(self) -> None:
+        while self._serving:
+            await asyncio.wait(self._serving)
+        for connection in self._idle:
+            connection.terminate()
+        self._idle.clear()
+
+    async def _serve(self) -> None:
+        """Share transactions until nobody waits."""
+        connection: Connection | None = self._idle.pop() if self._idle else None
+        while self._waiting:
+            jobs: list[Waiting] = []
+            fresh = connection is None or connection.is_closed()
+            try:
+                if connection is None or fresh:
+                    connection = None
+                    connection = await connect(self._lines.to)
+                await self._share(connection, jobs)
+            except Exception as error:  # the waiters are told, whatever it is
+                gone = lost(error, connection)
+                if connection is not None:
+                    connection.terminate()
+                    connection = None
+                if jobs or fresh or not gone:
+                    self._failed(jobs or self._take(), error, gone and bool(jobs))
+        self._active -= 1
+        if connection is not None:
+            self._idle.append(connection)
+
+    async def _share(self, connection: Connection, jobs: list[Waiting]) -> None:
+        """One transaction, for all who wait once it is their turn; they are put into `jobs`."""
+        lines = self._lines
+        if self._writable:
+            await connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+            row = await connection.fetchrow(f"{_NEXT} FOR UPDATE")
+        else:
+            await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            row = await connection.fetchrow(_NEXT)
+        assert row is not None
+        number, last, minimum, clock = row
+        if minimum > SCHEMA:
+            raise StoreUnavailable("A newer version of Lambent has taken the database over.")
+        now = max(last, clock if lines.time is None else lines.time())
+        state = Overlay(now, number, self._writable, lines.names)
+        jobs += self._take()
+        shared = Shared(connection, state, lines.channel)
+        await shared.play(list(jobs))
+        if not (shared.wrote or state.changed or state.effects):
+            # Nothing to lose: whoever read what is durable already need not wait.
+            self._tell(jobs, shared)
+            await connection.execute("ROLLBACK")
+            return
+        transaction = await shared.write(last=True)
+        try:
+            await connection.execute("COMMIT")
+        except Exception as error:
+            if not lost(error, connection) or not await self._was_committed(transaction):
+                raise
+        lines.names.update(state.named)
+        lines.committed(state.effects, connection.get_server_pid())
+        self._tell(jobs, shared)
+
+    def _tell(self, jobs: list[Waiting], shared: Shared) -> None:
+        promoted = set(shared.promoted)
+        for job in jobs:
+            if job not in promoted:
+                job.told()
+        self._lines.promote(shared.promoted)
+
+    def _take(self) -> list[Waiting]:
+        """The next to share a transaction."""
+        waiting = self._waiting
+        jobs: list[Waiting] = []
+        while waiting and len(jobs) < MOST_BODIES and not (jobs and waiting[0].single):
+            jobs.append(waiting.popleft())
+            if jobs[-1].single:
+                break
+        return jobs
+
+    def _failed(self, jobs: list[Waiting], error: Exception, gone: bool) -> None:
+        """A transaction was lost or refused: run its bodies again, or tell them."""
+        again: list[Waiting] = []
+        for job in jobs:
+            job.wrote = False
+            job.tries += 1
+            if gone or passing(error) or isinstance(error, StoreUnavailable):
+                if gone and job.tries < TRIES:
+                    again.append(job)
+                else:
+                    job.told(unavailable(error))
+            elif len(jobs) > 1:
+                # One of them is at fault: each for itself, and only that one fails.
+                job.single = True
+                again.append(job)
+            else:
+                job.told(error)
+        self._waiting.extendleft(reversed(again))
+
+    async def _was_committed(self, transaction: int | None) -> bool:
+        """What became of a commit whose answer was lost."""
+        clock = SystemClock()
+        deadline = clock.monotonic() + FATE_SECONDS
+        while True:
+            try:
+                connection = await connect(self._lines.to)
+                try:
+                    fate = await connection.fetchval(
+                        "SELECT pg_xact_status($1::text::xid8)", str(transaction)
+                    )
+                finally:
+                    connection.terminate()
+                if fate != "in progress":
+                    return bool(fate == "committed")
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                if clock.monotonic() > deadline:
+                    raise StoreUnavailable(
+                        "The database was lost while it committed; whether it did is not known."
+                    ) from error
+            await clock.sleep(0.2)
+
+
+def _code(body: object) -> object:
+    """What tells one kind of body from another: its code."""
+    while (inner := getattr(body, "func", None)) is not None:
+        body = inner
+    return getattr(getattr(body, "__func__", body), "__code__", type(body))

@@ -1,0 +1,157 @@
+"""The tables, and the numbered steps that bring an older schema up to date.
+
+Each step says the oldest schema a program must know to work beside it, so that during a
+rolling upgrade the previous version goes on, or is told that it cannot. A step, once released,
+is never edited. Why the tables look as they do is told, with numbers, in
+`docs/decisions/0010-postgresql.md`.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from lambent.core.errors import StartupError
+from lambent.store.backends.postgresql.connecting import Connection
+
+APPLICATION: Final = "Lambent store"
+"""The schema's comment, which marks it as ours."""
+
+
+class Step(NamedTuple):
+    """`minimum` is the number of steps that a program must know to use the result."""
+
+    minimum: int
+    sql: str
+
+
+STEPS: Final = (
+    Step(
+        1,
+        """
+        CREATE TABLE store (
+            one boolean PRIMARY KEY DEFAULT true CHECK (one),
+            version integer NOT NULL,
+            minimum integer NOT NULL,
+            next bigint NOT NULL,
+            last double precision NOT NULL
+        ) WITH (fillfactor = 10, autovacuum_vacuum_threshold = 1000);
+        INSERT INTO store (version, minimum, next, last) VALUES (0, 0, 1, 0);
+
+        CREATE TABLE name (name text COLLATE "C" PRIMARY KEY, number bigint NOT NULL);
+
+        CREATE TABLE record (
+            collection bigint NOT NULL,
+            partition bytea NOT NULL,
+            sort bytea NOT NULL,
+            version bigint NOT NULL,
+            long_partition bytea,
+            long_sort bytea,
+            value bytea NOT NULL,
+            PRIMARY KEY (collection, partition, sort)
+        ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
+        ALTER TABLE record ALTER value SET STORAGE EXTERNAL;
+
+        CREATE TABLE work (
+            queue bigint NOT NULL,
+            id bigint NOT NULL,
+            due double precision NOT NULL,
+            created double precision NOT NULL,
+            first_claimed double precision,
+            token bigint NOT NULL,
+            attempts integer NOT NULL,
+            leased boolean NOT NULL,
+            grp text COLLATE "C",
+            tenant text COLLATE "C",
+            payload bytea NOT NULL,
+            PRIMARY KEY (queue, id)
+        ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02);
+        ALTER TABLE work ALTER payload SET STORAGE EXTERNAL;
+        CREATE INDEX work_due ON work (queue, due, id);
+        CREATE INDEX work_created ON work (queue, created);
+        CREATE INDEX work_group ON work (queue, grp, id) WHERE grp IS NOT NULL;
+        CREATE INDEX work_tenant_due ON work (queue, tenant, due, id) WHERE tenant IS NOT NULL;
+        CREATE INDEX work_tenant_lease ON work (queue, tenant, due)
+            WHERE leased AND tenant IS NOT NULL;
+
+        CREATE TABLE work_head (
+            queue bigint NOT NULL,
+            grp text COLLATE "C" NOT NULL,
+            id bigint NOT NULL,
+            until double precision NOT NULL,
+            PRIMARY KEY (queue, grp)
+        ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02);
+        CREATE INDEX work_head_until ON work_head (queue, until, id);
+
+        CREATE TABLE work_tenant (
+            queue bigint NOT NULL,
+            tenant text COLLATE "C" NOT NULL,
+            turn bigint NOT NULL,
+            PRIMARY KEY (queue, tenant)
+        ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02);
+
+        CREATE TABLE work_depth (
+            queue bigint PRIMARY KEY,
+            total bigint NOT NULL,
+            loose bigint NOT NULL,
+            tenanted bigint NOT NULL,
+            waiting bigint NOT NULL,
+            leased bigint NOT NULL,
+            mark double precision NOT NULL
+        ) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0.02);
+
+        CREATE TABLE log (
+            log bigint NOT NULL,
+            position bigint NOT NULL,
+            time double precision NOT NULL,
+            value bytea NOT NULL,
+            PRIMARY KEY (log, position)
+        );
+        ALTER TABLE log ALTER value SET STORAGE EXTERNAL;
+        CREATE INDEX log_time ON log (log, time, position);
+
+        CREATE TABLE blob (id text COLLATE "C" PRIMARY KEY, size bigint NOT NULL, bytes bytea);
+        ALTER TABLE blob ALTER bytes SET STORAGE EXTERNAL;
+        """,
+    ),
+)
+SCHEMA: Final = len(STEPS)
+
+
+async def migrate(connection: Connection, schema: str, steps: tuple[Step, ...] = STEPS) -> None:
+    """Make the schema, or run the steps that it has not had, in one transaction under a lock.
+
+    StartupError when it is another program's or was made by a newer Lambent that this one
+    cannot work beside. The connection's search path is the schema.
+    """
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", schema)
+        comment = await connection.fetchval(
+            "SELECT coalesce(obj_description(oid, 'pg_namespace'), '')"
+            " FROM pg_namespace WHERE nspname = $1",
+            schema,
+        )
+        if comment is None:
+            await connection.execute(f'CREATE SCHEMA "{schema}"')
+            await connection.execute(f"COMMENT ON SCHEMA \"{schema}\" IS '{APPLICATION}'")
+        elif comment != APPLICATION:
+            raise StartupError(
+                f"The schema {schema} in the database is not Lambent's: give another by "
+                "?schema=NAME in the store's URL."
+            )
+        present = None
+        if comment is not None:
+            present = await connection.fetchrow("SELECT version, minimum FROM store")
+        version, minimum = present or (0, 0)
+        if minimum > len(steps):
+            raise StartupError(
+                f"The schema {schema} in the database was made by a newer version of Lambent "
+                f"(its schema is {version}; this version knows {len(steps)})."
+            )
+        for step in steps[version:]:
+            await connection.execute(step.sql)
+        if version < len(steps):
+            await connection.execute(
+                "UPDATE store SET version = $1, minimum = greatest(minimum, $2)",
+                len(steps),
+                max(step.minimum for step in steps[version:]),
+            )

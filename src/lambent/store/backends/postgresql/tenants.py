@@ -1,0 +1,105 @@
+"""Fairness among tenants: which items a fair claim may take.
+
+How many items of a tenant are leased is counted in an index of leased items alone, so leases
+that run out need no care. `work_tenant` holds when each tenant was claimed from last (`turn`,
+from the store's one sequence) while it has items; one that never was stands where its first
+due item does.
+
+Items without a tenant are together one more, `LOOSE`. Those that were in the queue before
+its first tenant bear no name; they are looked for among the first due ones alone, which is
+where the oldest are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from lambent.store.backends.postgresql.connecting import Connection
+from lambent.store.backends.postgresql.groups import ITEM
+from lambent.store.backends.postgresql.overlay import Item
+from lambent.store.turns import take_turns
+
+LOOSE: Final = ""
+"""The tenant of those that have none; it counts as having nothing leased."""
+_LOOSE_AMONG: Final = 200
+
+# The names are found one by one from the index, each by a seek behind the one before.
+_LINE: Final = """
+    WITH RECURSIVE named (tenant) AS (
+        (SELECT tenant FROM work WHERE queue = $1 AND tenant IS NOT NULL ORDER BY tenant LIMIT 1)
+        UNION ALL
+        SELECT (SELECT w.tenant FROM work w WHERE w.queue = $1 AND w.tenant > named.tenant
+            ORDER BY w.tenant LIMIT 1)
+        FROM named WHERE named.tenant IS NOT NULL)
+    SELECT n.tenant,
+        CASE WHEN n.tenant = '' THEN 0 ELSE (SELECT count(*) FROM work h
+            WHERE h.queue = $1 AND h.tenant = n.tenant AND h.leased AND h.due > $2) END AS held,
+        coalesce((SELECT turn FROM work_tenant t WHERE t.queue = $1 AND t.tenant = n.tenant),
+            first.id) AS turn
+    FROM named n CROSS JOIN LATERAL (
+        SELECT id FROM work f WHERE f.queue = $1 AND f.tenant = n.tenant
+            AND f.due <= $2 AND f.created > $3 ORDER BY due, id LIMIT 1) first
+    WHERE n.tenant IS NOT NULL ORDER BY held, turn LIMIT $4"""
+_ITEMS: Final = """
+    SELECT q.n, w.id FROM unnest($2::text[]) WITH ORDINALITY q (tenant, n) CROSS JOIN LATERAL (
+        SELECT id, due FROM work WHERE queue = $1 AND tenant = q.tenant
+            AND due <= $3 AND created > $4 ORDER BY due, id LIMIT $5) w
+    ORDER BY q.n, w.due, w.id"""
+
+
+async def eligible(
+    connection: Connection, queue: int, now: float, limit: int, after: float
+) -> list[Item]:
+    """What a fair claim takes from a queue with tenants, in the order in which it takes it."""
+    ready = await connection.fetch(_LINE, queue, now, after, limit)
+    rows = await connection.fetch(_ITEMS, queue, [row[0] for row in ready], now, after, limit)
+    items: list[list[int]] = [[] for _ in ready]
+    for number, id in rows:
+        items[number - 1].append(id)
+    nameless = await _nameless(connection, queue, limit, now, after)
+    line: list[tuple[int, int, Iterator[int]]] = []
+    for (tenant, held, turn), ids in zip(ready, items, strict=True):
+        if tenant != LOOSE or not nameless:
+            line.append((held, turn, iter(ids)))
+        else:
+            line.append((held, turn, iter(nameless + ids)))
+            nameless = []
+    if nameless:
+        turn = await connection.fetchval(
+            "SELECT turn FROM work_tenant WHERE queue = $1 AND tenant = $2", queue, LOOSE
+        )
+        line.append((0, turn or nameless[0], iter(nameless)))
+    taken = take_turns(line, limit)
+    found = await connection.fetch(
+        f"SELECT {ITEM} FROM work WHERE queue = $1 AND id = ANY($2)", queue, taken
+    )
+    by_id = {row[0]: Item(*row) for row in found}
+    return [by_id[id] for id in taken]
+
+
+async def forget(connection: Connection, touched: set[tuple[int, str]]) -> None:
+    """Forget those of these tenants that have no items any more."""
+    await connection.execute(
+        "DELETE FROM work_tenant t USING unnest($1::bigint[], $2::text[]) g (queue, tenant)"
+        " WHERE t.queue = g.queue AND t.tenant = g.tenant AND NOT EXISTS ("
+        "  SELECT FROM work w WHERE w.queue = g.queue AND w.tenant = g.tenant)",
+        [queue for queue, _ in touched],
+        [tenant for _, tenant in touched],
+    )
+
+
+async def _nameless(
+    connection: Connection, queue: int, limit: int, now: float, after: float
+) -> list[int]:
+    rows = await connection.fetch(
+        "SELECT id FROM (SELECT id, tenant FROM work"
+        "  WHERE queue = $1 AND due <= $2 AND created > $3 ORDER BY due, id LIMIT $4) first"
+        " WHERE tenant IS NULL LIMIT $5",
+        queue,
+        now,
+        after,
+        _LOOSE_AMONG,
+        limit,
+    )
+    return [row[0] for row in rows]

@@ -1,0 +1,294 @@
+"""Writes everything that bodies changed, in one statement.
+
+Each kind of change is one part of the statement, with its rows as arrays, so that a hundred
+messages cost one round trip and one plan. All parts see the database as it was before; the
+heads of groups are found by a second statement, which sees the items as they are then.
+
+The depth of a queue is kept as of a moment, its `mark`: how many items are due later than
+that, leased and not, since items become due without a write. Each write moves the mark to now,
+counting in the index only the items that it passes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from lambent.store.backends.postgresql.connecting import Connection
+from lambent.store.backends.postgresql.keys import short, whole
+from lambent.store.backends.postgresql.overlay import Change, Effect, Overlay
+from lambent.store.backends.postgresql.tenants import LOOSE, forget
+
+NOTICE_BYTES: Final = 7900
+"""What one notification may carry (PostgreSQL's own limit is 8,000 bytes)."""
+
+
+class _Statement:
+    """Parts of one statement, with their arguments numbered throughout."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.arguments: list[Any] = []
+
+    def add(self, sql: str, *arguments: Any) -> None:
+        """A part; `{0}`, `{1}`, … in it stand for its arguments."""
+        first = len(self.arguments) + 1
+        names = [f"${number}" for number in range(first, first + len(arguments))]
+        self.parts.append(f"p{len(self.parts)} AS ({sql.format(*names)})")
+        self.arguments += arguments
+
+
+async def write(connection: Connection, state: Overlay, channel: str, last: bool) -> int | None:
+    """Write what is changed; the `last` write of a transaction also tells the other nodes.
+
+    The transaction's id, by which its fate can be asked for later.
+    """
+    statement = _Statement()
+    statement.add("UPDATE store SET next = {0}, last = {1}", state.number, state.now)
+    _names(statement, state)
+    _records(statement, state)
+    touched, left = _work(statement, state)
+    _turns(statement, state)
+    _logs(statement, state)
+    _blobs(statement, state)
+    notices = notifications(state.effects) if last else []
+    arguments = [*statement.arguments, channel, notices]
+    count = len(arguments)
+    row = await connection.fetchrow(
+        f"WITH {', '.join(statement.parts)}"
+        " SELECT pg_current_xact_id()::text::bigint,"
+        f" (SELECT count(pg_notify(${count - 1}, n)) FROM unnest(${count}::text[]) n)",
+        *arguments,
+    )
+    if touched:
+        await move_heads(connection, touched, state.now)
+    if left:
+        await forget(connection, left)
+    state.written()
+    return None if row is None else row[0]
+
+
+def notifications(effects: list[tuple[Effect, str]]) -> list[str]:
+    """What to tell the other nodes: a line for each queue and log, in few messages."""
+    lines = sorted(
+        {effect.value + name for effect, name in effects if effect in (Effect.ARRIVED, Effect.GREW)}
+    )
+    messages: list[str] = []
+    size = NOTICE_BYTES
+    for line in lines:
+        length = len(line.encode()) + 1
+        if size + length > NOTICE_BYTES:
+            messages.append(line)
+            size = length
+        else:
+            messages[-1] += "\n" + line
+            size += length
+    return messages
+
+
+def _names(statement: _Statement, state: Overlay) -> None:
+    new = {
+        name: number
+        for name, number in state.named.items()
+        if state.base.get(("name", name)) is None
+    }
+    if new:
+        statement.add(
+            "INSERT INTO name (name, number) SELECT * FROM unnest({0}::text[], {1}::bigint[])",
+            list(new),
+            list(new.values()),
+        )
+
+
+def _records(statement: _Statement, state: Overlay) -> None:
+    put = []
+    gone = []
+    for collection, rows in state.records.items():
+        for (partition, sort), row in rows.items():
+            if row is None:
+                gone.append((collection, short(partition), short(sort)))
+            else:
+                short_key = short(partition), short(sort)
+                put.append((collection, *short_key, *row, whole(partition), whole(sort)))
+    if put:
+        statement.add(
+            "INSERT INTO record"
+            " (collection, partition, sort, version, value, long_partition, long_sort)"
+            " SELECT * FROM unnest({0}::bigint[], {1}::bytea[], {2}::bytea[], {3}::bigint[],"
+            " {4}::bytea[], {5}::bytea[], {6}::bytea[])"
+            " ON CONFLICT (collection, partition, sort)"
+            " DO UPDATE SET version = excluded.version, value = excluded.value",
+            *_columns(put),
+        )
+    if gone:
+        statement.add(
+            "DELETE FROM record r"
+            " USING unnest({0}::bigint[], {1}::bytea[], {2}::bytea[]) g (c, p, s)"
+            " WHERE r.collection = g.c AND r.partition = g.p AND r.sort = g.s",
+            *_columns(gone),
+        )
+
+
+def _work(
+    statement: _Statement, state: Overlay
+) -> tuple[set[tuple[int, str]], set[tuple[int, str]]]:
+    """The groups whose heads may be others now, and the tenants that may have no more items."""
+    new, moved, rewritten, gone, depths = [], [], [], [], []
+    touched: set[tuple[int, str]] = set()
+    left: set[tuple[int, str]] = set()
+    for queue, changes in state.work.items():
+        depth = [0, 0, 0, 0, 0]
+        mixed = any(change.item and change.item.tenant for change in changes.values())
+        for id, change in changes.items():
+            base, item = change.base, change.item
+            any_side = item or base
+            if any_side is None:
+                continue
+            _count(depth, change, state.now)
+            if any_side.group is not None:
+                touched.add((queue, any_side.group))
+            if item is None:
+                gone.append((queue, id))
+                if any_side.tenant is not None:
+                    left.add((queue, any_side.tenant))
+                continue
+            lease = (item.due, item.token, item.attempts, item.first_claimed, item.leased)
+            if base is None:
+                tenant = LOOSE if mixed and item.tenant is None else item.tenant
+                new.append((queue, id, *lease, item.created, item.group, tenant, item.payload))
+            else:
+                moved.append((queue, id, *lease))
+                if change.payload is not None:
+                    rewritten.append((queue, id, change.payload))
+        if changes:
+            depths.append((queue, *depth))
+    _items(statement, new, moved, rewritten, gone)
+    if depths:
+        statement.add(
+            "INSERT INTO work_depth AS d (queue, total, loose, waiting, leased, tenanted, mark)"
+            " SELECT q, t, l, w, e, n, {6}::float8 FROM unnest({0}::bigint[], {1}::bigint[],"
+            " {2}::bigint[], {3}::bigint[], {4}::bigint[], {5}::bigint[]) c (q, t, l, w, e, n)"
+            " ON CONFLICT (queue) DO UPDATE"
+            " SET (total, loose, tenanted, waiting, leased, mark) = ("
+            "  SELECT d.total + excluded.total, d.loose + excluded.loose,"
+            "   d.tenanted + excluded.tenanted,"
+            "   d.waiting + excluded.waiting - count(*) FILTER (WHERE NOT w.leased),"
+            "   d.leased + excluded.leased - count(*) FILTER (WHERE w.leased), excluded.mark"
+            "  FROM work w WHERE queue = d.queue AND due > d.mark AND due <= excluded.mark)",
+            *_columns(depths),
+            state.now,
+        )
+    return touched, left
+
+
+def _count(depth: list[int], change: Change, now: float) -> None:
+    """Add what a change makes of total, loose, waiting, leased and tenanted, as of `now`."""
+    for item, sign in ((change.base, -1), (change.item, 1)):
+        if item is None:
+            continue
+        depth[0] += sign
+        depth[1] += sign * (item.group is None)
+        depth[4] += sign * bool(item.tenant)
+        if item.due > now:
+            depth[3 if item.leased else 2] += sign
+
+
+def _items(
+    statement: _Statement, new: list[Any], moved: list[Any], rewritten: list[Any], gone: list[Any]
+) -> None:
+    if new:
+        statement.add(
+            "INSERT INTO work (queue, id, due, token, attempts, first_claimed, leased, created,"
+            " grp, tenant, payload) SELECT q, i, d, k, a, f, l, c, g,"
+            # One without a tenant, in a queue that has some.
+            " coalesce(t, (SELECT '' FROM work_depth WHERE queue = q AND tenanted > 0)), p"
+            " FROM unnest({0}::bigint[], {1}::bigint[], {2}::float8[],"
+            " {3}::bigint[], {4}::int[], {5}::float8[], {6}::bool[], {7}::float8[], {8}::text[],"
+            " {9}::text[], {10}::bytea[]) n (q, i, d, k, a, f, l, c, g, t, p)",
+            *_columns(new),
+        )
+    if moved:
+        payloads = {(queue, id): payload for queue, id, payload in rewritten}
+        statement.add(
+            "UPDATE work w SET due = c.due, token = c.token, attempts = c.attempts,"
+            " first_claimed = c.first, leased = c.leased, payload = coalesce(c.payload, w.payload)"
+            " FROM unnest({0}::bigint[], {1}::bigint[], {2}::float8[], {3}::bigint[], {4}::int[],"
+            " {5}::float8[], {6}::bool[], {7}::bytea[])"
+            " c (queue, id, due, token, attempts, first, leased, payload)"
+            " WHERE w.queue = c.queue AND w.id = c.id",
+            *_columns([(*row, payloads.get(row[:2])) for row in moved]),
+        )
+    if gone:
+        statement.add(
+            "DELETE FROM work w USING unnest({0}::bigint[], {1}::bigint[]) g (queue, id)"
+            " WHERE w.queue = g.queue AND w.id = g.id",
+            *_columns(gone),
+        )
+
+
+def _turns(statement: _Statement, state: Overlay) -> None:
+    turns = [
+        (queue, tenant, turn)
+        for queue, tenants in state.turns.items()
+        for tenant, turn in tenants.items()
+    ]
+    if turns:
+        statement.add(
+            "INSERT INTO work_tenant (queue, tenant, turn)"
+            " SELECT * FROM unnest({0}::bigint[], {1}::text[], {2}::bigint[])"
+            " ON CONFLICT (queue, tenant) DO UPDATE SET turn = excluded.turn",
+            *_columns(turns),
+        )
+
+
+def _logs(statement: _Statement, state: Overlay) -> None:
+    entries = [
+        (log, position, value)
+        for log, values in state.logs.items()
+        for position, value in values.items()
+    ]
+    if entries:
+        statement.add(
+            "INSERT INTO log (log, position, time, value) SELECT l, p, {3}::float8, v"
+            " FROM unnest({0}::bigint[], {1}::bigint[], {2}::bytea[]) e (l, p, v)",
+            *_columns(entries),
+            state.now,
+        )
+
+
+def _blobs(statement: _Statement, state: Overlay) -> None:
+    linked = [(id, *row) for id, row in state.blobs.items() if row is not None]
+    gone = [id for id, row in state.blobs.items() if row is None]
+    if linked:
+        statement.add(
+            "INSERT INTO blob (id, size, bytes)"
+            " SELECT * FROM unnest({0}::text[], {1}::bigint[], {2}::bytea[])",
+            *_columns(linked),
+        )
+    if gone:
+        statement.add("DELETE FROM blob WHERE id = ANY({0})", gone)
+
+
+async def move_heads(connection: Connection, touched: set[tuple[int, str]], now: float) -> None:
+    """Find the heads of these groups anew; those that time alone made due are marked so."""
+    await connection.execute(
+        "WITH head AS ("
+        "  SELECT t.queue, t.grp, w.id, w.due FROM unnest($1::bigint[], $2::text[]) t (queue, grp)"
+        "  LEFT JOIN LATERAL (SELECT id, due FROM work WHERE queue = t.queue AND grp = t.grp"
+        "   ORDER BY id LIMIT 1) w ON true),"
+        " gone AS (DELETE FROM work_head h USING head"
+        "  WHERE head.id IS NULL AND h.queue = head.queue AND h.grp = head.grp),"
+        " due AS (UPDATE work_head h SET until = 0 FROM (SELECT DISTINCT queue FROM head) q"
+        "  WHERE h.queue = q.queue AND h.until > 0 AND h.until <= $3"
+        "  AND NOT EXISTS (SELECT FROM head WHERE head.queue = h.queue AND head.grp = h.grp))"
+        " INSERT INTO work_head (queue, grp, id, until)"
+        " SELECT queue, grp, id, CASE WHEN due > $3 THEN due ELSE 0 END FROM head"
+        " WHERE id IS NOT NULL"
+        " ON CONFLICT (queue, grp) DO UPDATE SET id = excluded.id, until = excluded.until",
+        [queue for queue, _ in touched],
+        [group for _, group in touched],
+        now,
+    )
+
+
+def _columns(rows: list[Any]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]

@@ -1,0 +1,131 @@
+"""A throw-away PostgreSQL server for tests: a cluster in a temporary folder, one for each
+process of pytest, started at its first use and gone with the process.
+
+It listens on a Unix socket in that folder, where everyone is trusted, and on loopback, where
+a password is asked for. It does not sync: its data need not survive the machine.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import itertools
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+PASSWORD = "not-for-anyone"
+_SETTINGS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "64MB",
+    "max_connections": "100",
+    "listen_addresses": "127.0.0.1",
+    "log_min_messages": "error",
+}
+
+
+class Cluster:
+    """One server. `url` gives a store's URL with a schema of its own."""
+
+    def __init__(self, programs: Path, folder: Path) -> None:
+        self.folder = folder
+        self.port = _free_port()
+        self._programs = programs
+        self._numbers = itertools.count(1)
+        password = folder / "password"
+        password.write_text(PASSWORD)
+        if os.geteuid() == 0:
+            for path in (folder, password):
+                shutil.chown(path, *_unprivileged())
+        self._run(
+            "initdb", "--no-sync", "--no-instructions", "--username=postgres", "--encoding=UTF8",
+            "--locale=C", "--auth-local=trust", "--auth-host=scram-sha-256",
+            f"--pwfile={password}", f"--pgdata={folder / 'data'}",
+        )  # fmt: skip
+        self.start()
+
+    def url(self, schema: str | None = None, **query: str) -> str:
+        """By the socket."""
+        query = {"host": str(self.folder), "port": str(self.port), **query}
+        query["schema"] = schema or f"test_{next(self._numbers)}"
+        return "postgresql://postgres@/postgres?" + "&".join(f"{k}={v}" for k, v in query.items())
+
+    def start(self) -> None:
+        settings = {**_SETTINGS, "port": str(self.port), "unix_socket_directories": self.folder}
+        options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+        log = self.folder / "log"
+        self._control("start", "--wait", f"--log={log}", f"--options={options}")
+
+    def stop(self, mode: str = "immediate") -> None:
+        """`immediate` is what a crash does."""
+        self._control("stop", "--wait", f"--mode={mode}")
+
+    def remove(self) -> None:
+        """Stop it, and leave nothing."""
+        with_server = (self.folder / "data" / "postmaster.pid").exists()
+        if with_server:
+            self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _control(self, command: str, *arguments: str) -> None:
+        self._run("pg_ctl", command, "--silent", f"--pgdata={self.folder / 'data'}", *arguments)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        user, group = _unprivileged() if os.geteuid() == 0 else (None, None)
+        done = subprocess.run(
+            [self._programs / program, *arguments],
+            user=user,
+            group=group,
+            extra_groups=[] if user else None,
+            cwd=self.folder,
+            env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,  # the server inherits it
+            stderr=subprocess.PIPE if program == "initdb" else subprocess.DEVNULL,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"{program} failed: {(done.stderr or b'').decode()[-500:]}")
+
+
+def programs() -> Path | None:
+    """The folder of the newest server's programs; None when none is installed."""
+    found = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3])
+    )
+    if found:
+        return found[-1].parent
+    on_path = shutil.which("initdb")
+    return Path(on_path).resolve().parent if on_path else None
+
+
+@functools.cache
+def cluster() -> Cluster:
+    """This process's server."""
+    where = programs()
+    assert where is not None, "no PostgreSQL server is installed"
+    made = Cluster(where, Path(tempfile.mkdtemp(prefix="lambent-pg-")))
+    atexit.register(made.remove)
+    return made
+
+
+def _unprivileged() -> tuple[str, int]:
+    """initdb refuses root: the user to be instead."""
+    for name in ("postgres", "nobody"):
+        try:
+            return name, pwd.getpwnam(name).pw_gid
+        except KeyError:
+            continue
+    raise RuntimeError("there is no unprivileged user to run PostgreSQL as")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
