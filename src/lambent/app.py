@@ -112,7 +112,7 @@ class Node:
         server = self.server = HttpServer(clock)
         self.port = server.bind(settings.host, settings.port)
         self._ends.callback(server.unbind)
-        store = await open_sqlite(settings.data_dir, clock, ids)
+        store = await _open_store(settings, clock, ids)
         self._store = store
         self._ends.push_async_callback(store.close)
         cache = self.cache = self._cache()
@@ -141,6 +141,7 @@ class Node:
             version=lambent.__version__,
             endpoint=lambda: self.endpoint,
             load=lambda: _load(host),
+            lease=settings.lease,
         )
         cluster.membership.on_lost(functools.partial(_give_back, targets))
         platform = Platform(
@@ -311,6 +312,20 @@ class Node:
             "sandbox": self._host.sandbox if self._host else "",
             "services": sorted(one.name for one in self._services if one.operations is not None),
         }
+
+
+async def _open_store(settings: Settings, clock: Clock, ids: Ids) -> Store:
+    """The store that the settings name."""
+    if settings.store is None:
+        return await open_sqlite(settings.data_dir, clock, ids)
+    # Its driver is loaded only where it is used.
+    from lambent.store.backends.places import open_place
+    from lambent.store.backends.postgresql import open_postgresql
+
+    if settings.blobs is None and settings.data_dir is None:
+        raise StartupError("A shared store needs a place for blobs: add --blobs.")
+    blobs = settings.blobs or str(settings.data_dir / "blobs")
+    return await open_postgresql(settings.store, open_place(blobs), clock, ids)
 
 
 def _load(host: FunctionHost) -> dict[str, Any]:

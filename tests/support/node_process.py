@@ -20,8 +20,11 @@ async def _main() -> None:
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--auth", action="store_true")
+    parser.add_argument("--store")
+    parser.add_argument("--blobs")
+    parser.add_argument("--lease", type=float, default=10.0)
     arguments = parser.parse_args()
-    node = Node(Settings(arguments.data_dir, port=arguments.port, auth=arguments.auth))
+    node = Node(Settings(**vars(arguments)))
     await node.start()
     key = node.administrator
     said = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -90,12 +91,23 @@ class ThreadNode:
 class ProcessNode:
     """A node in a process of its own, which may be killed and started again."""
 
-    def __init__(self, data_dir: Path, *, auth: bool = False, port: int = 0) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        auth: bool = False,
+        port: int = 0,
+        store: str | None = None,
+        blobs: Path | None = None,
+        lease: float = 10.0,
+    ) -> None:
         self.data_dir = data_dir
         self.port = port
         self.endpoint = ""
         self.administrator: AccessKey | None = None
         self._auth = auth
+        self._shared = ["--store", store, "--blobs", str(blobs)] if store else []
+        self._shared += ["--lease", str(lease)]
         self._process: subprocess.Popen[str] | None = None
 
     @property
@@ -107,6 +119,7 @@ class ProcessNode:
         """Start the node and wait until it answers; on the same port as before."""
         command = [sys.executable, "-m", "tests.support.node_process"]
         command += ["--data-dir", str(self.data_dir), "--port", str(self.port)]
+        command += self._shared
         if self._auth:
             command.append("--auth")
         root = Path(__file__).parents[2]
@@ -128,6 +141,14 @@ class ProcessNode:
     def stop(self) -> None:
         """Ask it to drain, and wait."""
         self._end(signal.SIGTERM)
+
+    def freeze(self) -> None:
+        """Stop it where it is, as a machine that hangs."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        os.kill(self.pid, signal.SIGCONT)
 
     def _end(self, how: signal.Signals) -> None:
         if self._process is None:

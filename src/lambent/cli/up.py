@@ -49,6 +49,28 @@ def default_data_dir() -> Path:
     metavar="DIR",
     help=f"Where everything is kept; {MEMORY} keeps nothing.  [default: a per-user folder]",
 )
+@click.option(
+    "--store",
+    envvar="LAMBENT_STORE",
+    metavar="URL",
+    help="postgresql://… that several nodes share; better set by the variable LAMBENT_STORE, as "
+    "it holds a password.  [default: the data folder]",
+)
+@click.option(
+    "--blobs",
+    envvar="LAMBENT_BLOBS",
+    metavar="PLACE",
+    help="With --store: where large bytes lie, a folder that all nodes see or s3://BUCKET.  "
+    "[default: in the data folder, for one node]",
+)
+@click.option(
+    "--lease",
+    envvar="LAMBENT_LEASE",
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="With --store: when a node that is not heard of is lost to the others.",
+)
 @click.option("--auth", is_flag=True, help="Check every request's signature.")
 @click.option("--account", default=DEFAULT_ACCOUNT, show_default=True, help="12 digits.")
 @click.option("--region", default=DEFAULT_REGION, show_default=True)
@@ -97,6 +119,9 @@ def command(
     port: int,
     host: str,
     data_dir: str | None,
+    store: str | None,
+    blobs: str | None,
+    lease: float,
     auth: bool,
     account: str,
     region: str,
@@ -132,6 +157,9 @@ def command(
         region=region,
         sandbox=sandbox,
         network=network,
+        store=store,
+        blobs=blobs,
+        lease=lease,
         scrape_token=scrape_token or None,
     )
     commands: list[list[str]] = []

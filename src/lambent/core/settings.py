@@ -29,6 +29,10 @@ class Settings:
     whether signatures are verified; it is on for every address that is not loopback. `sandbox`
     is auto (isolate functions where the machine allows it), require, or off. `network` is host
     (functions use the machine's), or none (they reach the node and nothing else).
+    `store` is the URL of a database that nodes share (it holds a password), beside which
+    `data_dir` holds only what can be made again; None keeps everything in `data_dir`. `blobs` is where such
+    nodes keep large bytes: a folder that all of them see, or a bucket's URL. `lease` is after how
+    many seconds without a sign of life a node is lost to the others.
     `scrape_token` opens `/_lambent/metrics`, and nothing else, to its bearer.
     """
 
@@ -40,6 +44,9 @@ class Settings:
     account: str = DEFAULT_ACCOUNT
     sandbox: str = "auto"
     network: str = "host"
+    store: str | None = field(default=None, repr=False)
+    blobs: str | None = field(default=None, repr=False)
+    lease: float = 10.0
     scrape_token: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -51,6 +58,10 @@ class Settings:
             raise StartupError(f"The sandbox is one of {', '.join(SANDBOX)}, not {self.sandbox}.")
         if self.network not in NETWORK:
             raise StartupError(f"The network is one of {', '.join(NETWORK)}, not {self.network}.")
+        if self.blobs is not None and self.store is None:
+            raise StartupError("--blobs goes with --store; without it, blobs lie in --data-dir.")
+        if not 1.0 <= self.lease <= 3600.0:
+            raise StartupError(f"The lease is 1 to 3,600 seconds, not {self.lease:g}.")
         if self.scrape_token is not None and len(self.scrape_token) < SCRAPE_TOKEN_LENGTH:
             raise StartupError(f"The scrape token needs at least {SCRAPE_TOKEN_LENGTH} characters.")
         if not self.auth and not is_loopback(self.host):

@@ -37,6 +37,7 @@ class PostgresStore:
     ) -> None:
         self.description = description
         self.shared = True
+        self.shared = True
         channel = "lambent_" + hashlib.sha256(to.schema.encode()).hexdigest()[:16]
         self._clock = clock
         self._arrivals = Wakeups()

@@ -1,0 +1,216 @@
+"""Producers and consumers of one queue, who go on whatever happens to the nodes, and what they
+saw: enough to tell whether something was lost, came back, or came out of order."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+from tests.conftest import ClientFactory
+from tests.support.nodes import ProcessNode
+
+GROUPS = 6
+PRODUCERS = 2
+CONSUMERS = 3
+_pause = threading.Event()
+
+
+class CutOff(Exception):
+    """No answer, or one that says to try again: it may have been done or not."""
+
+
+class Caller:
+    """A client of one node; of the next one, once that does not answer."""
+
+    def __init__(self, connect: ClientFactory, nodes: Sequence[ProcessNode], first: int) -> None:
+        self._clients = [
+            connect(node.endpoint, "sqs", max_pool_connections=1, read_timeout=30) for node in nodes
+        ]
+        self._at = first % len(nodes)
+
+    def __call__(self, operation: str, **params: Any) -> Any:
+        try:
+            return getattr(self._clients[self._at], operation)(**params)
+        except (ConnectionError, HTTPClientError) as error:
+            self._at = (self._at + 1) % len(self._clients)
+            _pause.wait(0.05)
+            raise CutOff from error
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] != 503:
+                raise
+            _pause.wait(0.05)
+            raise CutOff from error
+
+    def persist(self, operation: str, **params: Any) -> Any:
+        """Again until there is an answer."""
+        while True:
+            try:
+                return self(operation, **params)
+            except CutOff:
+                continue
+
+
+@dataclass
+class Seen:
+    """What producers and consumers saw, in the order in which they saw it."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    sent: set[str] = field(default_factory=set)
+    receipts: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    bodies: set[str] = field(default_factory=set)
+    deleting: set[str] = field(default_factory=set)
+    deleted: set[str] = field(default_factory=set)
+    cut_off: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+    def received(self, batch: list[dict[str, Any]], fifo: bool) -> None:
+        with self.lock:
+            inside: set[str] = set()
+            for message in batch:
+                body, number = message["Body"], message["MessageId"]
+                counts = self.receipts[number]
+                counts.append(int(message["Attributes"]["ApproximateReceiveCount"]))
+                if counts != sorted(set(counts)):
+                    self.wrong.append(f"{body} was received with the counts {counts}")
+                if number in self.deleted:
+                    self.wrong.append(f"{body} came back after its deletion")
+                if fifo and not self._in_turn(body, inside):
+                    self.wrong.append(f"{body} came before the one before it was done")
+                inside.add(body)
+                self.bodies.add(body)
+
+    def _in_turn(self, body: str, inside: set[str]) -> bool:
+        group, _, number = body.partition("/")
+        before = f"{group}/{int(number) - 1}"
+        return number == "0" or before in self.deleting or before in inside
+
+    def gaps(self) -> int:
+        """Receives that were counted by a node and seen by nobody."""
+        return sum(counts[-1] - len(counts) for counts in self.receipts.values())
+
+    def check(self) -> None:
+        """Nothing lost, nothing back, order kept, counts right; the queue is empty."""
+        duplicates = Counter(len(counts) for counts in self.receipts.values())
+        print(
+            f"{len(self.sent)} sent, {len(self.deleted)} deleted, received so many times: "
+            f"{dict(sorted(duplicates.items()))}, {self.cut_off} receives cut off, "
+            f"{self.gaps()} messages lost with their answers"
+        )
+        assert self.wrong == []
+        # A deletion whose answer was cut off may or may not have been done.
+        assert self.sent <= self.deleting
+        # Only an answer that was cut off can have carried a receive that nobody saw.
+        assert self.gaps() <= 10 * self.cut_off
+
+
+class Crowd:
+    """Producers, each with groups of its own, and consumers of one queue.
+
+    `visibility` in seconds: what was in a consumer's hand when its node was killed comes
+    again after these.
+    """
+
+    def __init__(
+        self,
+        connect: ClientFactory,
+        nodes: Sequence[ProcessNode],
+        *,
+        fifo: bool,
+        visibility: int = 2,
+    ) -> None:
+        self._connect, self._nodes, self._fifo = connect, nodes, fifo
+        self.seen = Seen()
+        self._enough = threading.Event()
+        self._produced = threading.Event()
+        attributes = {"VisibilityTimeout": str(visibility)}
+        if fifo:
+            attributes["FifoQueue"] = "true"
+        made = self._caller(0)(
+            "create_queue", QueueName="all.fifo" if fifo else "all", Attributes=attributes
+        )
+        self._url = made["QueueUrl"]
+
+    def during(self, trouble: AbstractContextManager[None]) -> Seen:
+        """Go on until the trouble is over, then finish; what was seen."""
+        with ThreadPoolExecutor(PRODUCERS + CONSUMERS) as pool:
+            producers = [pool.submit(self._produce, part) for part in range(PRODUCERS)]
+            consumers = [pool.submit(self._consume, part) for part in range(CONSUMERS)]
+            try:
+                with trouble:
+                    pass
+            finally:
+                self._enough.set()
+                for one in producers:
+                    one.result()
+                self._produced.set()
+            for one in consumers:
+                one.result()
+        return self.seen
+
+    def _caller(self, part: int) -> Caller:
+        return Caller(self._connect, self._nodes, part)
+
+    def _produce(self, part: int) -> None:
+        call = self._caller(part)
+        number = 0
+        while not self._enough.is_set():
+            for group in range(part, GROUPS, PRODUCERS):
+                body = f"{group}/{number}"
+                # The same again until it is acknowledged: the deduplication id makes it one.
+                extra = {"MessageGroupId": f"g{group}", "MessageDeduplicationId": body}
+                call.persist(
+                    "send_message",
+                    QueueUrl=self._url,
+                    MessageBody=body,
+                    **(extra if self._fifo else {}),
+                )
+                with self.seen.lock:
+                    self.seen.sent.add(body)
+            number += 1
+
+    def _consume(self, part: int) -> None:
+        call = self._caller(part)
+        while not (self._produced.is_set() and self._empty(call)):
+            try:
+                answer = call(
+                    "receive_message",
+                    QueueUrl=self._url,
+                    MaxNumberOfMessages=10,
+                    WaitTimeSeconds=1,
+                    AttributeNames=["ApproximateReceiveCount"],
+                )
+            except CutOff:
+                with self.seen.lock:
+                    self.seen.cut_off += 1
+                continue
+            self.seen.received(answer.get("Messages", []), self._fifo)
+            for message in answer.get("Messages", ()):
+                if not self._delete(call, message):
+                    break
+
+    def _empty(self, call: Caller) -> bool:
+        answer = call.persist("get_queue_attributes", QueueUrl=self._url, AttributeNames=["All"])
+        return {v for k, v in answer["Attributes"].items() if k.startswith("Approx")} == {"0"}
+
+    def _delete(self, call: Caller, message: dict[str, Any]) -> bool:
+        """Whether the message is deleted for sure."""
+        with self.seen.lock:
+            self.seen.deleting.add(message["Body"])
+        try:
+            call("delete_message", QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+        except CutOff:
+            return False
+        except ClientError as error:
+            # On a FIFO queue, what is not deleted in time comes again.
+            if error.response["Error"]["Code"] != "InvalidParameterValue":
+                raise
+            return False
+        with self.seen.lock:
+            self.seen.deleted.add(message["MessageId"])
+        return True

@@ -1,0 +1,122 @@
+"""Three nodes, each a process of its own, on one PostgreSQL and one folder of blobs."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.conftest import ClientFactory
+from tests.support import postgres
+from tests.support.http import Raw
+from tests.support.nodes import ProcessNode
+
+LEASE = 2.0
+"""Seconds; short, so that what a lost node held is soon given back."""
+
+
+class Trio:
+    """The nodes, and clients of each in the test's account."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.url = postgres.cluster().url()
+        self.nodes = [self._node(number) for number in range(3)]
+
+    def _node(self, number: int) -> ProcessNode:
+        return ProcessNode(
+            self._folder / f"node-{number}",
+            store=self.url,
+            blobs=self._folder / "blobs",
+            lease=LEASE,
+        )
+
+    def start(self) -> Trio:
+        for node in self.nodes:
+            node.start()
+        return self
+
+    def close(self) -> None:
+        for node in self.nodes:
+            node.kill()
+
+
+@pytest.fixture(scope="module")
+def shared_trio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trio]:
+    """For tests that leave all nodes alive."""
+    yield from _trio(tmp_path_factory.mktemp("nodes"))
+
+
+@pytest.fixture
+def trio(tmp_path: Path) -> Iterator[Trio]:
+    """For tests that do not."""
+    yield from _trio(tmp_path)
+
+
+def _trio(folder: Path) -> Iterator[Trio]:
+    if postgres.programs() is None:
+        pytest.skip("no PostgreSQL server is installed")
+    trio = Trio(folder)
+    try:
+        yield trio.start()
+    finally:
+        trio.close()
+
+
+@pytest.fixture
+def at(connect: ClientFactory) -> Callable[..., Any]:
+    """`at(node, "sqs")`: a client of that node."""
+
+    def make(node: ProcessNode, service: str, **config: Any) -> Any:
+        return connect(node.endpoint, service, **config)
+
+    return make
+
+
+@pytest.fixture
+def raw_at(account: str) -> Callable[[ProcessNode], Any]:
+    """`raw_at(node)`: what the node says of all nodes."""
+
+    def ask(node: ProcessNode) -> Any:
+        return json.loads(Raw(node.endpoint, account)("GET", "/_lambent/nodes").text)
+
+    return ask
+
+
+def function(client: Callable[[str], Any], name: str, source: str, **settings: Any) -> str:
+    """Make a function; its ARN."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as code:
+        code.writestr("index.py", source)
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "lambda.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+    role = client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
+    made = client("lambda").create_function(
+        FunctionName=name,
+        Runtime="python3.11",
+        Handler="index.handler",
+        Role=role["Role"]["Arn"],
+        Code={"ZipFile": archive.getvalue()},
+        **{"Timeout": 60, **settings},
+    )
+    arn: str = made["FunctionArn"]
+    return arn
+
+
+def queue_arn(sqs: Any, url: str) -> str:
+    """The queue's ARN."""
+    answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    arn: str = answer["Attributes"]["QueueArn"]
+    return arn
