@@ -322,9 +322,11 @@ async def _open_store(settings: Settings, clock: Clock, ids: Ids) -> Store:
     from lambent.store.backends.places import open_place
     from lambent.store.backends.postgresql import open_postgresql
 
-    if settings.blobs is None and settings.data_dir is None:
-        raise StartupError("A shared store needs a place for blobs: add --blobs.")
-    blobs = settings.blobs or str(settings.data_dir / "blobs")
+    blobs = settings.blobs
+    if blobs is None:
+        if settings.data_dir is None:
+            raise StartupError("A shared store needs a place for blobs: add --blobs.")
+        blobs = str(settings.data_dir / "blobs")
     return await open_postgresql(settings.store, open_place(blobs), clock, ids)
 
 

@@ -30,9 +30,9 @@ class Settings:
     is auto (isolate functions where the machine allows it), require, or off. `network` is host
     (functions use the machine's), or none (they reach the node and nothing else).
     `store` is the URL of a database that nodes share (it holds a password), beside which
-    `data_dir` holds only what can be made again; None keeps everything in `data_dir`. `blobs` is where such
-    nodes keep large bytes: a folder that all of them see, or a bucket's URL. `lease` is after how
-    many seconds without a sign of life a node is lost to the others.
+    `data_dir` holds only what can be made again; None keeps everything in `data_dir`.
+    `blobs` is where such nodes keep large bytes: a folder that all of them see, or a bucket's
+    URL. `lease` is after how many seconds without a sign of life a node is lost to the others.
     `scrape_token` opens `/_lambent/metrics`, and nothing else, to its bearer.
     """
 

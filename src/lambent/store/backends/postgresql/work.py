@@ -96,8 +96,10 @@ class WorkQueues(Part):
     async def extend(self, queue: str, id: int, token: int, lease: float) -> bool:
         return await self._end_lease(queue, id, token, lease, lease > 0)
 
-    async def release(self, queue: str, id: int, token: int, delay: float) -> bool:
-        return await self._end_lease(queue, id, token, delay, False)
+    async def release(
+        self, queue: str, id: int, token: int, delay: float, *, uncounted: bool = False
+    ) -> bool:
+        return await self._end_lease(queue, id, token, delay, False, int(uncounted))
 
     async def settle(self, queue: str, id: int, token: int | None) -> bool:
         state = self._state
@@ -249,9 +251,16 @@ class WorkQueues(Part):
         return change
 
     async def _end_lease(
-        self, queue: str, id: int, token: int, seconds: float, leased: bool
+        self,
+        queue: str,
+        id: int,
+        token: int,
+        seconds: float,
+        leased: bool,
+        uncounted: int = 0,
     ) -> bool:
-        """Let a running lease end (or the item be due) `seconds` from now."""
+        """Let a running lease end (or the item be due) `seconds` from now; `uncounted` of its
+        attempts were none."""
         state = self._state
         number = await state.find(queue)
         change = None if number is None else await self._leased(number, id, token)
@@ -259,7 +268,8 @@ class WorkQueues(Part):
             return False
         await state.writing()
         due = self.now + seconds if seconds > 0 else self.now
-        item = replace(change.item, due=due, leased=leased)
+        attempts = change.item.attempts - uncounted
+        item = replace(change.item, due=due, leased=leased, attempts=attempts)
         state.set(state.work.setdefault(number, {}), id, replace(change, item=item))
         state.effects.append((Effect.ARRIVED, queue))
         return True
