@@ -60,11 +60,13 @@ def warm(running: Running, scale: Scale, figures: Figures) -> None:
 
 
 def parallel(running: Running, scale: Scale, figures: Figures) -> None:
-    """A no-op on several connections at once, from the load generator."""
+    """A no-op from the load generator: on one connection, and on several at once."""
     client = running.client("lambda")
     function = make_function(client, make_role(running), "parallel", NOOP)
     request = [wire.invoke(function, b'{"key": "value"}')]
     drive(Job(running.port, request, CONNECTIONS, 1.0, 10 * CONNECTIONS), running.pid)
+    one = drive(Job(running.port, request, 1, scale.seconds), running.pid)
+    figures["lambda.http_p50"] = one.median * 1e3
     load = drive(Job(running.port, request, CONNECTIONS, scale.seconds), running.pid)
     figures["lambda.rate"] = load.rate
     figures["lambda.rate.cpu_us"] = load.cpu * 1e6

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import httptools
@@ -37,13 +38,15 @@ class Job(msgspec.Struct):
 
 
 class Load(msgspec.Struct):
-    """What came back. `cpu` is the server's processor time per answer, in seconds."""
+    """What came back. `median` is of the seconds from a request to its answer, `cpu` the
+    server's processor time per answer, in seconds."""
 
     answers: int
     seconds: float
     failures: int
     failure: str = ""
     bodies: list[bytes] = []
+    median: float = 0.0
     cpu: float = 0.0
 
     @property
@@ -80,6 +83,7 @@ class _Run:
         self.requests = itertools.islice(requests, job.limit) if job.limit else requests
         self.keep = job.keep
         self.result = Load(0, 0.0, 0)
+        self.times: list[float] = []
         self.began = time.perf_counter()
         self.ends = self.began + job.seconds
 
@@ -103,6 +107,7 @@ class _Connection(asyncio.Protocol):
         self._parser: Any = None
         self._pieces: list[bytes] = []
         self._sent: bytes | None = None
+        self._began = 0.0
         self.over = asyncio.get_running_loop().create_future()
 
     async def connect(self) -> None:
@@ -136,6 +141,7 @@ class _Connection(asyncio.Protocol):
         result = self._run.result
         if 200 <= status < 300:
             result.answers += 1
+            self._run.times.append(time.perf_counter() - self._began)
             if self._run.keep:
                 result.bodies.append(b"".join(self._pieces))
         else:
@@ -163,6 +169,7 @@ class _Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._pieces.clear()
         self._sent = request
+        self._began = time.perf_counter()
         self._transport.write(request)  # type: ignore[attr-defined]
 
     def _end(self) -> None:
@@ -177,6 +184,7 @@ async def _load(job: Job) -> Load:
     await asyncio.gather(*(connection.connect() for connection in connections))
     await asyncio.wait([connection.over for connection in connections], timeout=job.seconds + 20)
     run.result.seconds = time.perf_counter() - run.began
+    run.result.median = median(run.times) if run.times else 0.0
     if not all(connection.over.done() for connection in connections):
         run.fail("no answer within 20 seconds")
     return run.result
