@@ -101,7 +101,7 @@ def _warm_up(running: Running, seconds: float) -> None:
         for message in json.loads(body).get("Messages", ())
     ]
     delete = [wire.sqs("DeleteMessage", QueueUrl=url, ReceiptHandle=handle) for handle in handles]
-    drive(Job(running.port, delete, 64, seconds / 3), running.pid)
+    drive(Job(running.port, delete, 64, seconds / 3, len(delete)), running.pid)
 
 
 def _sqs_batches(running: Running, scale: Scale, figures: Figures) -> None:
