@@ -88,7 +88,7 @@ def eligible(
         turn = engine.execute(
             "SELECT turn FROM work_tenant WHERE queue = ? AND tenant = ?", (queue, LOOSE)
         ).fetchall()
-        loose = itertools.chain(nameless, _items(engine, queue, LOOSE, now, after))
+        loose = itertools.chain(nameless, _items(engine, queue, LOOSE, limit, now, after))
         line.append((0, turn[0][0] if turn else 0, loose))
     last = (-1, 0)
     while len(line) < limit:
@@ -101,7 +101,7 @@ def eligible(
         for tenant, *last in ready:
             if tenant == LOOSE and nameless:
                 continue
-            items = _items(engine, queue, tenant, now, after)
+            items = _items(engine, queue, tenant, limit, now, after)
             first = next(items, None)
             if first is None:
                 _put_off(engine, queue, tenant, now, after)
@@ -112,19 +112,22 @@ def eligible(
     return take_turns(line, limit)
 
 
-def _items(engine: Engine, queue: int, tenant: str, now: float, after: float) -> Iterator[int]:
-    """The tenant's due items, first due first."""
+def _items(
+    engine: Engine, queue: int, tenant: str, limit: int, now: float, after: float
+) -> Iterator[int]:
+    """The tenant's due items, first due first; some at once, as most give one or few."""
+    page_size = min(limit, _PAGE)
     due, last = float("-inf"), 0
     while True:
         page = engine.execute(
             "SELECT due, id FROM work INDEXED BY work_tenant_due"
             " WHERE queue = ? AND tenant = ? AND due <= ? AND created > ? AND (due, id) > (?, ?)"
             " ORDER BY due, id LIMIT ?",
-            (queue, tenant, now, after, due, last, _PAGE),
+            (queue, tenant, now, after, due, last, page_size),
         ).fetchall()
         for _, id in page:
             yield id
-        if len(page) < _PAGE:
+        if len(page) < page_size:
             return
         due, last = page[-1]
 
