@@ -20,6 +20,7 @@ _COLUMNS = {
     "p50_ms": "p50 ms",
     "p95_ms": "p95 ms",
     "p99_ms": "p99 ms",
+    "queue_p99_ms": "queue p99 ms",
     "memory_peak_mib": "MiB",
     "cost_per_million": "USD per million",
 }

@@ -54,7 +54,14 @@ def command(endpoint: str, as_json: bool) -> None:
             ("name", "runtime", "state", "busy", "idle", "invocations", "failures"),
             ("busy", "idle", "invocations", "failures"),
         ),
-        ("mappings", ("source", "function", "state", "last_result"), ()),
+        (
+            "mappings",
+            (
+                *("source", "function", "state", "running", "done_last_hour", "failed"),
+                *("latency_p50_ms", "latency_p99_ms", "last_result"),
+            ),
+            ("running", "done_last_hour", "failed", "latency_p50_ms", "latency_p99_ms"),
+        ),
         (
             "queues",
             ("name", "waiting", "in_flight", "delayed", "dead_letters_of"),
@@ -108,14 +115,23 @@ def functions(client: NodeClient) -> list[dict[str, Any]]:
 
 
 def mappings(client: NodeClient) -> list[dict[str, Any]]:
-    """Every event source mapping."""
+    """Every event source mapping; latencies are from when an event was sent until it was
+    done, in the last hour, on the node that was asked."""
     aws = client.service("lambda")
+    figures = client.ask("mappings")
     return [
         {
             "source": item["EventSourceArn"].rsplit(":", 1)[-1],
             "function": item["FunctionArn"].split(":function:")[-1],
             "state": item["State"],
             "last_result": item.get("LastProcessingResult", ""),
+            **{
+                name: figures.get(item["UUID"], {}).get(name, 0)
+                for name in (
+                    *("running", "done_last_hour", "failed", "retried", "throttled"),
+                    *("latency_p50_ms", "latency_p95_ms", "latency_p99_ms"),
+                )
+            },
         }
         for page in aws.get_paginator("list_event_source_mappings").paginate()
         for item in page["EventSourceMappings"]
