@@ -50,7 +50,7 @@ from lambent.host.sandboxes.local import LocalSandbox, open_sandbox
 from lambent.protocol.catalog import Catalog
 from lambent.services.contract import Platform, Service
 from lambent.store.backends.sqlite import open_sqlite
-from lambent.store.contract import Store, Transaction
+from lambent.store.contract import Counting, Store, Transaction
 
 T = TypeVar("T")
 
@@ -180,6 +180,8 @@ class Node:
         sites = Sites(authenticator, ids)
         internal.add("health", self._health, open_to_all=True)
         internal.add("nodes", self._nodes)
+        if isinstance(store, Counting):
+            _count(store, self.metrics)
         internal.add("metrics", self._metrics, token=settings.scrape_token)
         internal.add("functions", functools.partial(self._functions, host))
         internal.add("functions/", functools.partial(self._invocations, host))
@@ -342,6 +344,19 @@ def _load(host: FunctionHost) -> dict[str, Any]:
 
 async def _give_back(targets: Targets, tx: Transaction, node: str) -> None:
     await in_flight.give_back(tx, targets, node)
+
+
+def _count(store: Counting, metrics: Metrics) -> None:
+    """Show how often the store commits, and how many transactions share a commit."""
+    commits = metrics.counter("lambent_store_commits", "Commits of the store.")
+    transactions = metrics.counter(
+        "lambent_store_transactions", "Transactions that waited for a commit."
+    )
+
+    async def show() -> None:
+        commits.child().value, transactions.child().value = store.committed
+
+    metrics.before(show)
 
 
 def _download(path: str, fetch: Callable[[str], Awaitable[bytes]]) -> Route:

@@ -30,6 +30,8 @@ def test_requests_are_counted_by_operation_and_outcome(
     assert (status, kind) == (200, "text/plain; version=0.0.4; charset=utf-8")
     counted = 'lambent_requests_total{service="sqs",operation="ListQueues",outcome="ok"} 1'
     assert counted in text.splitlines()
+    (commits,) = [line for line in text.splitlines() if line.startswith("lambent_store_commits_")]
+    assert float(commits.split()[1]) >= 1
     assert 'lambent_request_seconds_count{service="sqs",operation="ListQueues"} 1' in text
 
 

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Final, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -336,6 +336,23 @@ class Blobs(Protocol):
         The blob is opened before the first piece is given, so one that is unlinked while it
         is read is still read to its end. KeyError when there is none.
         """
+        ...
+
+
+class Commits(NamedTuple):
+    """How often a store has committed since it was opened, and for how many transactions."""
+
+    commits: int
+    transactions: int
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """A store that counts its commits."""
+
+    @property
+    def committed(self) -> Commits:
+        """So far."""
         ...
 
 

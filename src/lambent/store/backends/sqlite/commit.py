@@ -19,7 +19,7 @@ from lambent.store.backends.sqlite.engine import Effect, Engine
 class GroupCommit:
     """Ends an engine's shared transactions and tells those who wait for them."""
 
-    __slots__ = ("_engine", "_handle", "_loop", "_published", "_waiters")
+    __slots__ = ("_engine", "_handle", "_loop", "_published", "_waiters", "commits", "waited")
 
     def __init__(
         self,
@@ -27,6 +27,8 @@ class GroupCommit:
         loop: asyncio.AbstractEventLoop,
         published: Callable[[list[tuple[Effect, str]]], None],
     ) -> None:
+        self.commits = 0
+        self.waited = 0
         self._engine = engine
         self._loop = loop
         self._published = published
@@ -58,6 +60,8 @@ class GroupCommit:
             self._published(effects)
             effects.clear()
         waiters, self._waiters = self._waiters, []
+        self.commits += 1
+        self.waited += len(waiters)
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)

@@ -22,7 +22,7 @@ from lambent.store.backends.sqlite.log import Logs
 from lambent.store.backends.sqlite.records import Records
 from lambent.store.backends.sqlite.work import WorkQueues
 from lambent.store.backends.wakeups import Wakeups
-from lambent.store.contract import Store, Transaction
+from lambent.store.contract import Commits, Store, Transaction
 
 T = TypeVar("T")
 
@@ -79,6 +79,10 @@ class SqliteStore:
         if engine.open:
             await self._commits.durable()
         return result
+
+    @property
+    def committed(self) -> Commits:
+        return Commits(self._commits.commits, self._commits.waited)
 
     def work_arrived(self, queue: str) -> asyncio.Event:
         return self._arrivals.event(queue)
