@@ -125,7 +125,8 @@ def of(values: Mapping[float, float]) -> Distribution:
     """Of numbers and how often each came."""
     made = Distribution()
     for value, times in values.items():
-        made.add(value, times)
+        if times:
+            made.add(value, times)
     return made
 
 

@@ -192,7 +192,8 @@ class Metrics:
 
     def put(self, metric: Metric, at: float, values: Distribution) -> None:
         """Note measurements made in the minute of `at`."""
-        self._minutes.setdefault((metric, int(at // 60)), Distribution()).merge(values)
+        if values.count:
+            self._minutes.setdefault((metric, int(at // 60)), Distribution()).merge(values)
 
     def each_minute(self, hook: EachMinute) -> None:
         """Run `hook` once a minute, to measure what is looked up."""

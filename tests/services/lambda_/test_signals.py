@@ -69,6 +69,27 @@ def test_invocations_are_measured_under_awss_names(
     assert total("AWS/Lambda", "Invocations", **live, ExecutedVersion="1") == 1
 
 
+def test_provisioned_concurrency_is_measured(
+    make: Make, functions: Any, total: Callable[..., float]
+) -> None:
+    make("f", CODE)
+    functions.publish_version(FunctionName="f")
+    functions.put_provisioned_concurrency_config(
+        FunctionName="f", Qualifier="1", ProvisionedConcurrentExecutions=2
+    )
+    until(
+        lambda: (
+            functions.get_provisioned_concurrency_config(FunctionName="f", Qualifier="1")["Status"]
+            == "READY"
+        )
+    )
+    functions.invoke(FunctionName="f:1", Payload=b"{}")
+    one = {"FunctionName": "f", "Resource": "f:1"}
+    assert total("AWS/Lambda", "ProvisionedConcurrencyInvocations", **one) == 1
+    assert total("AWS/Lambda", "ProvisionedConcurrencySpilloverInvocations", **one) == 0
+    assert total("AWS/Lambda", "ProvisionedConcurrencyUtilization", "Maximum", **one) == 0.5
+
+
 def test_throttles_and_lost_events_are_measured(
     make: Make, functions: Any, total: Callable[..., float]
 ) -> None:

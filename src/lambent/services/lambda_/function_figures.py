@@ -37,12 +37,15 @@ _COUNTS: Final = {
 @dataclass(slots=True)
 class Called:
     """The figures of one function as one version or alias of it is called, since they were
-    last taken (`most`: the most that ran at once)."""
+    last taken (`most`: the most that ran at once; `kept`: how many environments provisioned
+    concurrency is to keep for it, of whose invocations some may have spilled over)."""
 
     invocations: int = 0
     errors: int = 0
     running: int = 0
     most: int = 0
+    kept: int = 0
+    spilled: int = 0
     counts: dict[str, int] = field(default_factory=dict)
     durations: Distribution = field(default_factory=Distribution)
     ages: Distribution = field(default_factory=Distribution)
@@ -114,9 +117,10 @@ class FunctionFigures:
         metrics.before(self._show)
         metrics.each_take(self._tell)
 
-    def begin(self, reference: Reference, version: str) -> Called:
-        """An invocation begins; `end` it."""
+    def begin(self, reference: Reference, version: str, kept: int = 0) -> Called:
+        """An invocation begins; `end` it. `kept` as provisioned concurrency says."""
         called = self._of(reference, version)
+        called.kept = kept
         called.begin()
         self._region(reference).begin()
         return called
@@ -134,6 +138,8 @@ class FunctionFigures:
         called.durations.add(result.duration * 1000)
         failed = result.error is not None
         called.errors += failed
+        if called.kept and not result.hot:
+            called.spilled += 1
         labels = (spec.account, spec.region, spec.name)
         tier = "hot" if result.hot else "cold"
         self._invocations.child(*labels, tier, "failed" if failed else "ok").value += 1
@@ -218,7 +224,16 @@ def _taken(called: Called) -> Iterator[tuple[str, str, Distribution]]:
         yield "Duration", "Milliseconds", called.durations
         throttles = called.counts.pop("throttles", 0)
         yield "Throttles", "Count", of({1.0: throttles, 0.0: called.invocations})
-        called.invocations = called.errors = 0
+        if called.kept:
+            spilled = float(called.spilled)
+            name = "ProvisionedConcurrencySpilloverInvocations"
+            yield name, "Count", of({1.0: spilled, 0.0: called.invocations - spilled})
+            hot = float(called.invocations - called.spilled)
+            yield "ProvisionedConcurrencyInvocations", "Count", of({hot: 1.0})
+            most = min(called.most, called.kept)
+            yield "ProvisionedConcurrentExecutions", "Count", of({float(most): 1.0})
+            yield "ProvisionedConcurrencyUtilization", "None", of({most / called.kept: 1.0})
+        called.invocations = called.errors = called.spilled = 0
         called.durations = Distribution()
     if called.most:
         yield "ConcurrentExecutions", "Count", of({float(called.most): 1.0})

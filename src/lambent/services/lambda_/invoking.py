@@ -158,7 +158,10 @@ class Runner:
         except AwsError:
             self.figures.count(reference, "throttles")
             raise
-        called = self.figures.begin(reference, resolved.version.number)
+        ready = resolved.function.provisioned.get(reference.qualifier or "")
+        called = self.figures.begin(
+            reference, resolved.version.number, ready.requested if ready is not None else 0
+        )
         try:
             spec = await self.spec(reference, resolved)
             result = await self._host.invoke(spec, invocation)
