@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 from tests.support.nodes import ThreadNode
 
 from lambent.core.clock import VirtualClock
@@ -198,6 +198,48 @@ def test_bad_alarms_are_refused(
     settings = {k: v for k, v in {**BASE, **changes}.items() if v is not None}
     with pytest.raises(ClientError, match=message):
         client("cloudwatch").put_metric_alarm(AlarmName="a", **settings)
+
+
+def test_a_composite_alarm_follows_its_alarms(client: Callable[..., Any], account: str) -> None:
+    cloudwatch = client("cloudwatch")
+    for name in ("a", "b b", "c"):
+        cloudwatch.put_metric_alarm(AlarmName=name, **BASE)
+    arn = f"arn:aws:cloudwatch:us-east-1:{account}:alarm:c"
+    rule = f'ALARM("b b") AND (ALARM(a) OR NOT INSUFFICIENT_DATA({arn}))'
+    cloudwatch.put_composite_alarm(AlarmName="both", AlarmRule=rule)
+    cloudwatch.put_composite_alarm(AlarmName="above", AlarmRule="ALARM(both)")
+
+    def states() -> dict[str, str]:
+        found = cloudwatch.describe_alarms(AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
+        return {one["AlarmName"]: one["StateValue"] for one in found}
+
+    def put(name: str, state: str) -> None:
+        cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="r")
+
+    assert states() == {"both": "OK", "above": "OK"}
+    put("b b", "ALARM")
+    assert states()["both"] == "OK"
+    put("c", "OK")
+    assert states() == {"both": "ALARM", "above": "ALARM"}
+    put("b b", "OK")
+    assert states() == {"both": "OK", "above": "OK"}
+    children = cloudwatch.describe_alarms(ChildrenOfAlarmName="both")["MetricAlarms"]
+    assert [one["AlarmName"] for one in children] == ["a", "b b", "c"]
+    (parent,) = cloudwatch.describe_alarms(ParentsOfAlarmName="both")["CompositeAlarms"]
+    assert parent["AlarmName"] == "above"
+    history = cloudwatch.describe_alarm_history(
+        AlarmName="above", AlarmTypes=["CompositeAlarm"], HistoryItemType="StateUpdate"
+    )["AlarmHistoryItems"]
+    assert len(history) == 3
+
+
+@pytest.mark.parametrize(
+    "rule",
+    ["", "ALARM(nope)", "ALARM(self)", "ALARM(", "TRUE FALSE", "NOT", "ok(a)", "(" * 60 + "TRUE"],
+)
+def test_a_bad_rule_is_refused(client: Callable[..., Any], rule: str) -> None:
+    with pytest.raises((ClientError, ParamValidationError)):
+        client("cloudwatch").put_composite_alarm(AlarmName="self", AlarmRule=rule)
 
 
 def test_dashboards_are_kept_as_given(client: Callable[..., Any]) -> None:

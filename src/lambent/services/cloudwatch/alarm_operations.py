@@ -1,6 +1,6 @@
 """The operations on alarms.
 
-Source: CloudWatch API Reference, PutMetricAlarm, DescribeAlarms, DescribeAlarmsForMetric,
+Source: CloudWatch API Reference, PutMetricAlarm, PutCompositeAlarm, DescribeAlarms, DescribeAlarmsForMetric,
 DescribeAlarmHistory, SetAlarmState, DeleteAlarms, Enable- and DisableAlarmActions.
 """
 
@@ -15,7 +15,8 @@ import msgspec
 from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
 from lambent.events.contract import Targets
-from lambent.services.cloudwatch import alarm_rules, alarms, datum, errors, listing
+from lambent.services.cloudwatch import alarm_rules, alarms, composites, datum, errors, listing
+from lambent.services.cloudwatch.alarm_rule import Rule
 from lambent.services.cloudwatch.model import (
     ALARMS,
     HISTORY,
@@ -28,6 +29,9 @@ from lambent.services.cloudwatch.model import (
 from lambent.store.contract import Store, Transaction
 
 MOST_AT_ONCE: Final = 100
+_NOT_HERE: Final = (
+    *("ActionsSuppressor", "ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod"),
+)
 _PAGE: Final = 50
 _HISTORY_PAGE: Final = 100
 
@@ -44,25 +48,57 @@ class AlarmOperations:
         tags = {one["Key"]: one["Value"] for one in params.get("Tags") or ()}
         settings = {name: value for name, value in params.items() if name != "Tags"}
         settings.setdefault("ActionsEnabled", True)
-        name = params["AlarmName"]
+        await self._store.transact(lambda tx: self._put(tx, context, settings, tags))
+        return None
+
+    async def put_composite_alarm(self, context: RequestContext, params: Params) -> Result:
+        for name in _NOT_HERE:
+            if params.get(name) is not None:
+                raise errors.validation(f"The parameter {name} is not supported here.")
+        rule = Rule(params["AlarmRule"])
+        alarm_rules.check_actions(params)
+        tags = {one["Key"]: one["Value"] for one in params.get("Tags") or ()}
+        settings = {name: value for name, value in params.items() if name != "Tags"}
+        settings.setdefault("ActionsEnabled", True)
 
         async def body(tx: Transaction) -> None:
-            known = await alarms.find(tx, context.account, context.region, name)
-            if known is None:
-                alarm = Alarm(
-                    name, settings, tx.now, changed=tx.now, transitioned=tx.now, tags=tags
-                )
-                summary = f'Alarm "{name}" created'
-                kind = "Create"
-            else:
-                alarm = msgspec.structs.replace(known, settings=settings, configured=tx.now)
-                summary = f'Alarm "{name}" updated'
-                kind = "Update"
-            await alarms.save(tx, context.account, context.region, alarm)
-            await self._configured(tx, context, alarm, kind, summary)
+            account, region = context.account, context.region
+            await composites.check(tx, account, region, rule, params["AlarmName"])
+            alarm = await self._put(tx, context, settings, tags, composite=True)
+            await composites.judge(tx, self._targets, account, region, alarm)
 
         await self._store.transact(body)
         return None
+
+    async def _put(
+        self,
+        tx: Transaction,
+        context: RequestContext,
+        settings: dict[str, Any],
+        tags: dict[str, str],
+        composite: bool = False,
+    ) -> Alarm:
+        name = settings["AlarmName"]
+        known = await alarms.find(tx, context.account, context.region, name)
+        if known is not None and known.composite != composite:
+            raise errors.validation(f"There is an alarm of the other kind named {name}.")
+        if known is None:
+            alarm = Alarm(
+                name,
+                settings,
+                tx.now,
+                changed=tx.now,
+                transitioned=tx.now,
+                tags=tags,
+                composite=composite,
+            )
+            kind, summary = "Create", f'Alarm "{name}" created'
+        else:
+            alarm = msgspec.structs.replace(known, settings=settings, configured=tx.now)
+            kind, summary = "Update", f'Alarm "{name}" updated'
+        await alarms.save(tx, context.account, context.region, alarm)
+        await self._configured(tx, context, alarm, kind, summary)
+        return alarm
 
     async def _configured(
         self, tx: Transaction, context: RequestContext, alarm: Alarm, kind: str, summary: str
@@ -72,7 +108,7 @@ class AlarmOperations:
             tx,
             context.account,
             context.region,
-            alarm.name,
+            alarm,
             "ConfigurationUpdate",
             summary,
             data,
@@ -97,27 +133,24 @@ class AlarmOperations:
             raise errors.validation(
                 "AlarmNames and AlarmNamePrefix are mutually exclusive parameters."
             )
-        for name in ("ChildrenOfAlarmName", "ParentsOfAlarmName"):
-            if params.get(name):
-                raise errors.validation(f"{name} needs composite alarms, which are not here.")
-        kinds = params.get("AlarmTypes")
-        if kinds and "MetricAlarm" not in kinds:
-            return {"MetricAlarms": [], "CompositeAlarms": []}
+        kinds = params.get("AlarmTypes") or ["MetricAlarm"]
+        everything = await self._alarms(context)
+        related = _related(everything, params)
+        if related is not None:
+            everything, kinds = related, ["MetricAlarm", "CompositeAlarm"]
         after = (listing.token_read(params.get("NextToken")) or b"").decode(errors="replace")
         found = [
             alarm
-            for alarm in await self._alarms(context)
-            if alarm.name > after and _wanted(alarm, params)
+            for alarm in everything
+            if alarm.name > after and _kind(alarm) in kinds and _wanted(alarm, params)
         ]
         most = params.get("MaxRecords") or _PAGE
         token = listing.token_made(found[most - 1].name.encode()) if len(found) > most else None
-        return {
-            "MetricAlarms": [
-                alarms.wire(alarm, context.account, context.region) for alarm in found[:most]
-            ],
-            "CompositeAlarms": [],
-            "NextToken": token,
-        }
+        shown: dict[str, list[Any]] = {"MetricAlarms": [], "CompositeAlarms": []}
+        for alarm in found[:most]:
+            wire = alarms.wire(alarm, context.account, context.region)
+            shown[f"{_kind(alarm)}s"].append(wire)
+        return {**shown, "NextToken": token}
 
     async def describe_alarms_for_metric(self, context: RequestContext, params: Params) -> Result:
         wanted = {
@@ -132,7 +165,8 @@ class AlarmOperations:
         found = [
             alarm
             for alarm in await self._alarms(context)
-            if not alarm.settings.get("Metrics")
+            if not alarm.composite
+            and not alarm.settings.get("Metrics")
             and all(alarm.settings.get(name) == value for name, value in wanted.items())
             and datum.dimensions(alarm.settings.get("Dimensions")) == dimensions
         ]
@@ -163,7 +197,7 @@ class AlarmOperations:
             if kind in (None, item.kind)
             and (start is None or item.at >= start)
             and (end is None or item.at <= end)
-            and "MetricAlarm" in kinds
+            and ("CompositeAlarm" if item.composite else "MetricAlarm") in kinds
         ]
         found.sort(key=lambda item: item.at, reverse=params.get("ScanBy") != "TimestampAscending")
         skip = listing.token_read(params.get("NextToken")) or b"0"
@@ -185,17 +219,14 @@ class AlarmOperations:
                 raise AwsError("InvalidFormatFault", "StateReasonData is not valid JSON.") from None
 
         async def body(tx: Transaction) -> None:
-            alarm = await alarms.get(tx, context.account, context.region, params["AlarmName"])
+            account, region, name = context.account, context.region, params["AlarmName"]
+            alarm = await alarms.get(tx, account, region, name)
+            state, reason = params["StateValue"], params["StateReason"]
             await alarms.change(
-                tx,
-                self._targets,
-                context.account,
-                context.region,
-                alarm,
-                params["StateValue"],
-                params["StateReason"],
-                data or None,
+                tx, self._targets, account, region, alarm, state, reason, data or None
             )
+            if state != alarm.state:
+                await composites.changed(tx, self._targets, account, region, name)
 
         await self._store.transact(body)
         return None
@@ -226,7 +257,7 @@ class AlarmOperations:
         name = _named(params)
 
         async def body(tx: Transaction) -> dict[str, str]:
-            return (await alarms.get(tx, context.account, context.region, name)).tags
+            return (await _tagged(tx, context, name)).tags
 
         tags = await self._store.transact(body)
         return {"Tags": [{"Key": key, "Value": value} for key, value in sorted(tags.items())]}
@@ -244,7 +275,7 @@ class AlarmOperations:
         name = _named(params)
 
         async def body(tx: Transaction) -> None:
-            alarm = await alarms.get(tx, context.account, context.region, name)
+            alarm = await _tagged(tx, context, name)
             tags = {key: text for key, text in {**alarm.tags, **given}.items() if key not in gone}
             if len(tags) > 50:
                 raise errors.validation("A resource can have at most 50 tags.")
@@ -253,6 +284,17 @@ class AlarmOperations:
 
         await self._store.transact(body)
         return None
+
+
+async def _tagged(tx: Transaction, context: RequestContext, name: str) -> Alarm:
+    alarm = await alarms.find(tx, context.account, context.region, name)
+    if alarm is None:
+        raise AwsError(
+            "ResourceNotFoundException",
+            "The resource does not exist.",
+            members={"ResourceType": "alarm", "ResourceId": name},
+        )
+    return alarm
 
 
 def _named(params: Mapping[str, Any]) -> str:
@@ -279,10 +321,28 @@ def _wanted(alarm: Alarm, params: Mapping[str, Any]) -> bool:
     )
 
 
+def _kind(alarm: Alarm) -> str:
+    return "CompositeAlarm" if alarm.composite else "MetricAlarm"
+
+
+def _related(everything: list[Alarm], params: Mapping[str, Any]) -> list[Alarm] | None:
+    """The alarms that a composite alarm stands on, or that stand on an alarm; None when that
+    is not asked for."""
+    rules = {one.name: Rule(one.settings["AlarmRule"]) for one in everything if one.composite}
+    if parent := params.get("ChildrenOfAlarmName"):
+        children = rules[parent].children if parent in rules else []
+        return [one for one in everything if one.name in children]
+    if child := params.get("ParentsOfAlarmName"):
+        return [
+            one for one in everything if one.name in rules and child in rules[one.name].children
+        ]
+    return None
+
+
 def _item(item: HistoryItem) -> dict[str, Any]:
     return {
         "AlarmName": item.name,
-        "AlarmType": "MetricAlarm",
+        "AlarmType": "CompositeAlarm" if item.composite else "MetricAlarm",
         "Timestamp": item.at,
         "HistoryItemType": item.kind,
         "HistorySummary": item.summary,

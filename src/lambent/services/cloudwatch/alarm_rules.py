@@ -72,6 +72,11 @@ def check(params: Mapping[str, Any], account: str) -> None:
             "The parameter EvaluateLowSampleCountPercentile is evaluate or ignore, for alarms on "
             "percentiles."
         )
+    check_actions(params)
+
+
+def check_actions(params: Mapping[str, Any]) -> None:
+    """AwsError for an action that is no ARN."""
     for name in _ACTIONS:
         for arn in params.get(name) or ():
             if not _ARN.fullmatch(arn):

@@ -60,11 +60,18 @@ async def save(tx: Transaction, account: str, region: str, alarm: Alarm) -> None
 
 
 async def note(
-    tx: Transaction, account: str, region: str, name: str, kind: str, summary: str, data: object
+    tx: Transaction,
+    account: str,
+    region: str,
+    alarm: Alarm,
+    kind: str,
+    summary: str,
+    data: object,
 ) -> None:
     """Write history."""
+    name = alarm.name
     text = data if isinstance(data, str) else json.dumps(data, separators=(",", ":"))
-    item = HistoryItem(name, kind, tx.now, summary[:255], text[:4095])
+    item = HistoryItem(name, kind, tx.now, summary[:255], text[:4095], alarm.composite)
     prefix = f"{name}\0{int(tx.now * 1000):014d}\0".encode()
     partition = scope(account, region)
     number = len(await tx.scan(HISTORY, partition, start=prefix, end=prefix + b"\xff"))
@@ -94,7 +101,7 @@ async def change(
         tx,
         account,
         region,
-        alarm.name,
+        alarm,
         "StateUpdate",
         f"Alarm updated from {alarm.state} to {state}",
         {
@@ -152,7 +159,7 @@ async def _act(
     }
     if problem is not None:
         data["error"] = problem
-    await note(tx, account, region, after.name, "Action", f"{verb} action {action}", data)
+    await note(tx, account, region, after, "Action", f"{verb} action {action}", data)
 
 
 def wire(alarm: Alarm, account: str, region: str) -> dict[str, Any]:
@@ -176,9 +183,9 @@ def wire(alarm: Alarm, account: str, region: str) -> dict[str, Any]:
         *("AlarmDescription", "MetricName", "Namespace", "Statistic", "ExtendedStatistic"),
         *("Period", "Unit", "EvaluationPeriods", "DatapointsToAlarm", "Threshold"),
         *("ComparisonOperator", "TreatMissingData", "EvaluateLowSampleCountPercentile"),
-        "Metrics",
+        *("Metrics", "AlarmRule"),
     )
     shown |= {name: settings[name] for name in copied if settings.get(name) is not None}
-    if not settings.get("Metrics"):
+    if not settings.get("Metrics") and not alarm.composite:
         shown["Dimensions"] = settings.get("Dimensions") or []
     return shown

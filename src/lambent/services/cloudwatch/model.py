@@ -56,9 +56,9 @@ class Listed(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Alarm(msgspec.Struct, frozen=True, array_like=True):
-    """A metric alarm. `settings` are PutMetricAlarm's parameters. Times in seconds since the
-    epoch: `changed` is when the state was last written, `transitioned` when it last became
-    another."""
+    """A metric or composite alarm. `settings` are the parameters it was put with. Times in
+    seconds since the epoch: `changed` is when the state was last written, `transitioned` when
+    it last became another."""
 
     name: str
     settings: dict[str, Any]
@@ -69,6 +69,7 @@ class Alarm(msgspec.Struct, frozen=True, array_like=True):
     changed: float = 0.0
     transitioned: float = 0.0
     tags: dict[str, str] = {}
+    composite: bool = False
 
 
 class HistoryItem(msgspec.Struct, frozen=True, array_like=True):
@@ -79,6 +80,7 @@ class HistoryItem(msgspec.Struct, frozen=True, array_like=True):
     at: float
     summary: str
     data: str
+    composite: bool = False
 
 
 class Dashboard(msgspec.Struct, frozen=True, array_like=True):

@@ -42,7 +42,11 @@ def _json(document: object) -> bytes:
 
 def _event(alarm_arn: str, before: Alarm, after: Alarm) -> dict[str, Any]:
     where = Arn.parse(alarm_arn)
-    configuration: dict[str, Any] = {"metrics": _metrics(after.settings)}
+    configuration: dict[str, Any] = (
+        {"alarmRule": after.settings["AlarmRule"]}
+        if after.composite
+        else {"metrics": _metrics(after.settings)}
+    )
     if after.settings.get("AlarmDescription"):
         configuration["description"] = after.settings["AlarmDescription"]
     return {
@@ -108,6 +112,28 @@ def _metric(query: Mapping[str, Any]) -> dict[str, Any]:
 
 def _message(alarm_arn: str, before: Alarm, after: Alarm) -> dict[str, Any]:
     where, settings = Arn.parse(alarm_arn), after.settings
+    about: dict[str, Any] = (
+        {"AlarmRule": settings["AlarmRule"]} if after.composite else {"Trigger": _trigger(settings)}
+    )
+    return {
+        "AlarmName": after.name,
+        "AlarmDescription": settings.get("AlarmDescription"),
+        "AWSAccountId": where.account,
+        "AlarmConfigurationUpdatedTimestamp": stamp(after.configured),
+        "NewStateValue": after.state,
+        "NewStateReason": after.reason,
+        "StateChangeTime": stamp(after.changed),
+        "Region": where.region,
+        "AlarmArn": alarm_arn,
+        "OldStateValue": before.state,
+        "OKActions": settings.get("OKActions") or [],
+        "AlarmActions": settings.get("AlarmActions") or [],
+        "InsufficientDataActions": settings.get("InsufficientDataActions") or [],
+        **about,
+    }
+
+
+def _trigger(settings: Mapping[str, Any]) -> dict[str, Any]:
     trigger: dict[str, Any] = {
         "Period": settings.get("Period"),
         "EvaluationPeriods": settings["EvaluationPeriods"],
@@ -135,19 +161,4 @@ def _message(alarm_arn: str, before: Alarm, after: Alarm) -> dict[str, Any]:
                 for one in settings.get("Dimensions") or ()
             ],
         }
-    return {
-        "AlarmName": after.name,
-        "AlarmDescription": settings.get("AlarmDescription"),
-        "AWSAccountId": where.account,
-        "AlarmConfigurationUpdatedTimestamp": stamp(after.configured),
-        "NewStateValue": after.state,
-        "NewStateReason": after.reason,
-        "StateChangeTime": stamp(after.changed),
-        "Region": where.region,
-        "AlarmArn": alarm_arn,
-        "OldStateValue": before.state,
-        "OKActions": settings.get("OKActions") or [],
-        "AlarmActions": settings.get("AlarmActions") or [],
-        "InsufficientDataActions": settings.get("InsufficientDataActions") or [],
-        "Trigger": {name: value for name, value in trigger.items() if value is not None},
-    }
+    return {name: value for name, value in trigger.items() if value is not None}

@@ -1,6 +1,7 @@
 """The CloudFormation resource types of CloudWatch.
 
-Source: CloudFormation template reference, AWS::CloudWatch::Alarm, AWS::CloudWatch::Dashboard.
+Source: CloudFormation template reference, AWS::CloudWatch::Alarm,
+AWS::CloudWatch::CompositeAlarm, AWS::CloudWatch::Dashboard.
 """
 
 from __future__ import annotations
@@ -106,6 +107,46 @@ def _query(one: dict[str, Any]) -> dict[str, Any]:
             stat["Period"] = int(stat["Period"])
         query["MetricStat"] = stat
     return query
+
+
+class CompositeAlarmResource:
+    """AWS::CloudWatch::CompositeAlarm. `Ref` is the alarm's name."""
+
+    properties = frozenset(
+        (
+            *("ActionsEnabled", "AlarmActions", "AlarmDescription", "AlarmName", "AlarmRule"),
+            *("InsufficientDataActions", "OKActions", "Tags"),
+        )
+    )
+    required = frozenset(("AlarmRule",))
+    replaces = frozenset(("AlarmName",))
+    attributes = frozenset(("Arn",))
+
+    def __init__(self, operations: AlarmOperations) -> None:
+        self._operations = operations
+        self.delete = AlarmResource(operations).delete
+
+    async def create(self, request: ResourceRequest, properties: Properties) -> Created:
+        name = properties.get("AlarmName") or request.default_name
+        tags = {**request.tags}
+        tags |= {one["Key"]: str(one["Value"]) for one in properties.get("Tags") or ()}
+        return await self._put(request, name, properties, tags)
+
+    async def update(
+        self, request: ResourceRequest, physical_id: str, old: Properties, new: Properties
+    ) -> Created:
+        return await self._put(request, physical_id, new, {})
+
+    async def _put(
+        self, request: ResourceRequest, name: str, properties: Properties, tags: dict[str, str]
+    ) -> Created:
+        given = {key: properties[key] for key in self.properties if key in properties}
+        listed = [{"Key": key, "Value": text} for key, text in tags.items()]
+        await self._operations.put_composite_alarm(
+            request.context, {**_typed(given), "AlarmName": name, "Tags": listed}
+        )
+        context = request.context
+        return Created(name, {"Arn": alarms.arn(context.account, context.region, name)})
 
 
 class DashboardResource:

@@ -6,7 +6,11 @@ from lambent.services.cloudwatch.alarm_operations import AlarmOperations
 from lambent.services.cloudwatch.dashboard_operations import DashboardOperations
 from lambent.services.cloudwatch.metric_operations import MetricOperations
 from lambent.services.cloudwatch.recorder import Recorder
-from lambent.services.cloudwatch.resources import AlarmResource, DashboardResource
+from lambent.services.cloudwatch.resources import (
+    AlarmResource,
+    CompositeAlarmResource,
+    DashboardResource,
+)
 from lambent.services.cloudwatch.watcher import Watcher
 from lambent.services.contract import Platform, Service
 
@@ -39,6 +43,7 @@ def create(platform: Platform) -> Service:
         operations=operations,
         resources={
             "AWS::CloudWatch::Alarm": AlarmResource(operations),
+            "AWS::CloudWatch::CompositeAlarm": CompositeAlarmResource(operations),
             "AWS::CloudWatch::Dashboard": DashboardResource(operations),
         },
         start=start,

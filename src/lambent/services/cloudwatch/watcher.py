@@ -14,7 +14,7 @@ from lambent.cluster.turns import take_turn
 from lambent.core.clock import Clock
 from lambent.core.errors import AwsError, StoreError
 from lambent.events.contract import Targets
-from lambent.services.cloudwatch import alarm_rules, alarms, evaluating, queries
+from lambent.services.cloudwatch import alarm_rules, alarms, composites, evaluating, queries
 from lambent.services.cloudwatch.evaluating import EXTRA
 from lambent.services.cloudwatch.model import ALARMS, Alarm, decode_alarm
 from lambent.services.cloudwatch.queries import Window
@@ -70,6 +70,8 @@ class Watcher:
         await self._recorder.flush()
         on_the_minute = self._clock.now() % 60 < _SHORT
         for record in await self._stored():
+            if decode_alarm(record.value).composite:
+                continue
             if on_the_minute or _period(record) < 60:
                 await self._store.transact(functools.partial(self._judge, record=record))
 
@@ -79,7 +81,7 @@ class Watcher:
     async def _judge(self, tx: Transaction, record: Record) -> None:
         account, _, region = record.partition.decode().partition("/")
         alarm = await alarms.find(tx, account, region, record.sort.decode())
-        if alarm is None:
+        if alarm is None or alarm.composite:
             return
         period = alarm_rules.period_of(alarm.settings)
         step = min(period, 60)
@@ -104,10 +106,12 @@ class Watcher:
                 judged.reason,
                 judged.data,
             )
+            await composites.changed(tx, self._targets, account, region, alarm.name)
 
 
 def _period(record: Record) -> int:
-    return alarm_rules.period_of(decode_alarm(record.value).settings)
+    alarm = decode_alarm(record.value)
+    return 60 if alarm.composite else alarm_rules.period_of(alarm.settings)
 
 
 def _queries(alarm: Alarm, account: str) -> list[queries.Query]:
