@@ -1,7 +1,8 @@
 """The operations on alarms.
 
-Source: CloudWatch API Reference, PutMetricAlarm, PutCompositeAlarm, DescribeAlarms, DescribeAlarmsForMetric,
-DescribeAlarmHistory, SetAlarmState, DeleteAlarms, Enable- and DisableAlarmActions.
+Source: CloudWatch API Reference, PutMetricAlarm, PutCompositeAlarm, DescribeAlarms,
+DescribeAlarmsForMetric, DescribeAlarmHistory, SetAlarmState, DeleteAlarms, Enable- and
+DisableAlarmActions.
 """
 
 from __future__ import annotations
