@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lambent.services.contract import Platform, Service
+from lambent.services.dynamodb import figures
 from lambent.services.dynamodb.batch import Batches
 from lambent.services.dynamodb.duties import Duties
 from lambent.services.dynamodb.items import Items
@@ -30,6 +31,7 @@ def create(platform: Platform) -> Service:
         Transactions(store, ledger),
         PartiQL(store, ledger),
     )
+    figures.measure(operations, platform.metrics, platform.clock)
     return Service(
         "dynamodb",
         operations,
