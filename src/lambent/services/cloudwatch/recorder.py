@@ -60,7 +60,10 @@ class Recorder:
         if self._running is not None:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
-        await self.flush()
+        try:
+            await self.flush()
+        except StoreError as error:
+            _log.warning("the last minute's measurements are lost: %s", error)
 
     async def flush(self) -> None:
         """Write what waits. What is looked up is so at most once in a minute."""
@@ -74,13 +77,13 @@ class Recorder:
         self._waiting = (self._waiting + self._metrics.take(at))[-_WAITING:]
         async with self._writing:
             while self._waiting:
-                part = self._waiting[:_AT_ONCE]
+                part, self._waiting = self._waiting[:_AT_ONCE], self._waiting[_AT_ONCE:]
                 try:
                     await self._store.transact(functools.partial(_add, part=part))
                 except StoreError as error:
                     _log.warning("measurements wait for the store: %s", error)
+                    self._waiting = part + self._waiting
                     return
-                self._waiting = self._waiting[len(part) :]
 
     async def _run(self) -> None:
         while True:
