@@ -91,7 +91,7 @@ def test_provisioned_concurrency_is_measured(
 
 
 def test_throttles_and_lost_events_are_measured(
-    make: Make, functions: Any, total: Callable[..., float]
+    make: Make, functions: Any, node: ThreadNode, account: str, total: Callable[..., float]
 ) -> None:
     make("f", CODE)
     functions.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=0)
@@ -101,6 +101,10 @@ def test_throttles_and_lost_events_are_measured(
     functions.invoke(FunctionName="f", InvocationType="Event", Payload=b"{}")
     assert total("AWS/Lambda", "AsyncEventsReceived", FunctionName="f") == 1
     until(lambda: total("AWS/Lambda", "AsyncEventsDropped", FunctionName="f") == 1)
+    own = f'{{account="{account}",region="us-east-1",function="f"'
+    shown = scraped(node)
+    assert shown[f'lambent_function_async_events{own},state="waiting"}}'] == 0
+    assert shown[f"lambent_function_dropped_total{own}}}"] == 1
 
 
 def test_a_mapping_and_its_queue_are_measured_from_arrival_to_completion(

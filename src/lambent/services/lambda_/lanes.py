@@ -25,6 +25,7 @@ from lambent.events.flow import parking
 from lambent.events.policy import Aside
 from lambent.services.contract import Platform
 from lambent.services.lambda_ import names, polling, records, suppression
+from lambent.services.lambda_.async_depths import AsyncDepths
 from lambent.services.lambda_.asynchronous import AsyncPolicy, AsyncSource
 from lambent.services.lambda_.function_figures import AsyncObserver
 from lambent.services.lambda_.invocable import FunctionInvocable
@@ -51,6 +52,7 @@ class Lanes:
         self._polled: dict[str, Mapping] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._figures = MappingFigures(platform.metrics)
+        AsyncDepths(platform.store, platform.clock, platform.metrics, lambda: list(self._functions))
         self.regulators = Regulators(platform, self._park)
 
     async def start(self) -> None:
