@@ -47,8 +47,8 @@ class Control(Protocol):
         """Call `wake` when `grant` may answer otherwise than it did."""
         ...
 
-    def detach(self) -> None:
-        """The lane claims no more: nothing is to be kept for it."""
+    def detach(self, wake: Callable[[], None]) -> None:
+        """The lane that attached with `wake` claims no more. Another may have attached."""
         ...
 
     def grant(self, items: int, running: int) -> Grant | None:

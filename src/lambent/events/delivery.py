@@ -152,7 +152,7 @@ class Lane:
     def regulate(self, control: Control | None) -> None:
         """Ask this control from now on; what runs goes on under the one that granted it."""
         if self._control is not None and self._control is not control:
-            self._control.detach()
+            self._control.detach(self._changed.set)
         self._control = control
         if control is not None:
             control.attach(self._changed.set)
@@ -162,7 +162,7 @@ class Lane:
         """Claim no more, and return once nothing runs."""
         self._stopping.set()
         if self._control is not None:
-            self._control.detach()
+            self._control.detach(self._changed.set)
         self._changed.set()
         if self._loop is not None:
             await self._loop

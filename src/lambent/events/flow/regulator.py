@@ -212,10 +212,11 @@ class Regulator:
         if self._held in ("circuit", "priority"):
             self._wake()
 
-    def detach(self) -> None:
-        """Wake nobody."""
-        self._wake = _nobody
-        self.withdraw()
+    def detach(self, wake: Callable[[], None]) -> None:
+        """Wake this lane no more."""
+        if self._wake == wake:
+            self._wake = _nobody
+            self.withdraw()
 
     def grant(self, items: int, running: int) -> Grant | None:
         """See `Control.grant`."""
