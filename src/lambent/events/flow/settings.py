@@ -58,7 +58,7 @@ class Budget(_Part, frozen=True, kw_only=True):
     """Retry budget: `Share` of a retry for each first attempt, and `PerSecond` at least."""
 
     share: Annotated[float, msgspec.Meta(ge=0, le=10)] = 0.2
-    per_second: Annotated[float, msgspec.Meta(gt=0, le=10_000)] = 1.0
+    per_second: Annotated[float, msgspec.Meta(gt=0, le=10_000)] = 10.0
     burst: Count = 10
 
 
