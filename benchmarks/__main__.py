@@ -4,7 +4,7 @@
     ./dev bench --quick            one short round, some seventy seconds; writes nothing
     ./dev bench sqs uploads        some scenarios; writes nothing
     ./dev bench store [OPTIONS]    a part alone: store, codecs, host, server, cold_starts,
-                                   backlog
+                                   backlog, flow
 
 The machine's other load differs from second to second, so the systems take turns within
 each round, and a ratio is taken in each round before the median over the rounds.
@@ -35,7 +35,7 @@ from benchmarks.processes import memory
 from benchmarks.systems import CHECKOUT, Running, System, systems
 from benchmarks.throughput import Figures, Scale
 
-PARTS = ("store", "codecs", "host", "server", "cold_starts", "backlog")
+PARTS = ("store", "codecs", "host", "server", "cold_starts", "backlog", "flow")
 FULL = Scale(seconds=1.5, invocations=300, colds=7, uploads=10)
 QUICK = Scale(seconds=0.5, invocations=50, colds=3, uploads=3)
 IDLE_SECONDS = 1.5

@@ -56,8 +56,8 @@ def test_numbers_may_be_text_as_templates_have_them() -> None:
             "Flow.Retry.Budget.Share: Expected `float` >= 0.0.",
         ),
         (
-            {"Priority": {"Places": 2, "Reserve": 3}},
-            "Flow.Priority: Reserve must be at most Places.",
+            {"Priority": {"Places": 2, "Reserve": 2}},
+            "Flow.Priority: Reserve must be less than Places.",
         ),
     ],
 )

@@ -151,8 +151,9 @@ def _check(flow: Flow) -> None:
         raise InvalidFlow("Flow.Circuit: MaximumOpen must be at least Open.")
     if flow.retry is not None and flow.retry.maximum < flow.retry.base:
         raise InvalidFlow("Flow.Retry: Maximum must be at least Base.")
-    if flow.priority is not None and flow.priority.reserve > flow.priority.places:
-        raise InvalidFlow("Flow.Priority: Reserve must be at most Places.")
+    if flow.priority is not None and flow.priority.reserve >= flow.priority.places:
+        # Those of a lower level would never run.
+        raise InvalidFlow("Flow.Priority: Reserve must be less than Places.")
 
 
 def _message(text: str) -> str:
