@@ -113,7 +113,11 @@ class Mapping(msgspec.Struct, kw_only=True):
 
 
 class Layer(msgspec.Struct, kw_only=True):
-    """One version of a layer."""
+    """One version of a layer. `policy` are the statements of its resource policy, `revision`
+    its RevisionId."""
+
+    policy: list[dict[str, Any]] = []
+    revision: str = ""
 
     number: int
     description: str

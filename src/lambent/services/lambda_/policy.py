@@ -52,6 +52,20 @@ def statement(params: Params, resource: str) -> dict[str, Any]:
     return made
 
 
+def layer_statement(params: Params, resource: str) -> dict[str, Any]:
+    """The statement that AddLayerVersionPermission adds."""
+    made: dict[str, Any] = {
+        "Sid": params["StatementId"],
+        "Effect": "Allow",
+        "Principal": _principal(params["Principal"]),
+        "Action": params["Action"],
+        "Resource": resource,
+    }
+    if params.get("OrganizationId"):
+        made["Condition"] = {"StringEquals": {"aws:PrincipalOrgID": params["OrganizationId"]}}
+    return made
+
+
 def _principal(text: str) -> Any:
     if text == "*":
         return text

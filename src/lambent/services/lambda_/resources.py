@@ -8,99 +8,22 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from lambent.core.context import Params, RequestContext
 from lambent.core.errors import AwsError
-from lambent.core.registry import method_name
 from lambent.core.resources import Created, Properties, ResourceRequest, ResourceType
 from lambent.services.lambda_ import own_settings, template_flow
+from lambent.services.lambda_.layer_resources import (
+    LayerVersionPermissionResource,
+    LayerVersionResource,
+)
 from lambent.services.lambda_.mappings import IDEMPOTENCY
+from lambent.services.lambda_.resource_parts import Resource, chosen, tags
+from lambent.services.lambda_.version_resources import AliasResource, VersionResource
 
-_INTEGERS = frozenset(
-    {
-        "Timeout",
-        "MemorySize",
-        "Size",
-        "BatchSize",
-        "MaximumBatchingWindowInSeconds",
-        "MaximumConcurrency",
-        "MaximumRetryAttempts",
-        "MaximumEventAgeInSeconds",
-        "ReservedConcurrentExecutions",
-        "MinimumPollers",
-        "MaximumPollers",
-        "ParallelizationFactor",
-        "MaximumRecordAgeInSeconds",
-        "TumblingWindowInSeconds",
-        "MaxAge",
-    }
-)
-_BOOLEANS = frozenset(
-    {"Enabled", "BisectBatchOnFunctionError", "AllowCredentials", "Ipv6AllowedForDualStack"}
-)
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-
-
-def _typed(value: Any, name: str = "") -> Any:
-    """Template values as the API takes them: CloudFormation lets numbers be text."""
-    if isinstance(value, Mapping):
-        if name == "Variables":
-            return {key: _text(item) for key, item in value.items()}
-        return {key: _typed(item, key) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_typed(item) for item in value]
-    if name in _INTEGERS and isinstance(value, str):
-        try:
-            return int(value)
-        except ValueError:
-            raise AwsError(
-                "ValidationError", f"Value {value} of {name} must be an integer.", 400
-            ) from None
-    if name in _BOOLEANS and isinstance(value, str):
-        return value.lower() == "true"
-    return value
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
-
-
-def _chosen(properties: Properties, names: Iterable[str]) -> Params:
-    return {name: _typed(properties[name], name) for name in names if name in properties}
-
-
-def _tags(request: ResourceRequest, properties: Properties) -> dict[str, str]:
-    own = properties.get("Tags") or []
-    return {**request.tags, **{tag["Key"]: _text(tag["Value"]) for tag in own}}
-
-
-class _Resource:
-    """What the types share: calling operations, and what counts as gone."""
-
-    properties: frozenset[str] = frozenset()
-    required: frozenset[str] = frozenset()
-    replaces: frozenset[str] = frozenset()
-
-    def __init__(self, operations: object) -> None:
-        self._operations = operations
-
-    async def _call(
-        self, context: RequestContext, operation: str, params: Params
-    ) -> dict[str, Any]:
-        result = await getattr(self._operations, method_name(operation))(context, params)
-        return result or {}
-
-    async def _remove(self, context: RequestContext, operation: str, params: Params) -> None:
-        try:
-            await self._call(context, operation, params)
-        except AwsError as error:
-            if error.code != "ResourceNotFoundException":
-                raise
-
 
 _CONFIGURATION = (
     "Runtime",
@@ -136,7 +59,20 @@ _CONFIGURATION_DEFAULTS: Params = {
 }
 
 
-class FunctionResource(_Resource):
+_GOVERNING: Mapping[str, tuple[str, str, Any]] = {
+    # By property: the operation, the member that takes the value (none: its members are the
+    # operation's own), and what it is when it is not there (None: deleted).
+    "ReservedConcurrentExecutions": (
+        "PutFunctionConcurrency",
+        "ReservedConcurrentExecutions",
+        None,
+    ),
+    "RecursiveLoop": ("PutFunctionRecursionConfig", "RecursiveLoop", "Terminate"),
+    "RuntimeManagementConfig": ("PutRuntimeManagementConfig", "", {"UpdateRuntimeOn": "Auto"}),
+}
+
+
+class FunctionResource(Resource):
     """AWS::Lambda::Function. `Ref` is the function's name."""
 
     properties = frozenset(
@@ -170,12 +106,16 @@ class FunctionResource(_Resource):
         params = _configuration(properties)
         params["FunctionName"] = name
         params["Code"] = _code(properties)
-        params["Tags"] = _tags(request, properties)
+        params["Tags"] = tags(request, properties)
         if own := own_settings.parse(request.metadata):
             params[own_settings.MEMBER] = own
-        params.update(_chosen(properties, ("Architectures", "PackageType")))
+        params.update(chosen(properties, ("Architectures", "PackageType")))
         made = await self._call(request.context, "CreateFunction", params)
-        await self._reserve(request.context, name, properties)
+        try:
+            await self._govern(request.context, name, {}, properties)
+        except AwsError:
+            await self.delete(request, name, properties)
+            raise
         return _function(made)
 
     async def update(
@@ -197,15 +137,15 @@ class FunctionResource(_Resource):
                 context, "UpdateFunctionConfiguration", {"FunctionName": name, **reset, **after}
             )
         code = ("Code", "Architectures")
-        if _chosen(old, code) != _chosen(new, code):
+        if chosen(old, code) != chosen(new, code):
             made = await self._call(
                 context,
                 "UpdateFunctionCode",
-                {"FunctionName": name, **_code(new), **_chosen(new, ("Architectures",))},
+                {"FunctionName": name, **_code(new), **chosen(new, ("Architectures",))},
             )
         if not made:
             made = await self._call(context, "GetFunctionConfiguration", {"FunctionName": name})
-        await self._reserve(context, name, new)
+        await self._govern(context, name, old, new)
         await self._retag(request, made["FunctionArn"], old, new)
         return _function(made)
 
@@ -214,18 +154,26 @@ class FunctionResource(_Resource):
     ) -> None:
         await self._remove(request.context, "DeleteFunction", {"FunctionName": physical_id})
 
-    async def _reserve(self, context: RequestContext, name: str, properties: Properties) -> None:
-        wanted = _chosen(properties, ("ReservedConcurrentExecutions",))
-        if wanted:
-            await self._call(context, "PutFunctionConcurrency", {"FunctionName": name, **wanted})
-        else:
-            await self._call(context, "DeleteFunctionConcurrency", {"FunctionName": name})
+    async def _govern(
+        self, context: RequestContext, name: str, old: Properties, new: Properties
+    ) -> None:
+        """What has operations of its own: where it changed, set, or set back."""
+        whose: Params = {"FunctionName": name}
+        for member, (operation, inner, default) in _GOVERNING.items():
+            if old.get(member) == new.get(member):
+                continue
+            value = chosen(new, (member,)).get(member, default)
+            if value is None:
+                await self._remove(context, operation.replace("Put", "Delete"), whose)
+            else:
+                wanted = {inner: value} if inner else dict(value)
+                await self._call(context, operation, {**whose, **wanted})
 
     async def _retag(
         self, request: ResourceRequest, arn: str, old: Properties, new: Properties
     ) -> None:
-        wanted = _tags(request, new)
-        dropped = [key for key in _tags(request, old) if key not in wanted]
+        wanted = tags(request, new)
+        dropped = [key for key in tags(request, old) if key not in wanted]
         if dropped:
             await self._call(
                 request.context, "UntagResource", {"Resource": arn, "TagKeys": dropped}
@@ -234,7 +182,7 @@ class FunctionResource(_Resource):
 
 
 def _configuration(properties: Properties) -> Params:
-    params = _chosen(properties, _CONFIGURATION)
+    params = chosen(properties, _CONFIGURATION)
     if "KmsKeyArn" in properties:
         params["KMSKeyArn"] = properties["KmsKeyArn"]
     return params
@@ -268,7 +216,7 @@ def _code(properties: Properties) -> Params:
     return code
 
 
-class PermissionResource(_Resource):
+class PermissionResource(Resource):
     """AWS::Lambda::Permission. Any change makes a new one."""
 
     _params = (
@@ -288,7 +236,7 @@ class PermissionResource(_Resource):
     attributes = frozenset(("Id",))
 
     async def create(self, request: ResourceRequest, properties: Properties) -> Created:
-        params = _chosen(properties, self._params)
+        params = chosen(properties, self._params)
         params["StatementId"] = request.default_name
         await self._call(request.context, "AddPermission", params)
         return Created(request.default_name, {"Id": request.default_name})
@@ -308,7 +256,7 @@ class PermissionResource(_Resource):
         )
 
 
-class UrlResource(_Resource):
+class UrlResource(Resource):
     """AWS::Lambda::Url. `Ref` is the function's ARN."""
 
     _params = ("Qualifier", "AuthType", "Cors", "InvokeMode")
@@ -330,7 +278,7 @@ class UrlResource(_Resource):
     ) -> Created:
         params = {
             "FunctionName": properties["TargetFunctionArn"],
-            **_chosen(properties, self._params),
+            **chosen(properties, self._params),
         }
         made = await self._call(request.context, operation, params)
         return Created(
@@ -346,7 +294,7 @@ class UrlResource(_Resource):
         )
 
 
-class EventSourceMappingResource(_Resource):
+class EventSourceMappingResource(Resource):
     """AWS::Lambda::EventSourceMapping. `Ref` is the UUID."""
 
     _params = (
@@ -399,9 +347,9 @@ class EventSourceMappingResource(_Resource):
 
     async def create(self, request: ResourceRequest, properties: Properties) -> Created:
         flow = template_flow.document(request.logical_id, request.metadata)
-        params = _chosen(properties, self._params)
+        params = chosen(properties, self._params)
         params[IDEMPOTENCY] = _idempotency(request)
-        params["Tags"] = _tags(request, properties)
+        params["Tags"] = tags(request, properties)
         try:
             made = await self._call(request.context, "CreateEventSourceMapping", params)
         except AwsError as error:
@@ -414,7 +362,7 @@ class EventSourceMappingResource(_Resource):
 
     async def _present(self, context: RequestContext, properties: Properties) -> dict[str, Any]:
         """The mapping that an interrupted creation left: a function has one per source."""
-        wanted = _chosen(properties, ("FunctionName", "EventSourceArn"))
+        wanted = chosen(properties, ("FunctionName", "EventSourceArn"))
         answer = await self._call(context, "ListEventSourceMappings", wanted)
         found: dict[str, Any] = answer["EventSourceMappings"][0]
         return found
@@ -424,7 +372,7 @@ class EventSourceMappingResource(_Resource):
     ) -> Created:
         flow = template_flow.document(request.logical_id, request.metadata)
         changeable = [name for name in self._params if name not in self._only_created]
-        params = {name: value for name, value in self._defaults.items() if name in old} | _chosen(
+        params = {name: value for name, value in self._defaults.items() if name in old} | chosen(
             new, changeable
         )
         params["UUID"] = physical_id
@@ -450,7 +398,7 @@ def _mapping(made: Mapping[str, Any]) -> Created:
     )
 
 
-class EventInvokeConfigResource(_Resource):
+class EventInvokeConfigResource(Resource):
     """AWS::Lambda::EventInvokeConfig."""
 
     _params = (
@@ -467,7 +415,7 @@ class EventInvokeConfigResource(_Resource):
 
     async def create(self, request: ResourceRequest, properties: Properties) -> Created:
         await self._call(
-            request.context, "PutFunctionEventInvokeConfig", _chosen(properties, self._params)
+            request.context, "PutFunctionEventInvokeConfig", chosen(properties, self._params)
         )
         return Created(f"{properties['FunctionName']}|{properties['Qualifier']}")
 
@@ -482,118 +430,7 @@ class EventInvokeConfigResource(_Resource):
         await self._remove(
             request.context,
             "DeleteFunctionEventInvokeConfig",
-            _chosen(properties, ("FunctionName", "Qualifier")),
-        )
-
-
-class VersionResource(_Resource):
-    """AWS::Lambda::Version. `Ref` is the version's ARN."""
-
-    _params = ("FunctionName", "Description", "CodeSha256")
-    properties = frozenset(
-        (*_params, "ProvisionedConcurrencyConfig", "RuntimePolicy", "FunctionScalingConfig")
-    )
-    required = frozenset(("FunctionName",))
-    replaces = frozenset(_params)
-    attributes = frozenset(("FunctionArn", "Version"))
-
-    async def create(self, request: ResourceRequest, properties: Properties) -> Created:
-        made = await self._call(
-            request.context, "PublishVersion", _chosen(properties, self._params)
-        )
-        return Created(
-            made["FunctionArn"],
-            {"Version": made["Version"], "FunctionArn": made["FunctionArn"]},
-        )
-
-    async def update(
-        self, request: ResourceRequest, physical_id: str, old: Properties, new: Properties
-    ) -> Created:
-        return Created(
-            physical_id,
-            {"Version": physical_id.rpartition(":")[2], "FunctionArn": physical_id},
-        )
-
-    async def delete(
-        self, request: ResourceRequest, physical_id: str, properties: Properties
-    ) -> None:
-        await self._remove(request.context, "DeleteFunction", {"FunctionName": physical_id})
-
-
-class AliasResource(_Resource):
-    """AWS::Lambda::Alias. `Ref` is the alias's ARN."""
-
-    _params = ("FunctionName", "Name", "FunctionVersion", "Description", "RoutingConfig")
-    properties = frozenset((*_params, "ProvisionedConcurrencyConfig"))
-    required = frozenset(("FunctionName", "FunctionVersion", "Name"))
-    replaces = frozenset(("FunctionName", "Name"))
-    attributes = frozenset(("AliasArn",))
-
-    async def create(self, request: ResourceRequest, properties: Properties) -> Created:
-        return await self._apply(request, "CreateAlias", properties)
-
-    async def update(
-        self, request: ResourceRequest, physical_id: str, old: Properties, new: Properties
-    ) -> Created:
-        return await self._apply(request, "UpdateAlias", new)
-
-    async def _apply(
-        self, request: ResourceRequest, operation: str, properties: Properties
-    ) -> Created:
-        params = _chosen(properties, self._params)
-        weights = (params.pop("RoutingConfig", None) or {}).get("AdditionalVersionWeights") or []
-        params["RoutingConfig"] = {
-            "AdditionalVersionWeights": {
-                one["FunctionVersion"]: float(one["FunctionWeight"]) for one in weights
-            }
-        }
-        made = await self._call(request.context, operation, params)
-        return Created(made["AliasArn"], {"AliasArn": made["AliasArn"]})
-
-    async def delete(
-        self, request: ResourceRequest, physical_id: str, properties: Properties
-    ) -> None:
-        await self._remove(
-            request.context, "DeleteAlias", _chosen(properties, ("FunctionName", "Name"))
-        )
-
-
-class LayerVersionResource(_Resource):
-    """AWS::Lambda::LayerVersion. `Ref` is the version's ARN; any change makes a new one."""
-
-    _params = (
-        "LayerName",
-        "Description",
-        "Content",
-        "CompatibleRuntimes",
-        "CompatibleArchitectures",
-        "LicenseInfo",
-    )
-    properties = frozenset(_params)
-    required = frozenset(("Content",))
-    replaces = properties
-    attributes = frozenset(("LayerVersionArn",))
-
-    async def create(self, request: ResourceRequest, properties: Properties) -> Created:
-        params = _chosen(properties, self._params)
-        params.setdefault("LayerName", request.default_name)
-        made = await self._call(request.context, "PublishLayerVersion", params)
-        arn = made["LayerVersionArn"]
-        return Created(arn, {"LayerVersionArn": arn})
-
-    async def update(
-        self, request: ResourceRequest, physical_id: str, old: Properties, new: Properties
-    ) -> Created:
-        return Created(physical_id, {"LayerVersionArn": physical_id})
-
-    async def delete(
-        self, request: ResourceRequest, physical_id: str, properties: Properties
-    ) -> None:
-        name, _, number = physical_id.rpartition(":")
-        await self._remove(
-            request.context,
-            "DeleteLayerVersion",
-            {"LayerName": name, "VersionNumber": int(number)},
+            chosen(properties, ("FunctionName", "Qualifier")),
         )
 
 
@@ -608,4 +445,5 @@ def resource_types(operations: object) -> dict[str, ResourceType]:
         "AWS::Lambda::Version": VersionResource(operations),
         "AWS::Lambda::Alias": AliasResource(operations),
         "AWS::Lambda::LayerVersion": LayerVersionResource(operations),
+        "AWS::Lambda::LayerVersionPermission": LayerVersionPermissionResource(operations),
     }

@@ -20,6 +20,7 @@ from lambent.services.lambda_.invocations import InvokeOperations
 from lambent.services.lambda_.invoking import Runner
 from lambent.services.lambda_.keeping import Keeping
 from lambent.services.lambda_.lanes import Lanes
+from lambent.services.lambda_.layer_permissions import LayerPermissionOperations
 from lambent.services.lambda_.layers import LayerOperations
 from lambent.services.lambda_.limits import LimitOperations
 from lambent.services.lambda_.mappings import MappingOperations
@@ -43,6 +44,7 @@ class Operations(
     ProvisioningOperations,
     MappingOperations,
     LayerOperations,
+    LayerPermissionOperations,
     TagOperations,
     Base,
 ):
