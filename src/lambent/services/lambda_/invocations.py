@@ -49,6 +49,7 @@ class InvokeOperations(Base):
         invoked = await self._runner.invoke(
             reference,
             Invocation(context.request_id, payload, context.trace, client_context, tail),
+            synchronous=True,
         )
         result = invoked.result
         shown: dict[str, Any] = {

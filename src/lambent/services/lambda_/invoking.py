@@ -25,6 +25,7 @@ from lambent.host.contract import (
     Throttled,
 )
 from lambent.services.lambda_ import errors, lineage, own_settings, records, tracing
+from lambent.services.lambda_.admission import Admission
 from lambent.services.lambda_.code import CodeStore
 from lambent.services.lambda_.concurrency import Reservations
 from lambent.services.lambda_.function_figures import FunctionFigures
@@ -77,6 +78,7 @@ class Runner:
         self._ids = ids
         self._code = code
         self._reservations = Reservations(places)
+        self._admission = Admission(clock, self._reserved_by_all)
         self._specs: OrderedDict[str, FunctionSpec] = OrderedDict()
         self._functions: OrderedDict[str, tuple[bytes, Function]] = OrderedDict()
 
@@ -137,9 +139,14 @@ class Runner:
         return Resolved(function, version, None, code, tuple(layers))
 
     async def invoke(
-        self, reference: Reference, invocation: Invocation, resolved: Resolved | None = None
+        self,
+        reference: Reference,
+        invocation: Invocation,
+        resolved: Resolved | None = None,
+        *,
+        synchronous: bool = False,
     ) -> Invoked:
-        """Run the function once and wait.
+        """Run the function once and wait; `synchronous` when the caller waits, too.
 
         AwsError when it is not there or there is no place for it; never for what the
         function does.
@@ -154,7 +161,7 @@ class Runner:
         invocation = structs.replace(invocation, arn=reference.qualified, trace=trace)
         reserved = resolved.function.reserved
         try:
-            await self._reservations.enter(reference.arn, reserved)
+            await self._enter(reference, reserved, synchronous)
         except AwsError:
             self.figures.count(reference, "throttles")
             raise
@@ -170,9 +177,28 @@ class Runner:
             raise errors.throttled() from None
         finally:
             self.figures.end(reference, called)
+            self._admission.leave(reference, reserved)
             self._reservations.leave(reference.arn, reserved)
         self.figures.invoked(called, spec, result, invocation.retries)
         return Invoked(result, resolved.version.number, spec.log_group)
+
+    async def _enter(self, reference: Reference, reserved: int | None, synchronous: bool) -> None:
+        await self._reservations.enter(reference.arn, reserved)
+        try:
+            await self._admission.enter(reference, reserved, synchronous=synchronous)
+        except BaseException:
+            self._reservations.leave(reference.arn, reserved)
+            raise
+
+    async def _reserved_by_all(self, reference: Reference) -> int:
+        """What the functions of the account and region have reserved together."""
+        place = records.place(reference.account, reference.region)
+
+        async def body(tx: Transaction) -> int:
+            stored = await tx.scan(records.FUNCTIONS, place)
+            return sum(records.decode(one, Function).reserved or 0 for one in stored)
+
+        return await self._store.transact(body)
 
     def new_trace(self) -> str:
         """The header of a trace that begins now."""

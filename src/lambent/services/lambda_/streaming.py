@@ -53,7 +53,7 @@ async def start(
     resolved = resolved or await runner.resolve(reference)
     stream = ResponseStream()
     invocation = msgspec.structs.replace(invocation, stream=stream)
-    invoked = asyncio.create_task(runner.invoke(reference, invocation, resolved))
+    invoked = asyncio.create_task(runner.invoke(reference, invocation, resolved, synchronous=True))
     invoked.add_done_callback(lambda _: stream.over())
     try:
         await stream.began.wait()

@@ -92,7 +92,9 @@ class _Urls:
                     return await _streamed(streamed, request.method)
                 invoked = await streamed.invoked
             else:
-                invoked = await self._runner.invoke(reference, invocation, resolved)
+                invoked = await self._runner.invoke(
+                    reference, invocation, resolved, synchronous=True
+                )
         except AwsError as error:
             return _refusal(error.status or 500, error.code, error.message)
         if invoked.result.error is not None:
