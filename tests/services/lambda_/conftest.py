@@ -33,6 +33,23 @@ def payload(response: dict[str, Any]) -> Any:
     return json.loads(response["Payload"].read())
 
 
+def open_url(functions: Any, name: str, auth: str = "NONE", **more: Any) -> None:
+    """Let everyone call a function's URL, as SAM and the console do: by two statements."""
+    for sid, arguments in {
+        "FunctionURLAllowPublicAccess": {
+            "Action": "lambda:InvokeFunctionUrl",
+            "FunctionUrlAuthType": auth,
+        },
+        "FunctionURLInvokeAllowPublicAccess": {
+            "Action": "lambda:InvokeFunction",
+            "InvokedViaFunctionUrl": True,
+        },
+    }.items():
+        functions.add_permission(
+            FunctionName=name, StatementId=sid, Principal="*", **arguments, **more
+        )
+
+
 def until(probe: Callable[[], Any], seconds: float = 15.0) -> Any:
     """The first true answer of `probe`: for what a live node does on its own time."""
     ends = time.monotonic() + seconds

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from tests.host.runtimes.toolchain import need
-from tests.services.lambda_.conftest import RAISES, ROLE, Gate, Make, payload
+from tests.services.lambda_.conftest import RAISES, ROLE, Gate, Make, open_url, payload
 from tests.support.nodes import ThreadNode
 
 BOOTSTRAP = """#!/usr/bin/python3 -S
@@ -172,13 +172,7 @@ def page(node: ThreadNode, functions: Any) -> Callable[..., http.client.HTTPResp
         made = functions.create_function_url_config(
             FunctionName="s", AuthType="NONE", InvokeMode="RESPONSE_STREAM"
         )
-        functions.add_permission(
-            FunctionName="s",
-            StatementId="open",
-            Action="lambda:InvokeFunctionUrl",
-            Principal="*",
-            FunctionUrlAuthType="NONE",
-        )
+        open_url(functions, "s")
         place = urlsplit(node.endpoint)
         connection = http.client.HTTPConnection(place.hostname or "", place.port)
         host = urlsplit(made["FunctionUrl"]).netloc

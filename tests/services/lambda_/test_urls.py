@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.services.lambda_.conftest import Make
+from tests.services.lambda_.conftest import Make, open_url
 from tests.support.http import Answer, Raw
 
 from lambent.services.lambda_ import url_event
@@ -24,13 +24,7 @@ def url(functions: Any) -> Callable[..., str]:
     def create(name: str, auth: str = "NONE", *, public: bool = True, **more: Any) -> str:
         made = functions.create_function_url_config(FunctionName=name, AuthType=auth, **more)
         if public:
-            functions.add_permission(
-                FunctionName=name,
-                StatementId="FunctionURLAllowPublicAccess",
-                Action="lambda:InvokeFunctionUrl",
-                Principal="*",
-                FunctionUrlAuthType=auth,
-            )
+            open_url(functions, name, auth)
         host = urlsplit(made["FunctionUrl"]).hostname or ""
         return host.partition(".")[0]
 
@@ -144,6 +138,51 @@ def test_without_permission_a_url_is_forbidden(
     assert call("nosuchurl").status == 403
 
 
+@pytest.mark.parametrize(
+    ("granted", "status"),
+    [
+        ([{"Action": "lambda:InvokeFunctionUrl", "FunctionUrlAuthType": "NONE"}], 403),
+        ([{"Action": "lambda:InvokeFunction", "InvokedViaFunctionUrl": True}], 403),
+        (
+            [
+                {"Action": "lambda:InvokeFunctionUrl", "FunctionUrlAuthType": "NONE"},
+                {"Action": "lambda:InvokeFunction"},
+            ],
+            200,
+        ),
+        (
+            [
+                {"Action": "lambda:InvokeFunctionUrl", "FunctionUrlAuthType": "AWS_IAM"},
+                {"Action": "lambda:InvokeFunction", "InvokedViaFunctionUrl": True},
+            ],
+            403,
+        ),
+        (
+            [
+                {"Action": "lambda:InvokeFunctionUrl", "FunctionUrlAuthType": "NONE"},
+                {"Action": "lambda:InvokeFunction", "InvokedViaFunctionUrl": False},
+            ],
+            403,
+        ),
+        ([{"Action": "lambda:*"}], 200),
+    ],
+    ids=range(6),
+)
+def test_a_public_url_takes_permission_for_itself_and_for_the_function(
+    functions: Any,
+    make: Make,
+    url: Callable[..., str],
+    call: Callable[..., Answer],
+    granted: list[dict[str, Any]],
+    status: int,
+) -> None:
+    make("f")
+    id = url("f", public=False)
+    for number, one in enumerate(granted):
+        functions.add_permission(FunctionName="f", StatementId=f"s{number}", Principal="*", **one)
+    assert call(id).status == status
+
+
 def test_a_url_with_iam_wants_a_signature_and_tells_the_function_who_signed(
     make: Make, url: Callable[..., str], call: Callable[..., Answer], raw: Raw, account: str
 ) -> None:
@@ -240,14 +279,7 @@ def test_an_alias_has_a_url_of_its_own(
     functions.create_alias(FunctionName="f", Name="live", FunctionVersion=version)
     answer = call(url("f", Qualifier="live", public=False))
     assert answer.status == 403
-    functions.add_permission(
-        FunctionName="f",
-        Qualifier="live",
-        StatementId="s",
-        Action="lambda:InvokeFunctionUrl",
-        Principal="*",
-        FunctionUrlAuthType="NONE",
-    )
+    open_url(functions, "f", Qualifier="live")
     shown = functions.get_function_url_config(FunctionName="f", Qualifier="live")
     id = urlsplit(shown["FunctionUrl"]).netloc.partition(".")[0]
     assert json.loads(call(id).body).endswith(":f:live")

@@ -51,6 +51,12 @@ def reason(error: AwsError, kind: str, token: str) -> str:
     )
 
 
+def invalid_properties(name: str, faults: list[str]) -> str:
+    """What is wrong with a resource's properties."""
+    listed = "\n".join(faults)
+    return f"Properties validation failed for resource {name} with message:\n{listed}"
+
+
 def failed_to(verb: str, names: list[str]) -> str:
     """`The following resource(s) failed to create: [A, B]. `"""
     return f"The following resource(s) failed to {verb}: [{', '.join(sorted(names))}]. "

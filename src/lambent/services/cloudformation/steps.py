@@ -11,7 +11,7 @@ from typing import Any
 
 from lambent.core.errors import AwsError, StoreError
 from lambent.core.resources import Created, ResourceRequest, ResourceType
-from lambent.services.cloudformation import failures, records
+from lambent.services.cloudformation import failures, property_kinds, records
 from lambent.services.cloudformation.model import Action, Leftover, Pending, Resource
 from lambent.services.cloudformation.plan import Section
 from lambent.services.cloudformation.session import Overtaken, Session
@@ -79,6 +79,9 @@ async def carry_out(
     request = session.request(
         resource.logical_id, resource.generation, pending.metadata, resumed=resumed
     )
+    if faults := property_kinds.faults(resource.type, pending.properties):
+        reason = failures.invalid_properties(resource.logical_id, faults)
+        return await fail(session, resource, verb, reason)
     try:
         if pending.action == "update":
             made = await kind.update(

@@ -10,7 +10,7 @@ from typing import Any
 
 from lambent.core.errors import AwsError
 from lambent.core.resources import ResourceType, attribute_names
-from lambent.services.cloudformation import graph
+from lambent.services.cloudformation import failures, graph, property_kinds
 from lambent.services.cloudformation.conditions import active
 from lambent.services.cloudformation.intrinsics import FUNCTION_NAMES, PSEUDO_NAMES
 from lambent.services.cloudformation.parameters import declaration_problems
@@ -126,11 +126,9 @@ def type_problems(resources: Mapping[str, Any], types: Mapping[str, ResourceType
             for key in sorted(kind.required)
             if key not in properties
         ]
+        faults += property_kinds.faults(resource["Type"], properties)
         if faults:
-            listed = "\n".join(faults)
-            problems.append(
-                f"Properties validation failed for resource {name} with message:\n{listed}"
-            )
+            problems.append(failures.invalid_properties(name, faults))
     if lacking:
         users = "; ".join(f"{', '.join(names)} ({kind})" for kind, names in lacking.items())
         problems.insert(

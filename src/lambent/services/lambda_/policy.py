@@ -99,23 +99,31 @@ def allows(statements: Iterable[Mapping[str, Any]], principal: str, source: str)
 def allows_url(
     statements: Iterable[Mapping[str, Any]], account: str | None, auth_type: str
 ) -> bool:
-    """Whether a function's URL may be called by `account`; None is anyone, unsigned."""
-    return any(_allows_url(one, account, auth_type) for one in statements)
+    """Whether a function's URL may be called by `account`; None is anyone, unsigned.
+
+    It takes both: to invoke the URL, and to invoke the function (Lambda Developer Guide,
+    "Control access to Lambda function URLs": for all URLs made since October 2025).
+    """
+    met = [one for one in statements if _meets_url(one, account, auth_type)]
+    return all(
+        any(one["Action"] in (action, "lambda:*", "*") for one in met)
+        for action in (INVOKE_URL, INVOKE)
+    )
 
 
-def _allows_url(one: Mapping[str, Any], account: str | None, auth_type: str) -> bool:
-    if one["Action"] not in (INVOKE_URL, "lambda:*", "*"):
-        return False
+def _meets_url(one: Mapping[str, Any], account: str | None, auth_type: str) -> bool:
+    """Whether a statement is about such a call, whatever it allows."""
     who = one["Principal"]
     if who != "*":
         named = str(who.get("AWS", ""))
         if account is None or account not in (named, *named.split(":")[4:5]):
             return False
-    for wanted in one.get("Condition", {}).values():
-        for key, value in wanted.items():
-            if key.lower() != "lambda:functionurlauthtype" or value != auth_type:
-                return False
-    return True
+    carried = {"lambda:functionurlauthtype": auth_type, "lambda:invokedviafunctionurl": "true"}
+    return all(
+        carried.get(key.lower()) == value
+        for wanted in one.get("Condition", {}).values()
+        for key, value in wanted.items()
+    )
 
 
 def _allows(one: Mapping[str, Any], principal: str, source: str) -> bool:
