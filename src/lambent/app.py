@@ -183,6 +183,7 @@ class Node:
         if isinstance(store, Counting):
             _count(store, self.metrics)
         internal.add("metrics", self._metrics, token=settings.scrape_token)
+        internal.add("runtimes", functools.partial(self._runtimes, host))
         internal.add("functions", functools.partial(self._functions, host))
         internal.add("functions/", functools.partial(self._invocations, host))
         for service in self._services:
@@ -304,6 +305,9 @@ class Node:
         modern = exposition.wants_openmetrics(asked.context.headers.get("accept", ""))
         shown = exposition.text(await self.metrics.families(), modern)
         return 200, Document(exposition.OPENMETRICS if modern else exposition.PLAIN, shown)
+
+    async def _runtimes(self, host: LocalHost, _: Asked) -> tuple[int, Any]:
+        return 200, [asdict(language) for language in await host.languages()]
 
     async def _health(self, _: Asked) -> tuple[int, Any]:
         return 200, {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -97,11 +98,25 @@ def test_piped_it_is_a_tab_separated_line_for_each_thing(command: Command) -> No
     assert ["tables", "rows", "ACTIVE", "1"] in lines
 
 
-def test_an_empty_node_has_but_a_headline(command: Command, node: ThreadNode) -> None:
+def test_an_empty_node_has_but_a_headline_and_its_languages(
+    command: Command, node: ThreadNode
+) -> None:
     ran = command("status")
-    (line,) = ran.out.strip().splitlines()
+    line, *others = filter(None, ran.out.splitlines())
     assert line.startswith("Lambent ")
     assert node.endpoint in line
+    assert {other.partition("\t")[0] for other in others} == {"runtimes"}
+
+
+def test_languages_are_told_with_their_versions_or_with_what_is_missing(command: Command) -> None:
+    languages = {one["name"]: one for one in command("status", "--json").json["runtimes"]}
+    own = f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert own in languages["Python"]["versions"]
+    assert "provided.al2023" in languages["OS-only (bootstrap)"]["versions"]
+    for name in ("Node.js", "Java"):
+        assert bool(languages[name]["versions"]) != bool(languages[name]["missing"])
+    assert languages["Ruby"]["versions"] == []
+    assert "bootstrap" in languages["Ruby"]["missing"]
 
 
 def test_where_no_node_answers_it_says_so(

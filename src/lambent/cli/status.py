@@ -22,7 +22,7 @@ from lambent.cli.table import print_table
 @json_option
 @calls_node
 def command(endpoint: str, as_json: bool) -> None:
-    """Show what is deployed, depths, what is in flight, and failures.
+    """Show what is deployed, depths, what is in flight, failures, and which languages run.
 
     \b
     Examples:
@@ -32,6 +32,7 @@ def command(endpoint: str, as_json: bool) -> None:
     client = NodeClient(endpoint)
     status = {
         "node": client.ask("health"),
+        "runtimes": client.ask("runtimes"),
         "stacks": stacks(client),
         "functions": functions(client),
         "mappings": mappings(client),
@@ -72,6 +73,11 @@ def command(endpoint: str, as_json: bool) -> None:
         rows = [[item[column] for column in columns] for item in status[title]]
         spoken = {column: column.replace("_", " ") for column in columns}
         print_table(title, list(spoken.values()), rows, [spoken[column] for column in right])
+    languages = [
+        [one["name"], ", ".join(one["versions"]) or "none", one["missing"]]
+        for one in status["runtimes"]
+    ]
+    print_table("runtimes", ("language", "versions", "what is missing"), languages)
     print_table("buckets", ("name",), [[name] for name in status["buckets"]])
 
 

@@ -110,6 +110,16 @@ class Throttled(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Language:
+    """What functions of a language are run by here: the versions that there are, or, in
+    `missing`, why there are none and what to do."""
+
+    name: str
+    versions: Sequence[str] = ()
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Debugging:
     """How a debugger reaches a function: by a port of this machine's loopback.
 
@@ -169,6 +179,10 @@ class FunctionHost(Protocol):
     @property
     def sandbox(self) -> str:
         """How environments are kept apart, for people."""
+        ...
+
+    async def languages(self) -> Sequence[Language]:
+        """What this machine can run, and what it lacks."""
         ...
 
     def activity(self) -> Mapping[str, Activity]:

@@ -29,6 +29,7 @@ from lambent.host.contract import (
     Invocation,
     InvocationResult,
     Kept,
+    Language,
     NotDebuggable,
     Throttled,
 )
@@ -227,6 +228,10 @@ class LocalHost:
     @property
     def sandbox(self) -> str:
         return self._tools.sandbox.description
+
+    async def languages(self) -> list[Language]:
+        found = await asyncio.gather(*(each.languages() for each in self._runtimes))
+        return sorted((one for each in found for one in each), key=lambda one: one.name)
 
     def activity(self) -> Mapping[str, Activity]:
         found = {arn: replace(counts) for arn, counts in self._counts.items()}

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from lambent.host.contract import Language
 from lambent.host.sandboxes.contract import Limits, Sandbox
 
 
@@ -139,6 +140,10 @@ class Runtime(Protocol):
     async def prepare(self, identifier: str = "") -> None:
         """Get ready to start this identifier's processes quickly (a zygote); may be called
         often."""
+        ...
+
+    async def languages(self) -> Sequence[Language]:
+        """What it runs on this machine, and what it lacks for it."""
         ...
 
     async def start(self, launch: Launch) -> Process:

@@ -19,6 +19,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from lambent.host.contract import Language
 from lambent.host.runtimes.contract import Launch, LaunchFailed, Process
 from lambent.host.runtimes.toolchains import Toolchain, choose, notice
 from lambent.host.runtimes.wrapper import wrapper
@@ -31,6 +32,7 @@ _IDENTIFIER = re.compile(r"java(8|11|17|21|25)(?:\.al2|\.al2023)?")
 _PLACES = ("/usr/lib/jvm/*/bin/java", "~/.sdkman/candidates/java/*/bin/java")
 _SETTINGS = [Path(folder) for folder in sorted(glob.glob("/etc/java*"))]
 """Where Debian keeps what a JDK's conf folder links to."""
+_MISSING = "Java is not on this machine: install a JDK so that `java` is on PATH"
 _HEAP_SHARE = 0.85
 _NATIVE_ACCESS = 24
 """The first version that warns when the client loads its library."""
@@ -75,6 +77,16 @@ class JavaRuntime:
             self._launcher = self._sandbox.launcher([*homes, *_SETTINGS], runtime=self._jars)
         await self._launcher.prepare()
 
+    async def languages(self) -> list[Language]:
+        versions = [str(version[0]) for version in sorted(await self._toolchain.found())]
+        if versions and not self._jars.is_dir() and shutil.which("mvn") is None:
+            return [
+                Language(
+                    "Java", (), f"{CLIENT} is had by Maven: install it so that `mvn` is on PATH"
+                )
+            ]
+        return [Language("Java", versions, "" if versions else _MISSING)]
+
     async def start(self, launch: Launch) -> Process:
         match = _IDENTIFIER.fullmatch(launch.runtime)
         assert match is not None
@@ -84,7 +96,7 @@ class JavaRuntime:
         version = choose(wanted, found)
         if version is None or self._launcher is None:
             raise LaunchFailed(
-                "Java is not on this machine: install a JDK so that `java` is on PATH",
+                _MISSING,
                 "Runtime.Unsupported",
             )
         if version != wanted:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from lambent.host.contract import Language
 from lambent.host.runtimes.contract import Launch, LaunchFailed, Process
 from lambent.host.runtimes.toolchains import Toolchain, choose, notice
 from lambent.host.runtimes.wrapper import wrapper
@@ -55,6 +56,10 @@ class NodejsRuntime:
             self._launcher = self._sandbox.launcher(show, runtime=_CLIENT)
         if self._launcher is not None:
             await self._launcher.prepare()
+
+    async def languages(self) -> list[Language]:
+        versions = [str(version[0]) for version in sorted(await self._toolchain.found())]
+        return [Language("Node.js", versions, "" if versions else _MISSING)]
 
     async def start(self, launch: Launch) -> Process:
         match = _IDENTIFIER.fullmatch(launch.runtime)

@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from lambent.host.contract import Language
 from lambent.host.runtimes.contract import Launch, LaunchFailed, Process
 from lambent.host.sandboxes.contract import Sandbox
 
@@ -38,6 +39,9 @@ class ProvidedRuntime:
 
     async def prepare(self, identifier: str = "") -> None:
         await self._launcher.prepare()
+
+    async def languages(self) -> list[Language]:
+        return [Language("OS-only (bootstrap)", sorted(_IDENTIFIERS))]
 
     async def start(self, launch: Launch) -> Process:
         task = self._sandbox.task(launch.code)

@@ -14,6 +14,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from lambent.host.contract import Language
 from lambent.host.runtimes import python_distributions
 from lambent.host.runtimes.contract import Launch, LaunchFailed, Process
 from lambent.host.runtimes.python_interpreters import (
@@ -60,6 +61,10 @@ class PythonRuntime:
     async def prepare(self, identifier: str = "") -> None:
         launcher, _ = await self._serving(identifier, debugged=False)
         await launcher.prepare()
+
+    async def languages(self) -> list[Language]:
+        versions = [one.name.removeprefix("python") for one in await self._interpreters.all()]
+        return [Language("Python", versions)]
 
     async def start(self, launch: Launch) -> Process:
         launcher, interpreter = await self._serving(launch.runtime, debugged=bool(launch.debug))

@@ -71,16 +71,24 @@ class Interpreters:
         self._places = places
         self._finding: asyncio.Task[Mapping[Version, Interpreter]] | None = None
 
+    async def all(self) -> list[Interpreter]:
+        """Every one of them, in the order of their versions."""
+        found = await self._found()
+        return [found[version] for version in sorted(found)]
+
     async def serving(self, identifier: str) -> Interpreter:
         """The one that runs functions with this identifier."""
         version = wanted(identifier)
         if version == OWN.version:
             return OWN
-        if self._finding is None:
-            self._finding = asyncio.create_task(self._find())
-        found = await asyncio.shield(self._finding)
+        found = await self._found()
         chosen = choose(version, found)
         return OWN if chosen is None else found[chosen]
+
+    async def _found(self) -> Mapping[Version, Interpreter]:
+        if self._finding is None:
+            self._finding = asyncio.create_task(self._find())
+        return await asyncio.shield(self._finding)
 
     async def _find(self) -> Mapping[Version, Interpreter]:
         found = {OWN.version: OWN}

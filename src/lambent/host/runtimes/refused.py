@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from lambent.host.contract import Language
 from lambent.host.runtimes.contract import Launch, LaunchFailed, Process
 from lambent.host.sandboxes.contract import Sandbox
 
@@ -18,6 +19,8 @@ _INSTEAD = {
     "ruby": "give it an executable named bootstrap that starts aws_lambda_ric, and set its "
     "runtime to provided.al2023",
 }
+
+_SPOKEN = {"dotnet": ".NET", "ruby": "Ruby"}
 
 
 def create(cache: Path, sandbox: Sandbox) -> RefusedRuntime:
@@ -36,6 +39,9 @@ class RefusedRuntime:
 
     async def prepare(self, identifier: str = "") -> None:
         return
+
+    async def languages(self) -> list[Language]:
+        return [Language(_SPOKEN[name], (), text) for name, text in _INSTEAD.items()]
 
     async def start(self, launch: Launch) -> Process:
         language = next(name for name in _INSTEAD if launch.runtime.startswith(name))
