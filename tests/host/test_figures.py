@@ -16,7 +16,9 @@ SPEC = FunctionSpec("arn", "f", "1", "r", "$LATEST", "b", "python3.11", "i.h", P
 
 def _result(duration: float, *, hot: bool = True, error: str | None = None) -> InvocationResult:
     init = None if hot else 0.2
-    return InvocationResult(b"", error, b"", duration, duration, init, 40, hot=hot)
+    return InvocationResult(
+        b"", error, b"", duration, duration, init, 40, tier="hot" if hot else "cold"
+    )
 
 
 def test_percentiles_are_within_their_promised_error() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from lambent.host import report, scaling
 from lambent.host.logs import batches, stream_name
 from lambent.host.output import MAX_EVENT, OutputDecoder
+from lambent.host.reclaim import Idle, KeepAlive
 from lambent.host.scaling import Load, Place
 
 
@@ -45,7 +46,10 @@ def test_an_account_may_have_1000_invocations_at_once() -> None:
 def test_reclaim_takes_the_old_and_the_surplus(
     since: list[float], expected: tuple[int, float | None]
 ) -> None:
-    assert scaling.reclaim(since, 100.0, keep_alive=100.0, most=3) == expected
+    idle = [Idle(f"arn:{place}", at) for place, at in enumerate(since)]
+    chosen, again = KeepAlive(100.0, most=3).reclaim(idle, 100.0)
+    assert (len(chosen), again) == expected
+    assert list(chosen) == list(range(len(chosen)))
 
 
 @pytest.mark.parametrize(("memory", "limit"), [(1 << 30, 8), (8 << 30, 64), (1 << 40, 1000)])

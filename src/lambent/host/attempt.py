@@ -98,6 +98,8 @@ class Attempt:
         self.produced = 0
         self.exit_status: int | None = None
         self.timed_out = False
+        self.forks = False
+        """Whether it is a function's zygote that waits to fork."""
 
     # How it stands -----------------------------------------------------------------------
 
@@ -109,6 +111,8 @@ class Attempt:
     @property
     def ready(self) -> bool:
         """Whether the runtime and all extensions wait for an invocation."""
+        if self.forks:
+            return self.exit_status is None
         return self.waits and self.extensions.settled and self.extensions.fault is None
 
     @property

@@ -43,6 +43,10 @@ class FunctionSpec:
     system_log_level: str = "INFO"
     architecture: str = "x86_64"
     network: str = ""
+    tier: str = "cold"
+    """What is kept ready of it: "hot" an environment, "warm" its own zygote, "cold" nothing."""
+    snap_start: bool = False
+    """Whether it is a version with SnapStart: initialised once, and forked from that."""
 
 
 class Invocation(msgspec.Struct, frozen=True):
@@ -81,8 +85,9 @@ class InvocationResult(msgspec.Struct, frozen=True):
     memory_peak: int
     waited: float = 0.0
     """Seconds in line for an environment."""
-    hot: bool = False
-    """Whether an initialised environment took it."""
+    tier: str = "cold"
+    """What its environment was: "hot" initialised before, "warm" or "snap-start" forked from
+    the function's own zygote, "cold" neither."""
 
 
 @dataclass(slots=True)
@@ -94,6 +99,10 @@ class Activity:
     invocations: int = 0
     failures: int = 0
     throttles: int = 0
+    tier: str = "cold"
+    """Its setting, as last seen."""
+    zygotes: int = 0
+    """Its own zygotes that are ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +178,12 @@ class FunctionHost(Protocol):
 
     async def stop_debugging(self, arn: str) -> bool:
         """End the session, and what runs in it; False when there is none."""
+        ...
+
+    async def prime(self, spec: FunctionSpec) -> tuple[str, str] | None:
+        """Make ready what the spec's tier and SnapStart ask for, and keep it until the
+        revision is retired. Returns once that is done; an error type and a message when the
+        function's initialisation fails."""
         ...
 
     async def retire(self, arn: str, keep_revision: str | None = None) -> None:

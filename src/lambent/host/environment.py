@@ -15,6 +15,7 @@ It knows nothing of other environments; the pool decides when it is used and end
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import shutil
 from collections.abc import Awaitable, Callable, Mapping
@@ -34,11 +35,12 @@ from lambent.host.logs import LogSink, LogStream, stream_name
 from lambent.host.network import Gateway
 from lambent.host.output import OutputDecoder
 from lambent.host.report import Fault
-from lambent.host.runtimes.contract import Launch, LaunchFailed, Runtime
+from lambent.host.runtimes.contract import Launch, LaunchFailed, Process, Runtime
 from lambent.host.runtimes.provided import unexecutable
 from lambent.host.sandboxes.contract import Limits, Sandbox
 from lambent.host.variables import variables
 
+_log = logging.getLogger(__name__)
 MOST_AGE = 6 * 3600.0
 """Seconds after which an environment takes no more invocations, as Lambda ends them "every few
 hours"; its credentials are good for longer."""
@@ -78,8 +80,15 @@ class Tools:
     gateway: Gateway | None = None
 
 
+Start = Callable[[Launch], Awaitable[Process]]
+
+
 class Environment:
-    """An environment of one function revision; runs one invocation at a time."""
+    """An environment of one function revision; runs one invocation at a time.
+
+    `start` starts its process in place of the runtime: by a fork of the function's zygote.
+    Where that fails (`LaunchFailed`), the runtime does. `snapshot`: that restores a snapshot.
+    """
 
     def __init__(
         self,
@@ -89,10 +98,17 @@ class Environment:
         *,
         provisioned: bool = False,
         door: Door | None = None,
+        start: Start | None = None,
+        snapshot: bool = False,
     ) -> None:
         self.spec = spec
         self._door = door
         self._kind = "provisioned-concurrency" if provisioned else "on-demand"
+        if spec.snap_start:
+            self._kind = "snap-start"
+        self._fork = start
+        self._snapshot = snapshot
+        self._forked = False
         self.idle_since = 0.0
         self._born = tools.clock.monotonic()
         self._failed = False
@@ -121,10 +137,17 @@ class Environment:
     def usable(self) -> bool:
         """Whether another invocation may come; False once it failed, its process ended, or it
         is old."""
-        attempt = self._attempt
-        if attempt is not None and self._clock.monotonic() - self._born > MOST_AGE:
-            return False
-        return not self._failed and (attempt is None or attempt.usable)
+        return self.alive and not (self._attempt is not None and self.old)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has not failed, and its process not ended."""
+        return not self._failed and (self._attempt is None or self._attempt.usable)
+
+    @property
+    def old(self) -> bool:
+        """Whether it has lived for long enough."""
+        return self._clock.monotonic() - self._born > MOST_AGE
 
     async def initialise(self) -> str | None:
         """Initialise before any invocation comes; None, or why that failed."""
@@ -133,19 +156,49 @@ class Environment:
         if init is not None:
             return None
         self._fail("failure")
+        return self.fault()[0]
+
+    def fault(self) -> tuple[str, str]:
+        """Why its initialisation failed: the error type, and words for people."""
         attempt = self._attempt
         assert attempt is not None
-        return "Sandbox.Timedout" if attempt.timed_out else _init_error_type(attempt)
+        if attempt.timed_out:
+            return "Sandbox.Timedout", "The initialisation took too long."
+        if attempt.init_error is not None:
+            return attempt.init_error[0], report.message(attempt.init_error[1])
+        fault = attempt.fault or attempt.extensions.fault
+        fault = fault or report.exited(attempt.exit_status or 0, attempt.out_of_memory)
+        return fault.type, fault.message
+
+    def forks(self) -> None:
+        """It is the function's zygote, and can fork."""
+        if self._attempt is not None:
+            self._attempt.forks = True
+            self._attempt.next_asked()
+
+    def note(self, line: str) -> None:
+        """Write a line into its log."""
+        self._journal.text(line)
 
     async def _first_phase(self) -> float | None:
         """Start the process; how many seconds it took, None when it failed."""
-        spec = self.spec
-        self._report_start("init", report.init_start(spec.runtime))
+        restoring = self._restoring
+        self.report_start("init")
         began = self._clock.monotonic()
-        attempt = await self._initialise(self._door.patience if self._door else INIT_LIMIT)
+        attempt = await self.begin(self._door.patience if self._door else INIT_LIMIT)
         init = self._clock.monotonic() - began
-        self._report_init(attempt, "init", init)
+        if restoring and not self._forked:
+            restoring = False
+        if restoring:
+            self._report_restore(attempt, init)
+        else:
+            self.report_init(attempt, "init", init)
         return init if attempt.ready else None
+
+    @property
+    def _restoring(self) -> bool:
+        """Whether its process comes from a snapshot, not from an initialisation."""
+        return self._fork is not None and self._snapshot
 
     async def invoke(self, invocation: Invocation) -> InvocationResult:
         """Run one invocation, initialising first when this is the first one.
@@ -156,9 +209,12 @@ class Environment:
         self._wake()
         self._decoder.begin()
         attempt = self._attempt
-        hot = attempt is not None
+        tier = "hot"
         if attempt is None:
             init = await self._first_phase()
+            tier = "cold"
+            if self._forked:
+                tier = "snap-start" if self._snapshot else "warm"
         elif not attempt.ready:
             # It answered just now and is about to ask for more.
             deadline = self._clock.monotonic() + self.spec.timeout
@@ -166,7 +222,7 @@ class Environment:
             if not attempt.ready:
                 self._fail("failure")
                 raise EnvironmentGone
-        return await self._run(invocation, init, hot)
+        return await self._run(invocation, init, tier)
 
     def rest(self) -> None:
         """No invocation is there for it: soon it is frozen, until one comes."""
@@ -214,7 +270,7 @@ class Environment:
         """Whether it has a network of its own; a debugger has to reach it."""
         return (self.spec.network or self._tools.network) == "none" and self._door is None
 
-    async def _initialise(self, limit: float) -> Attempt:
+    async def begin(self, limit: float) -> Attempt:
         """Start a process and its extensions, and wait until all ask for their first
         invocation, or something fails."""
         spec, tools = self.spec, self._tools
@@ -294,12 +350,24 @@ class Environment:
                 )
                 descriptors += [beside.output, beside.control]
                 launch = replace(launch, beside=beside)
-            attempt.began(await self._runtime.start(launch))
+            attempt.began(await self._process(launch))
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
 
-    async def _run(self, invocation: Invocation, init: float | None, hot: bool) -> InvocationResult:
+    async def _process(self, launch: Launch) -> Process:
+        if self._fork is not None:
+            try:
+                process = await self._fork(launch)
+            except LaunchFailed as error:
+                _log.debug("%s starts cold: %s", self.spec.arn, error)
+                self._fork = None
+            else:
+                self._forked = True
+                return process
+        return await self._runtime.start(launch)
+
+    async def _run(self, invocation: Invocation, init: float | None, tier: str) -> InvocationResult:
         spec, request_id = self.spec, invocation.request_id
         if invocation.tail:
             self._journal.begin_tail()
@@ -315,9 +383,9 @@ class Environment:
         if not attempt.ready and self._door is None:
             await self._stop(attempt, "timeout" if attempt.timed_out else "failure")
             self._journal.unsubscribe_all()
-            self._report_start("invoke", None)
-            attempt = await self._initialise(spec.timeout)
-            self._report_init(attempt, "invoke", self._clock.monotonic() - began)
+            self.report_start("invoke")
+            attempt = await self.begin(spec.timeout)
+            self.report_init(attempt, "invoke", self._clock.monotonic() - began)
         self._journal.forget_history()
         if attempt.ready:
             await self._hand_over(attempt, invocation, began)
@@ -330,7 +398,7 @@ class Environment:
             self._weighed = ended
         if invocation.stream is not None:
             invocation.stream.end()
-        return self._conclude(attempt, invocation, duration, init, hot)
+        return self._conclude(attempt, invocation, duration, init, tier)
 
     async def _hand_over(self, attempt: Attempt, invocation: Invocation, began: float) -> None:
         """Have the invocation run; returns once runtime and extensions are done with it."""
@@ -358,7 +426,7 @@ class Environment:
         invocation: Invocation,
         duration: float,
         init: float | None,
-        hot: bool,
+        tier: str,
     ) -> InvocationResult:
         """Log how it went, and make it the result."""
         spec, request_id = self.spec, invocation.request_id
@@ -391,7 +459,8 @@ class Environment:
         if status != "success":
             error = error if attempt.answer is not None else "Unhandled"
             self._fail("timeout" if status == "timeout" else "failure")
-        billed = report.billed(duration, init)
+        restored = self._restoring and self._forked
+        billed = report.billed(duration, None if restored else init)
         line = report.report(
             request_id,
             duration=duration,
@@ -399,6 +468,7 @@ class Environment:
             memory_size=spec.memory,
             memory_used=self._memory,
             init=init,
+            restored=restored,
             status=status if status != "success" else None,
             error_type=error_type or None,
         )
@@ -411,12 +481,19 @@ class Environment:
                 status = "error"
                 error_type = platform_events.error_type(attempt.answer_error_type)
             metrics = platform_events.metrics(duration, billed, spec.memory, self._memory, init)
+            if restored and init is not None:
+                metrics["restoreDurationMs"] = metrics.pop("initDurationMs")
+                metrics["billedRestoreDurationMs"] = round(report.billed(init, None) * 1000)
             record = {"requestId": request_id, "metrics": metrics, "status": status}
             if error_type:
                 record["errorType"] = error_type
             journal.platform("platform.report", record, line)
         tail = journal.end_tail()
-        return InvocationResult(payload, error, tail, duration, billed, init, self._memory, hot=hot)
+        if restored and init is not None:
+            billed += report.billed(init, None)
+        return InvocationResult(
+            payload, error, tail, duration, billed, init, self._memory, tier=tier
+        )
 
     async def _stop(self, attempt: Attempt, reason: str) -> None:
         await attempt.stop(reason)
@@ -424,7 +501,18 @@ class Environment:
 
     # What the log says ---------------------------------------------------------------------
 
-    def _report_start(self, phase: str, line: str | None) -> None:
+    def report_start(self, phase: str) -> None:
+        """Say that an initialisation or a restore begins; in text, only the first."""
+        runtime = self.spec.runtime
+        if self._restoring and phase == "init":
+            record = {
+                "functionName": self.spec.name,
+                "functionVersion": self.spec.version,
+                "runtimeVersion": report.runtime_version(runtime),
+            }
+            self._journal.platform("platform.restoreStart", record, report.restore_start(runtime))
+            return
+        line = report.init_start(runtime) if phase == "init" else None
         record = {
             "initializationType": self._kind,
             "phase": phase,
@@ -434,12 +522,24 @@ class Environment:
         }
         self._journal.platform("platform.initStart", record, line)
 
-    def _report_init(self, attempt: Attempt, phase: str, duration: float) -> None:
-        """Say how an initialisation went; in text, only when it failed."""
+    def _report_restore(self, attempt: Attempt, duration: float) -> None:
+        status = "success"
+        if not attempt.ready:
+            status = "timeout" if attempt.timed_out else "error"
+        told = _init_error_type(attempt) if status == "error" else None
+        record: dict[str, Any] = {"status": status, **({"errorType": told} if told else {})}
+        self._journal.platform("platform.restoreRuntimeDone", record)
+        record["metrics"] = {"durationMs": platform_events.milliseconds(duration)}
+        line = report.restore_report(duration, status, told)
+        self._journal.platform("platform.restoreReport", record, line)
+
+    def report_init(self, attempt: Attempt, phase: str, duration: float) -> None:
+        """Say how an initialisation went; in text, only when it failed or a zygote's did."""
         base: dict[str, Any] = {"initializationType": self._kind, "phase": phase}
         line: str | None = None
         if attempt.ready:
             base["status"] = "success"
+            line = report.initialised(duration) if attempt.forks else None
         else:
             base["status"] = "timeout" if attempt.timed_out else "error"
             told = None if attempt.timed_out else _init_error_type(attempt)

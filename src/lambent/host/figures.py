@@ -91,7 +91,7 @@ class Figures:
         minute = minutes[-1]
         minute.invocations += 1
         minute.errors += result.error is not None
-        minute.cold += not result.hot
+        minute.cold += result.tier != "hot"
         minute.retries += invocation.retries > 0
         minute.cost += price
         minute.memory = max(minute.memory, result.memory_peak)
@@ -104,7 +104,7 @@ class Figures:
                 invocation.request_id,
                 now,
                 spec.version,
-                "hot" if result.hot else "cold",
+                result.tier,
                 _ms(result.waited),
                 None if result.init is None else _ms(result.init),
                 _ms(result.duration),

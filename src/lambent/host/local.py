@@ -21,7 +21,7 @@ from msgspec import structs
 
 from lambent.core.clock import Clock
 from lambent.core.ids import Ids
-from lambent.host import report, scaling
+from lambent.host import extensions, report, scaling
 from lambent.host.contract import (
     Activity,
     Debugging,
@@ -39,8 +39,10 @@ from lambent.host.environment import Environment, EnvironmentGone, Tools
 from lambent.host.figures import Figures
 from lambent.host.logs import LogSink
 from lambent.host.network import Gateway
+from lambent.host.origin import Origin
+from lambent.host.reclaim import Idle, KeepAlive, ReclaimPolicy
 from lambent.host.report import Fault
-from lambent.host.runtimes.contract import Debuggable, LaunchFailed, Runtime, discover
+from lambent.host.runtimes.contract import Debuggable, Forking, LaunchFailed, Runtime, discover
 from lambent.host.sandboxes.contract import Sandbox
 from lambent.host.sandboxes.local import open_sandbox
 from lambent.host.scaling import Load, Place
@@ -64,6 +66,7 @@ async def open_host(
     sandbox: Sandbox | None = None,
     network: str = "host",
     gateway: Gateway | None = None,
+    policy: ReclaimPolicy | None = None,
 ) -> LocalHost:
     """A host that runs functions as processes of this machine.
 
@@ -74,6 +77,7 @@ async def open_host(
     memory). `sandbox` keeps environments apart (None: it does not); it is closed with the host.
     `network` is for functions that say nothing else: "host", or "none", where only what
     `gateway` serves can be reached.
+    `policy` decides what idle is reclaimed (None: by `keep_alive` and `most_idle`).
     """
     scratch = _scratch_folder(cache)
     if most is None:
@@ -81,7 +85,8 @@ async def open_host(
     if sandbox is None:
         sandbox = await open_sandbox("off", scratch.parent)
     tools = Tools(clock, ids, logs, endpoint, credentials, scratch, sandbox, network, gateway)
-    return LocalHost(tools, discover(scratch.parent, sandbox), keep_alive, most_idle, most)
+    policy = policy or KeepAlive(keep_alive, most_idle)
+    return LocalHost(tools, discover(scratch.parent, sandbox), policy, most)
 
 
 def _scratch_folder(cache: Path) -> Path:
@@ -124,18 +129,18 @@ class LocalHost:
         self,
         tools: Tools,
         runtimes: list[Runtime],
-        keep_alive: float,
-        most_idle: int,
+        policy: ReclaimPolicy,
         most: int,
     ) -> None:
         self._tools = tools
         self._clock = tools.clock
         self._runtimes = runtimes
         self._families: dict[str, Runtime] = {}
-        self._keep_alive = keep_alive
-        self._most_idle = most_idle
+        self._policy = policy
         self._most = most
         self._fleets: dict[_Key, _Fleet] = {}
+        self._origins: dict[_Key, Origin] = {}
+        self._primed: set[_Key] = set()
         self._running: Counter[_Scope] = Counter()
         self.figures = Figures()
         self._counts: dict[str, Activity] = {}
@@ -155,6 +160,7 @@ class LocalHost:
             return _platform_failure(invocation, Fault("Runtime.Unsupported", message))
         scope = (spec.account, spec.region)
         counts = self._counts.setdefault(spec.arn, Activity())
+        counts.tier = spec.tier
         if self._closing or not scaling.admits(self._running[scope]):
             counts.throttles += 1
             raise Throttled(f"No place for another invocation of {spec.arn}.")
@@ -186,6 +192,27 @@ class LocalHost:
     def kept(self, spec: FunctionSpec) -> Kept:
         fleet = self._fleets.get((spec.arn, spec.revision), _Fleet())
         return Kept(fleet.kept, min(fleet.kept, len(fleet.idle) + len(fleet.busy)), fleet.fault)
+
+    async def prime(self, spec: FunctionSpec) -> tuple[str, str] | None:
+        runtime = self._runtime(spec.runtime)
+        if self._closing or runtime is None:
+            return None
+        self._counts.setdefault(spec.arn, Activity()).tier = spec.tier
+        key = (spec.arn, spec.revision)
+        if not (spec.snap_start or spec.tier == "warm"):
+            await self._unprime(key)
+            return None
+        self._primed.add(key)
+        origin = self._origin(spec, runtime)
+        if origin is not None:
+            await asyncio.shield(origin.settled)
+            if origin.fault is None or (origin.unfit and not spec.snap_start):
+                return None
+            if not origin.unfit:
+                return origin.fault
+        if not spec.snap_start:
+            return None
+        return await self._initialise_once(spec, runtime)
 
     async def debug(self, spec: FunctionSpec, port: int, patience: float) -> Debugging:
         runtime = self._runtime(spec.runtime)
@@ -220,6 +247,9 @@ class LocalHost:
                 for environment in list(fleet.idle):
                     self._discard(environment)
                 self._forget(owner, revision)
+        for key in list(self._origins):
+            if key[0] == arn and key[1] != keep_revision:
+                await self._unprime(key)
         self._advance()
         session = self._debugged.get(arn)
         if session is not None:
@@ -239,6 +269,8 @@ class LocalHost:
             activity = found.setdefault(arn, Activity())
             activity.busy += len(fleet.busy)
             activity.idle += len(fleet.idle)
+        for (arn, _), origin in self._origins.items():
+            found.setdefault(arn, Activity()).zygotes += origin.ready
         return found
 
     async def close(self) -> None:
@@ -253,6 +285,8 @@ class LocalHost:
                 self._discard(environment)
         while self._fillings:
             await asyncio.wait(self._fillings)
+        for key in list(self._origins):
+            self._end_origin(key)
         if self._reaper is not None:
             self._reaper.cancel()
         while self._endings:
@@ -340,7 +374,7 @@ class LocalHost:
         load = Load(
             idle_own=own,
             idle_others=spare,
-            environments=idle + busy + self._ending,
+            environments=idle + busy + self._ending + len(self._origins),
             limit=self._most,
         )
         return scaling.place(load)
@@ -360,7 +394,7 @@ class LocalHost:
             place = self._place(spec)  # ended ones count until they are gone
         if place is Place.WAIT or place is Place.EVICT:
             return None
-        environment = Environment(spec, runtime, self._tools)
+        environment = self._new(spec, runtime)
         self._fleets.setdefault((spec.arn, spec.revision), _Fleet()).busy.add(environment)
         return environment
 
@@ -386,11 +420,67 @@ class LocalHost:
         have = len(fleet.idle) + len(fleet.busy) + len(fleet.starting)
         if fleet.fault is None and runtime is not None:
             for _ in range(fleet.kept - have):
-                environment = Environment(spec, runtime, self._tools, provisioned=True)
+                environment = self._new(spec, runtime, provisioned=spec.tier != "hot")
                 fleet.starting.add(environment)
                 task = asyncio.create_task(self._initialise(environment, fleet))
                 self._fillings.add(task)
                 task.add_done_callback(self._fillings.discard)
+
+    def _new(
+        self, spec: FunctionSpec, runtime: Runtime, *, provisioned: bool = False
+    ) -> Environment:
+        """An environment; forked from the function's zygote where there is one."""
+        origin = self._origin(spec, runtime)
+        # Others do not wait for a zygote; a snapshot's environments come from nothing else.
+        forks = origin is not None and (origin.ready or spec.snap_start)
+        start = origin.fork if origin is not None and forks else None
+        return Environment(
+            *(spec, runtime, self._tools),
+            provisioned=provisioned,
+            start=start,
+            snapshot=start is not None and spec.snap_start,
+        )
+
+    def _origin(self, spec: FunctionSpec, runtime: Runtime) -> Origin | None:
+        """The function's zygote, ready or not, where its settings ask for one."""
+        if not (spec.snap_start or spec.tier == "warm") or not isinstance(runtime, Forking):
+            return None
+        if (spec.network or self._tools.network) == "none" or extensions.found(spec.layers):
+            return None  # each needs what its siblings must not have
+        key = (spec.arn, spec.revision)
+        origin = self._origins.get(key)
+        fleet = self._fleets.get(key)
+        if origin is not None and (origin.crashed or (origin.old and not (fleet and fleet.busy))):
+            self._end_origin(key)
+            origin = None
+        if origin is None:
+            origin = self._origins[key] = Origin(spec, runtime, self._tools, self._clock)
+            self._watch_idle()
+        return origin
+
+    async def _unprime(self, key: _Key) -> None:
+        """The zygote is not wanted any more: it goes with the last of what it forked."""
+        self._primed.discard(key)
+        if key in self._origins and key not in self._fleets:
+            self._end_origin(key)
+
+    def _end_origin(self, key: _Key) -> None:
+        self._spawn_end(self._origins.pop(key).end())
+
+    async def _initialise_once(
+        self, spec: FunctionSpec, runtime: Runtime
+    ) -> tuple[str, str] | None:
+        """Start an environment before any invocation, as a version with SnapStart does whose
+        runtime has no snapshots here."""
+        environment = Environment(spec, runtime, self._tools)
+        fleet = self._fleets.setdefault((spec.arn, spec.revision), _Fleet())
+        fleet.starting.add(environment)
+        try:
+            fault = environment.fault() if await environment.initialise() else None
+        finally:
+            fleet.starting.discard(environment)
+            self._give_back(environment)
+        return fault
 
     async def _initialise(self, environment: Environment, fleet: _Fleet) -> None:
         try:
@@ -436,10 +526,15 @@ class LocalHost:
         fleet = self._fleets.get((arn, revision))
         if fleet is not None and fleet.empty:
             del self._fleets[arn, revision]
+            if fleet.retired and (arn, revision) in self._origins:
+                self._end_origin((arn, revision))
 
     def _end(self, environment: Environment) -> None:
+        self._spawn_end(environment.end())
+
+    def _spawn_end(self, end: Coroutine[Any, Any, None]) -> None:
         self._ending += 1
-        task = asyncio.create_task(self._ended(environment.end()))
+        task = asyncio.create_task(self._ended(end))
         self._endings.add(task)
         task.add_done_callback(self._endings.discard)
 
@@ -451,18 +546,29 @@ class LocalHost:
             self._advance()
 
     async def _reap(self) -> None:
-        """End what was idle for too long, while anything is idle."""
+        """End what the policy says, while anything is idle."""
         try:
-            while idle := self._idle():
-                now = self._clock.monotonic()
-                since = [each.idle_since for each in idle]
-                count, again = scaling.reclaim(since, now, self._keep_alive, self._most_idle)
-                for environment in idle[:count]:
-                    self._discard(environment)
+            while idle := self._reclaimable():
+                shown = [each for each, _ in idle]
+                chosen, again = self._policy.reclaim(shown, self._clock.monotonic())
+                for place in chosen:
+                    idle[place][1]()
                 if again is not None:
                     await self._clock.sleep(min(again, _REAP_INTERVAL))
         finally:
             self._reaper = None
+
+    def _reclaimable(self) -> list[tuple[Idle, Callable[[], None]]]:
+        """What may be reclaimed, the longest idle first, each with what ends it."""
+        found = [
+            (Idle(each.spec.arn, each.idle_since), functools.partial(self._discard, each))
+            for each in self._idle()
+        ]
+        for key, origin in self._origins.items():
+            if key not in self._fleets and key not in self._primed and origin.settled.done():
+                end = functools.partial(self._end_origin, key)
+                found.append((Idle(key[0], origin.used, zygote=True), end))
+        return sorted(found, key=lambda each: each[0].since)
 
 
 _REAP_INTERVAL = 5.0

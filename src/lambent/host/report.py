@@ -114,6 +114,38 @@ def runtime_version(runtime: str) -> str:
     return runtime.replace("python", "python:")
 
 
+def initialised(duration: float) -> str:
+    """The line for a function's zygote that is ready; with SnapStart, the only one that has
+    the duration of the initialisation."""
+    return f"INIT_REPORT Init Duration: {milliseconds(duration)}\n"
+
+
+def unfit(why: str) -> str:
+    """The line for a function whose state cannot be shared by forks."""
+    return f"[lambent] Environments cannot be forked, since {why}: each is initialised by itself\n"
+
+
+def restore_start(runtime: str) -> str:
+    """The first line of an environment that is restored from a snapshot."""
+    return f"RESTORE_START Runtime Version: {runtime_version(runtime)}\n"
+
+
+def restore_report(duration: float, status: str, error_type: str | None) -> str:
+    """The line for a restored environment."""
+    line = f"RESTORE_REPORT Restore Duration: {milliseconds(duration)}"
+    if status != "success":
+        line += f"\tStatus: {status}"
+    return f"{line}\tError Type: {error_type}\n" if error_type else f"{line}\n"
+
+
+def message(error: bytes) -> str:
+    """The message in an error's JSON."""
+    try:
+        return str(json.loads(error)["errorMessage"])
+    except (ValueError, LookupError, TypeError):
+        return "The initialisation failed."
+
+
 def init_report(duration: float, phase: str, status: str, error_type: str | None) -> str:
     """The line for an initialisation that failed."""
     line = f"INIT_REPORT Init Duration: {milliseconds(duration)}\tPhase: {phase}\tStatus: {status}"
@@ -159,6 +191,7 @@ def report(
     memory_size: int,
     memory_used: int,
     init: float | None,
+    restored: bool = False,
     status: str | None = None,
     error_type: str | None = None,
 ) -> str:
@@ -170,7 +203,10 @@ def report(
         f"Memory Size: {memory_size} MB",
         f"Max Memory Used: {memory_used} MB",
     ]
-    if init is not None:
+    if init is not None and restored:
+        parts.append(f"Restore Duration: {milliseconds(init)}")
+        parts.append(f"Billed Restore Duration: {billed(init, None) * 1000:.0f} ms")
+    elif init is not None:
         parts.append(f"Init Duration: {milliseconds(init)}")
     if status is not None:
         parts.append(f"Status: {status}")

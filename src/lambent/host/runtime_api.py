@@ -27,6 +27,8 @@ from lambent.host.wire import Connection, Request, Streaming
 PREFIX = b"/2018-06-01/runtime/"
 _NEXT = PREFIX + b"invocation/next"
 _INVOCATION = PREFIX + b"invocation/"
+_RESTORE_NEXT = PREFIX + b"restore/next"
+_RESTORE_ERROR = PREFIX + b"restore/error"
 _INIT_ERROR = PREFIX + b"init/error"
 _ERROR_TYPE = b"lambda-runtime-function-error-type"
 _ERROR_BODY = b"lambda-runtime-function-error-body"
@@ -130,7 +132,9 @@ class RuntimeApi:
         path, body = request.path, request.body
         if path == _NEXT and request.method == b"GET":
             self._next(connection)
-        elif path == _INIT_ERROR and request.method == b"POST":
+        elif path == _RESTORE_NEXT and self.state is State.INITIALISING:
+            connection.respond(200, b"{}")  # no snapshot is taken here: it goes on at once
+        elif path in (_INIT_ERROR, _RESTORE_ERROR) and request.method == b"POST":
             self._init_error(connection, request.header(_ERROR_TYPE) or "", body or b"{}")
         elif path.startswith(_INVOCATION) and request.method == b"POST":
             request_id, _, action = path[len(_INVOCATION) :].partition(b"/")

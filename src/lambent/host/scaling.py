@@ -1,9 +1,8 @@
-"""Where an invocation may run, and which idle environments go: pure decisions."""
+"""Where an invocation may run: pure decisions."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 REGIONAL_CONCURRENCY = 1000
@@ -57,16 +56,3 @@ def machine_limit(memory: int) -> int:
     """How many environments a machine with `memory` bytes holds: half of it, and at most
     the regional concurrency."""
     return max(8, min(REGIONAL_CONCURRENCY, memory // 2 // (_ENVIRONMENT_MIB << 20)))
-
-
-def reclaim(
-    idle_since: Sequence[float], now: float, keep_alive: float, most: int
-) -> tuple[int, float | None]:
-    """How many of the longest idle go now, and in how many seconds to ask again.
-
-    `idle_since` is in ascending order. None: nothing is left to ask about.
-    """
-    old = sum(1 for since in idle_since if since + keep_alive <= now)
-    count = max(old, len(idle_since) - most)
-    rest = idle_since[count:]
-    return count, (rest[0] + keep_alive - now if rest else None)

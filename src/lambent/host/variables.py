@@ -55,4 +55,8 @@ def variables(
     }
     if spec.application_log_level:
         reserved["AWS_LAMBDA_LOG_LEVEL"] = spec.application_log_level
+    if spec.snap_start:
+        # A snapshot's environments have streams of their own (Lambda Developer Guide,
+        # "Monitoring for Lambda SnapStart").
+        del reserved["AWS_LAMBDA_LOG_GROUP_NAME"], reserved["AWS_LAMBDA_LOG_STREAM_NAME"]
     return {**defaults, **spec.environment, **reserved}

@@ -56,13 +56,14 @@ def _permitted(user: int | None) -> str | None:
         )
 
 
-@pytest.fixture(params=["rooted", "rootless"])
+@pytest.fixture(params=["rooted", "rootless", "rooted-forked", "rootless-forked"])
 def run(request: pytest.FixtureRequest) -> Iterator[Run]:
     """`run(source, ...)`: what functions with these sources answered, run in turn on one host.
 
-    Each answer is {"payload", "error", "memory", "log"}.
+    Each answer is {"payload", "error", "memory", "log"}. "forked": the functions have zygotes
+    of their own, and these have run all their code but the handler.
     """
-    kind = request.param
+    kind, _, forked = request.param.partition("-")
     if kind == "rooted" and os.geteuid() != 0:
         pytest.skip("the rooted sandbox needs root")
     user = _USER if kind == "rootless" and os.geteuid() == 0 else None
@@ -77,6 +78,7 @@ def run(request: pytest.FixtureRequest) -> Iterator[Run]:
         order = {
             "folder": str(folder),
             "sources": [textwrap.dedent(source) for source in sources],
+            "tier": "warm" if forked else "cold",
             **options,
         }
         paths = [str(_TREE), str(_TREE / "src"), *(p for p in sys.path if "site-packages" in p)]

@@ -84,9 +84,12 @@ async def main(order: dict[str, Any]) -> None:
             ephemeral=order.get("ephemeral", 512),
             environment={"OWN": f"own of {number}"},
             network=order.get("network", ""),
+            tier=order["tier"],
         )
+        await host.prime(spec)
         event = {"folder": str(folder), "answers": answers}
         result = await host.invoke(spec, Invocation(SystemIds().uuid(), json.dumps(event).encode()))
+        assert result.tier == order["tier"]
         return {
             "payload": json.loads(result.payload),
             "error": result.error,

@@ -42,8 +42,8 @@ def test_another_functions_code_tmp_and_environment_are_out_of_sight(run: Run) -
     search = TRY + (
         "    seen = [os.path.join(place, name) for place, _, names in os.walk('/')\n"
         "            if not place.startswith(('/proc', '/usr', '/sys')) for name in names]\n"
-        "    environments = [open(f'/proc/{pid}/environ').read() for pid in os.listdir('/proc')\n"
-        "                    if pid.isdigit() and os.access(f'/proc/{pid}/environ', os.R_OK)]\n"
+        "    environments = [str(attempt(lambda: open(f'/proc/{pid}/environ').read()))\n"
+        "                    for pid in os.listdir('/proc') if pid.isdigit()]\n"
         "    return {'seen': [p for p in seen if p.endswith(('/secret.txt', '/mine'))],\n"
         "            'db': [p for p in seen if 'lambent.db' in p],\n"
         "            'code': attempt(lambda: os.listdir(event['folder'])),\n"

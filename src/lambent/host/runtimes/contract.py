@@ -115,6 +115,25 @@ class Process(Protocol):
         ...
 
 
+class FunctionZygote(Protocol):
+    """A process that has loaded a function, and forks its environments."""
+
+    @property
+    def process(self) -> Process:
+        """The process itself; its end is the end of all that it forked."""
+        ...
+
+    @property
+    def ready(self) -> asyncio.Future[None]:
+        """Done once it can fork; `LaunchFailed` when it cannot and has ended."""
+        ...
+
+    async def fork(self, launch: Launch) -> Process:
+        """Start an environment's process, in a sandbox of its own. `LaunchFailed` when that
+        is not possible."""
+        ...
+
+
 class LaunchFailed(Exception):
     """The process could not be started; the message is for the operator.
 
@@ -162,6 +181,16 @@ class Debuggable(Runtime, Protocol):
     def debugger(self) -> str:
         """What its processes speak ("debugpy", "inspector"). `LaunchFailed` says what is
         missing."""
+        ...
+
+
+@runtime_checkable
+class Forking(Runtime, Protocol):
+    """A runtime family whose functions can have zygotes of their own."""
+
+    async def zygote(self, launch: Launch) -> FunctionZygote:
+        """Start a process that loads the function and forks its environments. `LaunchFailed`
+        when that is not possible."""
         ...
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lambent.host.contract import Language
 from lambent.host.runtimes import python_distributions
-from lambent.host.runtimes.contract import Launch, LaunchFailed, Process
+from lambent.host.runtimes.contract import FunctionZygote, Launch, LaunchFailed, Process
 from lambent.host.runtimes.python_interpreters import (
     IDENTIFIER,
     OWN,
@@ -30,7 +30,7 @@ from lambent.host.sandboxes.contract import Launcher, Sandbox
 
 _SCRIPT = Path(__file__).with_name("python_zygote.py")
 _PROGRAM = Path(__file__).with_name("python_bootstrap.py")
-_LOADED = ("python_preload.py", "python_debug.py")
+_LOADED = ("python_preload.py", "python_forks.py", "python_debug.py")
 _DEBUGGER = "debugpy"
 _log = logging.getLogger(__name__)
 
@@ -74,6 +74,14 @@ class PythonRuntime:
         if wrapped and not launch.debug:
             return await self._start_program(launch, interpreter, wrapped)
         return await launcher.start(launch)
+
+    async def zygote(self, launch: Launch) -> FunctionZygote:
+        launcher, interpreter = await self._serving(launch.runtime, debugged=False)
+        if interpreter.version != wanted(launch.runtime):
+            os.write(launch.output, notice(launch.runtime, interpreter.name))
+        if wrapper(launch, self._sandbox):
+            raise LaunchFailed("its wrapper script starts a program of its own", "Lambent.Unfit")
+        return await launcher.zygote(launch)
 
     async def close(self) -> None:
         for programs in self._programs.values():

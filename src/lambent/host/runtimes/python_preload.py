@@ -47,13 +47,7 @@ def preload() -> frozenset[str]:
         # The client's extension is loaded after the fork; what it links to, here.
         with contextlib.suppress(OSError):
             ctypes.CDLL(library)
-    # The extension reads its address when it is loaded, so its place is held for it.
-    place = types.ModuleType("runtime_client")
-    place.initialize_client = lambda _: None  # type: ignore[attr-defined]
-    sys.modules["runtime_client"] = place
-    for name in ("__main__", "lambda_runtime_hooks_runner"):
-        importlib.import_module(f"awslambdaric.{name}")
-    del sys.modules["runtime_client"]
+    _load_client()
     needed = frozenset(sys.modules)
     for name in ("http.client", "concurrent.futures.thread"):
         importlib.import_module(name)
@@ -61,21 +55,33 @@ def preload() -> frozenset[str]:
     return needed
 
 
-def connect_client() -> Callable[[list[str]], None]:
-    """In the forked child, its variables set: the runtime client's main function."""
+def _load_client() -> None:
+    # The extension reads its address when it is loaded, so its place is held for it.
+    place = types.ModuleType("runtime_client")
+    place.initialize_client = lambda _: None  # type: ignore[attr-defined]
+    sys.modules["runtime_client"] = place
+    for name in ("__main__", "lambda_runtime_hooks_runner"):
+        importlib.import_module(f"awslambdaric.{name}")
+    del sys.modules["runtime_client"]
+
+
+def configure_client() -> None:
+    """In the forked child, its variables set: the client as these want it."""
     if os.environ.get("AWS_LAMBDA_LOG_FORMAT", "Text") != "Text" or os.environ.get(
         "AWS_LAMBDA_LOG_LEVEL"
     ):
         # The client reads these when it is imported: import it anew.
         for name in [name for name in sys.modules if name.partition(".")[0] == "awslambdaric"]:
             del sys.modules[name]
-    else:
-        client = sys.modules["awslambdaric.lambda_runtime_client"]
-        extension: Any = importlib.import_module("runtime_client")
-        extension.initialize_client(client._user_agent())
-        client.runtime_client = extension  # type: ignore[attr-defined]
-    main: Callable[[list[str]], None] = importlib.import_module("awslambdaric.__main__").main
-    return main
+        _load_client()
+
+
+def connect_client() -> None:
+    """In the environment's process: connect the client to its Runtime API."""
+    client = sys.modules["awslambdaric.lambda_runtime_client"]
+    extension: Any = importlib.import_module("runtime_client")
+    extension.initialize_client(client._user_agent())
+    client.runtime_client = extension  # type: ignore[attr-defined]
 
 
 def _preload_boto3() -> None:

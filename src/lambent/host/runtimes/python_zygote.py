@@ -77,6 +77,7 @@ def main() -> None:
     load("_lambent_sandbox", os.path.join(_HERE, "../sandboxes/inside/__init__.py"))
     forking = importlib.import_module("_lambent_sandbox.forking")
     preloading = load("python_preload", os.path.join(_HERE, "python_preload.py"))
+    python_forks = load("python_forks", os.path.join(_HERE, "python_forks.py"))
     own = set(sys.modules)
     forking.enter(control, options)
     sys.path.append(sys.argv[3])
@@ -93,7 +94,17 @@ def main() -> None:
     sys.argv = ["bootstrap", launch["handler"]]
     if launch["debug"]:
         load("python_debug", os.path.join(_HERE, "python_debug.py")).wait(launch["debug"])
-    preloading.connect_client()(sys.argv)
+    preloading.configure_client()
+    if launch["zygote"]:
+        forks = sys.modules["_lambent_sandbox.forks"]
+        function_zygote = forks.FunctionZygote(options["kind"] != "off", launch["scratch"])
+        python_forks.run(
+            *(launch["handler"], launch["environment"]),
+            *(function_zygote, forks.unfit, preloading.connect_client),
+        )
+    else:
+        preloading.connect_client()
+        importlib.import_module("awslambdaric.__main__").main(sys.argv)
 
 
 if __name__ == "__main__":

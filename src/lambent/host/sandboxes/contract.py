@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from lambent.host.runtimes.contract import Launch, Process
+    from lambent.host.runtimes.contract import FunctionZygote, Launch, Process
 
 PROCESSES = 1024
 """Processes and threads that an environment may have (Lambda quotas)."""
@@ -49,6 +49,11 @@ class Launcher(Protocol):
         error on `launch.output`. `LaunchFailed` when that is not possible; a program that
         is not there or cannot be executed exits with status 127 or 126 and says why.
         """
+        ...
+
+    async def zygote(self, launch: Launch) -> FunctionZygote:
+        """Start a process that becomes a function zygote (see `inside.forks`).
+        `LaunchFailed` when that is not possible."""
         ...
 
     async def close(self) -> None:

@@ -13,20 +13,25 @@ import itertools
 import json
 import logging
 import os
+import socket
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from lambent.core.errors import StartupError
 from lambent.host.runtimes.contract import Launch, LaunchFailed, Process
 from lambent.host.sandboxes.cgroups import Cgroups, Group, open_cgroups
 from lambent.host.sandboxes.contract import Launcher, Limits
+from lambent.host.sandboxes.forks import FunctionZygote
 from lambent.host.sandboxes.inside import mounts, rooted
 from lambent.host.sandboxes.watch import Meter, Watcher
 from lambent.host.sandboxes.zygote import Child, Zygote, ZygoteGone
 
 _COMMANDS = Path(__file__).parent / "inside" / "commands.py"
+_FORKS = 64
+"""Environments that a function zygote may fork before they share their limit of processes."""
 _log = logging.getLogger(__name__)
 
 
@@ -142,6 +147,16 @@ class LocalSandbox:
             self.cgroups.close()
 
 
+def _files(launch: Launch) -> dict[str, Any]:
+    """What a zygote needs to furnish a sandbox."""
+    return {
+        "code": str(launch.code),
+        # What comes later lies over what came before.
+        "layers": [str(layer) for layer in reversed(launch.layers)],
+        "limits": asdict(launch.limits),
+    }
+
+
 def _seen(runtime: Path) -> list[str]:
     """A runtime's folder, and where the links in it lead, which may be anywhere."""
     links = [entry for entry in runtime.iterdir() if entry.is_symlink()]
@@ -174,25 +189,53 @@ class _ZygoteLauncher:
         await self._ready()
 
     async def start(self, launch: Launch, command: Sequence[str] = ()) -> Process:
+        return await self._start(launch, command)
+
+    async def zygote(self, launch: Launch) -> FunctionZygote:
+        number = 0
+
+        def make_shell(launch: Launch, tasks: list[str], to_node: int, to_fork: int) -> None:
+            if self._zygote is None or not self._zygote.alive:
+                raise LaunchFailed("The zygote is gone, and the function's with it.")
+            message = {"shell": number, "tasks": tasks, **_files(launch)}
+            self._zygote.send(message, to_node, to_fork)
+
+        isolating = self._sandbox.isolating
+        zygote = FunctionZygote(
+            self._keep, make_shell if isolating else None, self._group, self._limit
+        )
+        # What it forks has processes of its own, and all are one user to the kernel.
+        most = replace(launch.limits, processes=launch.limits.processes * _FORKS)
+        process = await self._start(replace(launch, limits=most), control=zygote.their_end)
+        number = process.number
+        zygote.began(process)
+        return zygote
+
+    async def _start(
+        self, launch: Launch, command: Sequence[str] = (), control: socket.socket | None = None
+    ) -> Child:
         if launch.network is not None and not self._sandbox.isolating:
             raise LaunchFailed("A network of its own takes a sandbox, and there is none here.")
         group = self._group(launch.limits)
-        code, layers = str(launch.code), [str(layer) for layer in launch.layers]
+        files = _files(launch)
+        # A function zygote sees the folders of those that it will fork.
+        others = [] if control is None else [str(launch.scratch.parent)]
         message = {
+            **files,
             "environment": dict(launch.environment),
-            "code": code,
-            "layers": layers[::-1],  # what comes later lies over what came before
             "scratch": str(launch.scratch),
-            "keep": [*self._keep, code, *layers],
-            "limits": asdict(launch.limits),
+            "keep": [*self._keep, str(launch.code), *files["layers"], *others],
             "tasks": group.tasks if group else [],
             "handler": launch.handler,
             "command": list(command),
             "address": launch.beside.address if launch.beside else "",
             "debug": launch.debug,
+            "zygote": control is not None,
             "ports": list(launch.network.ports) if launch.network else [],
         }
         descriptors = [launch.output]
+        if control is not None:
+            descriptors.append(control.fileno())
         if (beside := launch.beside) is not None:
             descriptors += [beside.output, beside.control]
             message["extensions"] = {

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from lambent.host.sandboxes.cgroups import MIB, Group
@@ -26,39 +26,42 @@ class Meter:
     """One environment's use of memory."""
 
     def __init__(self, pid: int, memory: int, group: Group | None) -> None:
-        self._pid = pid
+        self.pid = pid
         self._limit = memory * MIB
         self._group = group
 
-    def over(self) -> bool:
-        """Whether it uses more than it has; False when it is gone."""
+    def over(self, apart: Collection[int]) -> bool:
+        """Whether it uses more than it has; False when it is gone. Its descendants count,
+        but for those in `apart`, which are environments of their own."""
         try:
             if self._group is None:
                 # Forked processes share pages, which is slower to find out.
-                return self._total("status", _RESIDENT) > self._limit and (
-                    self._total("smaps_rollup", _SHARE) > self._limit
+                return self._total("status", _RESIDENT, apart) > self._limit and (
+                    self._total("smaps_rollup", _SHARE, apart) > self._limit
                 )
             return self._group.used() > self._limit and self._group.anonymous() > self._limit
         except OSError:
             return False
 
-    def _total(self, name: str, pattern: re.Pattern[bytes]) -> int:
+    def _total(self, name: str, pattern: re.Pattern[bytes], apart: Collection[int]) -> int:
         """Bytes of anonymous memory of the process and those it started."""
         total = 0
-        for pid in family(self._pid):
+        for pid in family(self.pid, apart):
             with contextlib.suppress(OSError):
                 match = pattern.search(Path(f"/proc/{pid}/{name}").read_bytes())
                 total += int(match[1]) * 1024 if match else 0
         return total
 
 
-def family(pid: int) -> Iterator[int]:
-    """A process and all its descendants, as far as their parents are still there."""
+def family(pid: int, apart: Collection[int] = ()) -> Iterator[int]:
+    """A process and all its descendants, as far as their parents are still there; without
+    those in `apart` and theirs."""
     yield pid
     with contextlib.suppress(OSError):
         for task in os.listdir(f"/proc/{pid}/task"):
             for child in Path(f"/proc/{pid}/task/{task}/children").read_text().split():
-                yield from family(int(child))
+                if int(child) not in apart:
+                    yield from family(int(child), apart)
 
 
 class Watcher:
@@ -83,8 +86,9 @@ class Watcher:
 
     def _look(self) -> None:
         self._timer = None
+        apart = {meter.pid for meter in self._watched}
         for meter, end in list(self._watched.items()):
-            if meter.over():
+            if meter.over(apart):
                 del self._watched[meter]
                 end()
         if self._watched:

@@ -1,4 +1,7 @@
-"""The node's end of a zygote (its own end, and the messages, are in `inside.forking`)."""
+"""The node's end of what forks processes: zygotes, and function zygotes forked by these.
+
+Their own ends, and the messages, are in `inside.forking` and `inside.forks`.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import array
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import signal
 import socket
@@ -19,7 +23,12 @@ from lambent.host.sandboxes import peers
 from lambent.host.sandboxes.cgroups import Group
 
 _MESSAGE_BYTES = 1 << 20
+_AT_ONCE = 64
+"""Messages that are read before others have their turn."""
 _FDS = socket.CMSG_SPACE(4 * 4)
+
+
+_log = logging.getLogger(__name__)
 
 
 class ZygoteGone(Exception):
@@ -29,8 +38,8 @@ class ZygoteGone(Exception):
 class Child:
     """A process forked by a zygote (a `Process`, see `runtimes.contract`)."""
 
-    def __init__(self, zygote: Zygote, number: int, pid: int) -> None:
-        self._zygote = zygote
+    def __init__(self, zygote: Forker, number: int, pid: int) -> None:
+        self.zygote = zygote
         self.number = number
         self.pid = pid
         self.out_of_memory = False
@@ -54,11 +63,11 @@ class Child:
 
     def terminate(self) -> None:
         if not self.exited.done():
-            self._zygote.send({"terminate": self.number})
+            self.zygote.send({"terminate": self.number})
 
     def kill(self) -> None:
         if not self.gone.done():
-            self._zygote.send({"kill": self.number})
+            self.zygote.send({"kill": self.number})
 
     def freeze(self, frozen: bool) -> None:
         if self.exited.done():
@@ -67,14 +76,17 @@ class Child:
             self.group.freeze(frozen)
         else:
             # By its zygote, to which its id cannot be another's meanwhile.
-            self._zygote.send({"stop" if frozen else "continue": self.number})
+            self.zygote.send({"stop" if frozen else "continue": self.number})
 
 
-class Zygote:
-    """One zygote process. `command` is a Python and its script, `arguments` what that is told
-    besides its socket."""
+class Forker:
+    """The connection to a process that forks others. `their_end` is its end of it, to be
+    passed on and closed.
 
-    def __init__(self, command: Sequence[str], arguments: Sequence[str]) -> None:
+    What comes by it may be anything, if untrusted code is at the other end: it ends then.
+    """
+
+    def __init__(self) -> None:
         loop = asyncio.get_running_loop()
         self._loop = loop
         self.alive = True
@@ -85,36 +97,20 @@ class Zygote:
         self._starts: dict[int, asyncio.Future[Child]] = {}
         self._children: dict[int, Child] = {}
         self._networks: dict[int, Network] = {}
-        self._unsent: deque[tuple[bytes, list[int]]] = deque()
-        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            for end in (self._socket, theirs):
-                end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _MESSAGE_BYTES)
-            self._socket.setblocking(False)
-            self._process = subprocess.Popen(  # noqa: S603 - our own script
-                [
-                    *(command[0], "-I", "-S", "-X", "utf8", *command[1:]),
-                    *(str(theirs.fileno()), *arguments),
-                ],
-                env={"PATH": os.defpath, "LANG": "en_US.UTF-8"},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(),),
-                start_new_session=True,
-                cwd="/",
-            )
+        self._unsent: deque[tuple[bytes, tuple[int, ...]]] = deque()
+        self._socket, self.their_end = socket.socketpair(
+            socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC
+        )
+        for end in (self._socket, self.their_end):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _MESSAGE_BYTES)
+        self._socket.setblocking(False)
         loop.add_reader(self._socket.fileno(), self._receive)
 
-    @property
-    def pid(self) -> int:
-        """The zygote's own process id."""
-        return self._process.pid
-
     async def start(
-        self, message: Mapping[str, object], *descriptors: int, network: Network | None = None
+        self, message: Mapping[str, object], *fds: int, network: Network | None = None
     ) -> Child:
-        """Fork a process, given copies of the descriptors. `ZygoteGone` when the zygote died
-        first."""
+        """Fork a process, which gets copies of the descriptors: its output, and what else the
+        message says. `ZygoteGone` when the zygote died first."""
         if not self.alive:
             raise ZygoteGone
         self._count += 1
@@ -123,7 +119,7 @@ class Zygote:
         self._starts[number] = started
         if network is not None:
             self._networks[number] = network
-        self.send({"start": number, **message}, *map(os.dup, descriptors))
+        self.send({"start": number, **message}, *map(os.dup, fds))
         try:
             return await asyncio.shield(started)
         except asyncio.CancelledError:
@@ -132,15 +128,9 @@ class Zygote:
 
     def send(self, message: Mapping[str, object], *fds: int) -> None:
         """Queue a message and, with it, file descriptors that are then closed here."""
-        self._unsent.append((json.dumps(message).encode(), list(fds)))
+        self._unsent.append((json.dumps(message).encode(), fds))
         if len(self._unsent) == 1:
             self._flush()
-
-    async def close(self) -> None:
-        """End the zygote and with it all its processes; returns once they are gone."""
-        if self.alive:
-            self._socket.shutdown(socket.SHUT_RDWR)
-        await self._gone
 
     def _flush(self) -> None:
         while self._unsent and self.alive:
@@ -160,7 +150,7 @@ class Zygote:
             self._loop.remove_writer(self._socket.fileno())
 
     def _receive(self) -> None:
-        while True:
+        for _ in range(_AT_ONCE):
             try:
                 data, ancillary, _, _ = self._socket.recvmsg(_MESSAGE_BYTES, _FDS)
             except BlockingIOError:
@@ -170,19 +160,35 @@ class Zygote:
             if not data:
                 self._end()
                 return
-            self._take(json.loads(data), _descriptors(ancillary))
+            fds = _descriptors(ancillary)
+            try:
+                self._take(json.loads(data), fds)
+            except (
+                ValueError,
+                LookupError,
+                TypeError,
+                OSError,
+                asyncio.InvalidStateError,
+            ) as error:
+                _log.warning("A zygote said what it should not: %r", error)
+                self._end()
+                return
+            finally:
+                for fd in fds:
+                    os.close(fd)
 
     def _take(self, message: dict[str, int | str], fds: list[int]) -> None:
         if "started" in message:
             number = int(message["started"])
             child = Child(self, number, _pid_of(fds[0]))
+            started = self._starts.pop(number)
             self._children[number] = child
-            self._starts.pop(number).set_result(child)
+            started.set_result(child)
         elif "listening" in message:
             network = self._networks.pop(int(message["listening"]), None)
             if network is not None:
                 network.serve([socket.socket(fileno=fd) for fd in fds])
-                return
+                fds.clear()
         elif "exited" in message:
             self._networks.pop(int(message["exited"]), None)
             exited = self._children.get(int(message["exited"]))
@@ -196,8 +202,6 @@ class Zygote:
             self._reason = str(message["failed"])
         elif not self.ready.done():
             self.ready.set_result(None)
-        for fd in fds:
-            os.close(fd)
 
     def _end(self) -> None:
         """The zygote is gone; the kernel killed its children with it, and we their children."""
@@ -222,6 +226,45 @@ class Zygote:
             if not started.done():
                 started.set_exception(ZygoteGone())
         self._starts.clear()
+        self._lost()
+
+    def _lost(self) -> None:
+        """The connection has ended: see that the process does."""
+        raise NotImplementedError
+
+
+class Zygote(Forker):
+    """One zygote process. `command` is a Python and its script, `arguments` what that is told
+    besides its socket."""
+
+    def __init__(self, command: Sequence[str], arguments: Sequence[str]) -> None:
+        super().__init__()
+        with self.their_end as theirs:
+            self._process = subprocess.Popen(  # noqa: S603 - our own script
+                [
+                    *(command[0], "-I", "-S", "-X", "utf8", *command[1:]),
+                    *(str(theirs.fileno()), *arguments),
+                ],
+                env={"PATH": os.defpath, "LANG": "en_US.UTF-8"},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+                cwd="/",
+            )
+
+    @property
+    def pid(self) -> int:
+        """The zygote's own process id."""
+        return self._process.pid
+
+    async def close(self) -> None:
+        """End the zygote and with it all its processes; returns once they are gone."""
+        if self.alive:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        await self._gone
+
+    def _lost(self) -> None:
         status = self._loop.run_in_executor(None, self._process.wait)
         status.add_done_callback(self._reaped)
 

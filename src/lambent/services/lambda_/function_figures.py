@@ -141,8 +141,7 @@ class FunctionFigures:
         if called.kept and not result.hot:
             called.spilled += 1
         labels = (spec.account, spec.region, spec.name)
-        tier = "hot" if result.hot else "cold"
-        self._invocations.child(*labels, tier, "failed" if failed else "ok").value += 1
+        self._invocations.child(*labels, result.tier, "failed" if failed else "ok").value += 1
         known = self._histograms.get(labels)
         if known is None:
             known = (self._seconds.child(*labels), self._waited.child(*labels))

@@ -9,6 +9,9 @@ Messages on the control socket (SOCK_SEQPACKET, JSON):
     node → zygote  {"start": n, "number", "environment", "code", "layers", "scratch", "keep",
                     "limits", "tasks", ...} + output fd; with "extensions": + their output fd,
                     their control fd (see `extensions`)
+                   with "zygote", a function zygote: + its control fd
+                   {"shell": n, "code", "layers", "limits"} + two sockets (see `shells`), for
+                    what the function zygote n forks
                    {"terminate": n}, {"kill": n}, {"stop": n}, {"continue": n}
     zygote → node  {"ready": true}, {"started": n} + pidfd, {"exited": n, "status": s},
                    {"gone": n}, {"failed": reason} and the end, where the sandbox is not possible
@@ -32,11 +35,13 @@ import platform
 import select
 import signal
 import socket
+import sys
 from dataclasses import dataclass
 from typing import Any
 
 from . import (
     extensions,
+    forks,
     kernel,
     limits,
     mounts,
@@ -48,6 +53,8 @@ from . import (
 )
 
 TELEMETRY_FD = 3
+_HERE = os.path.dirname(os.path.abspath(__file__))
+_PYTHON = os.path.realpath(sys.executable)
 MESSAGE_BYTES = 1 << 20
 _KINDS: dict[str, Any] = {"rooted": rooted, "rootless": rootless}
 
@@ -76,6 +83,9 @@ class _Environment:
     tasks: list[str]
     lingers: bool = False
     status: int | None = None
+    namespace: int | None = None
+    """Of a function zygote: its pid namespace and, below, its process, as descriptors."""
+    process: int | None = None
 
 
 class Zygote:
@@ -88,10 +98,13 @@ class Zygote:
         self._environments: dict[int, _Environment] = {}
         self._by_pid: dict[int, _Environment] = {}
         self._pid = os.getpid()
+        self._maker: socket.socket | None = None
         self._life, self._alive = os.pipe2(os.O_CLOEXEC)
         if self._kind is not None:
             self._own = os.open(f"{mounts.HOST}/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
             self._filter = seccomp.program(platform.machine())
+            # Forks of a function zygote enter shells, which only we can make.
+            self._zygote_filter = seccomp.program(platform.machine(), allowed=("setns",))
 
     def serve(self) -> dict[str, Any]:
         """Serve until the node ends. Returns only in a forked child: what it is to run."""
@@ -121,6 +134,8 @@ class Zygote:
                     self._signal_group(message["continue"], signal.SIGCONT)
                 elif "terminate" in message:
                     self._terminate(message["terminate"])
+                elif "shell" in message:
+                    self._make_shell(message, fds)
                 elif self._start(message, fds):
                     signal.set_wakeup_fd(-1)
                     self._become(message, fds)
@@ -138,6 +153,8 @@ class Zygote:
         """Fork; True in the child."""
         first = None
         if self._kind is not None:
+            if message["zygote"] and self._maker is None:
+                self._maker = self._start_maker()
             kernel.unshare(kernel.CLONE_NEWPID)
             first = os.fork()
             if first == 0:
@@ -145,7 +162,11 @@ class Zygote:
         main = os.fork()
         if main == 0:
             return True
+        namespace = None
         if self._kind is not None:
+            if message["zygote"]:
+                path = f"{mounts.HOST}/proc/self/ns/pid_for_children"
+                namespace = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             kernel.setns(self._own, kernel.CLONE_NEWPID)
         environment = _Environment(
             message["start"], main, first, message["tasks"], "extensions" in message
@@ -156,10 +177,38 @@ class Zygote:
                 self._by_pid[pid] = environment
         pidfd = os.pidfd_open(main)
         self._send({"started": environment.number}, pidfd)
-        os.close(pidfd)
+        if namespace is None:
+            os.close(pidfd)
+        else:
+            environment.namespace, environment.process = namespace, pidfd
         for fd in fds:
             os.close(fd)
         return False
+
+    def _make_shell(self, message: dict[str, Any], fds: list[int]) -> None:
+        """Pass it on to the maker."""
+        zygote = self._environments.get(message["shell"])
+        if zygote is not None and zygote.namespace is not None and zygote.process is not None:
+            assert self._maker is not None
+            given = [zygote.namespace, zygote.process, *fds]
+            with contextlib.suppress(OSError):  # it is gone: who waits sees the sockets close
+                socket.send_fds(self._maker, [json.dumps(message).encode()], given)
+        for fd in fds:
+            os.close(fd)
+
+    def _start_maker(self) -> socket.socket:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        if os.fork() == 0:
+            signal.set_wakeup_fd(-1)
+            fd = os.dup2(theirs.fileno(), 3)
+            os.closerange(4, 1 << 16)
+            script = f"{mounts.HOST}{_HERE}/maker.py"
+            options = json.dumps(self._options)
+            os.execv(  # noqa: S606
+                _PYTHON, [_PYTHON, "-I", "-S", "-X", "utf8", script, str(fd), options]
+            )
+        theirs.close()
+        return ours
 
     def _last_as_long(self) -> None:
         """Be the first process of a pid namespace: end when the zygote ends."""
@@ -241,11 +290,16 @@ class Zygote:
 
     def _forget(self, environment: _Environment) -> None:
         """Nothing is left of it."""
+        for fd in (environment.namespace, environment.process):
+            if fd is not None:
+                os.close(fd)
         del self._environments[environment.number]
         self._send({"exited": environment.number, "status": environment.status})
         self._send({"gone": environment.number})
 
     def _end(self) -> None:
+        if self._maker is not None:
+            self._maker.close()  # it ends with this
         for number in tuple(self._environments):
             self._kill(number)
         with contextlib.suppress(ChildProcessError):
@@ -258,12 +312,18 @@ class Zygote:
     def _become(self, launch: dict[str, Any], fds: list[int]) -> None:
         """Turn this fresh child into the environment's process."""
         output = fds[0]
-        control = socket.socket(fileno=fcntl.fcntl(self._control, fcntl.F_DUPFD_CLOEXEC, 64))
+        own = socket.socket(fileno=fcntl.fcntl(self._control, fcntl.F_DUPFD_CLOEXEC, 64))
         self._control.close()
         os.close(self._alive)
         for number in (signal.SIGCHLD, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        kept = TELEMETRY_FD
+        if launch["zygote"]:
+            # Far up, so that nothing below is in its way.
+            high = fcntl.fcntl(fds[1], fcntl.F_DUPFD_CLOEXEC, 1 << 10)
+            output = fcntl.fcntl(output, fcntl.F_DUPFD_CLOEXEC, 1 << 10)
+            kept = os.dup2(high, forks.CONTROL_FD, inheritable=False)
         output = os.dup(output) if output <= TELEMETRY_FD else output
         for fd in (1, 2):
             os.dup2(output, fd)
@@ -280,14 +340,14 @@ class Zygote:
             os.chdir(launch["code"])
         else:
             try:
-                self._isolate(launch, control)
+                self._isolate(launch, own)
             except OSError as error:
                 os.write(2, f"The sandbox could not be entered: {error}\n".encode())
                 os._exit(1)
-        control.close()
+        own.close()
         if "extensions" in launch:
             extensions.start(launch["extensions"], *fds[1:])
-        os.closerange(TELEMETRY_FD + 1, 1 << 16)
+        os.closerange(kept + 1, 1 << 16)
 
     def _isolate(self, launch: dict[str, Any], control: socket.socket) -> None:
         limits.join(mounts.HOST + path for path in launch["tasks"])
@@ -309,7 +369,7 @@ class Zygote:
         self._kind.identify(self._options["zygote"], launch["start"])
         kernel.drop_capabilities()
         kernel.no_new_privileges()
-        kernel.install_filter(self._filter)
+        kernel.install_filter(self._zygote_filter if launch.get("zygote") else self._filter)
         os.umask(0o022)
         os.chdir(mounts.TASK)
 

@@ -34,6 +34,7 @@ _PR_SET_KEEPCAPS = 8
 _PR_SET_SECCOMP = 22
 _PR_CAPBSET_DROP = 24
 _PR_SET_NO_NEW_PRIVS = 38
+_PR_SET_CHILD_SUBREAPER = 36
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_CLEAR_ALL = 4
 _SECCOMP_MODE_FILTER = 2
@@ -127,6 +128,11 @@ def die_with_parent(number: int) -> None:
 def set_dumpable(dumpable: bool) -> None:
     """Whether this process's own user may look into it by /proc."""
     _check(_prctl(_PR_SET_DUMPABLE, int(dumpable)), "prctl")
+
+
+def adopt_orphans() -> None:
+    """Become the parent of whatever this process's descendants leave behind."""
+    _check(_prctl(_PR_SET_CHILD_SUBREAPER, 1), "prctl")
 
 
 def keep_capabilities() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 
 _CLONE_NEWNS = 0x00020000
 _CLONE_NEWUSER = 0x10000000
@@ -41,6 +42,16 @@ def enter(scratch: str, keep: list[str]) -> bool:
             _mount(f"/proc/self/fd/{fd}".encode(), path.encode(), _MS_BIND)
         os.close(fd)
     return private
+
+
+def copy(source: int, target: str) -> None:
+    """Copy what a folder (open as `source`) has into another."""
+    for entry in os.scandir(source):
+        path, place = f"/proc/self/fd/{source}/{entry.name}", f"{target}/{entry.name}"
+        if entry.is_dir(follow_symlinks=False):
+            shutil.copytree(path, place, symlinks=True, dirs_exist_ok=True)
+        elif entry.is_symlink() or entry.is_file():
+            shutil.copy2(path, place, follow_symlinks=False)
 
 
 def _unshare() -> bool:

@@ -22,26 +22,32 @@ def host_user(zygote: int, number: int) -> int:
     return _FIRST_USER + (zygote % 65536) * _USERS_PER_ZYGOTE + number % _USERS_PER_ZYGOTE
 
 
-def identify(zygote: int, number: int) -> None:
-    """Become an unprivileged user, in a user namespace that knows no other."""
+def become(zygote: int, number: int) -> None:
+    """Become the user of an environment, with all rights still."""
     user = host_user(zygote, number)
     os.setgroups([])
     os.setresgid(user, user, user)
     kernel.keep_capabilities()
     os.setresuid(user, user, user)
-    # Where only the privileged may make user namespaces, this one still may.
     kernel.raise_capabilities()
+
+
+def identify(zygote: int, number: int) -> None:
+    """Become an unprivileged user, in a user namespace that knows no other."""
+    # Where only the privileged may make user namespaces, this one still may.
+    become(zygote, number)
+    user = host_user(zygote, number)
     kernel.unshare(kernel.CLONE_NEWUSER)
     kernel.set_dumpable(True)  # its own files in /proc belong to it again
     map_user(user, user)
 
 
-def map_user(user: int, group: int) -> None:
-    """Name the one user and group of this new user namespace as Lambda names them."""
+def map_user(user: int, group: int, process: int | str = "self") -> None:
+    """Name the one user and group of a process's new user namespace as Lambda names them."""
     for name, text in (
         ("setgroups", "deny"),
         ("uid_map", f"{USER} {user} 1"),
         ("gid_map", f"{GROUP} {group} 1"),
     ):
-        with open(f"/proc/self/{name}", "w") as file:
+        with open(f"/proc/{process}/{name}", "w") as file:
             file.write(text)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import struct
+from collections.abc import Collection
 
 _LOAD = 0x20
 _JUMP_EQUAL = 0x15
@@ -147,13 +148,14 @@ def supported(machine: str) -> bool:
     return machine in _DENIED
 
 
-def denied(machine: str) -> dict[str, int]:
+def denied(machine: str, allowed: Collection[str] = ()) -> dict[str, int]:
     """The numbers of the system calls that give EPERM whatever their arguments."""
-    return {**_DENIED[machine], **_DENIED_EVERYWHERE}
+    every = {**_DENIED[machine], **_DENIED_EVERYWHERE}
+    return {name: number for name, number in every.items() if name not in allowed}
 
 
-def program(machine: str) -> bytes:
-    """The filter, ready to be installed."""
+def program(machine: str, allowed: Collection[str] = ()) -> bytes:
+    """The filter, ready to be installed; `allowed` names denied calls that it lets through."""
     steps = [
         _step(_LOAD, _ARCHITECTURE),
         _step(_JUMP_EQUAL, _ARCHITECTURES[machine], 1, 0),
@@ -163,7 +165,7 @@ def program(machine: str) -> bytes:
     if machine == "x86_64":
         # The x32 numbers would go around all that follows.
         steps += [_step(_JUMP_AT_LEAST, _X32, 0, 1), _fail(errno.ENOSYS)]
-    for number in denied(machine).values():
+    for number in denied(machine, allowed).values():
         steps += [_step(_JUMP_EQUAL, number, 0, 1), _fail(errno.EPERM)]
     # clone3's flags lie in memory, where a filter cannot look: the C libraries fall back
     # on clone when it is not there.

@@ -1,0 +1,223 @@
+"""The node's end of a function zygote (its own end is `inside.forks`).
+
+The zygote is an environment's process that has run the function's code. What it says of its
+forks is used to know them sooner and better; how they are limited and ended does not depend
+on it: each has a shell, whose first process the base zygote made and the node can end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import resource
+import signal
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from lambent.host.runtimes.contract import Launch, LaunchFailed
+from lambent.host.sandboxes.cgroups import Group
+from lambent.host.sandboxes.contract import Limits
+from lambent.host.sandboxes.zygote import Child, Forker, ZygoteGone
+
+MakeShell = Callable[[Launch, list[str], int, int], None]
+"""Have a shell made for a launch, in these groups: its maker gets the two sockets."""
+_SPARE_AFTER = 0.02
+"""Seconds after a fork in which it has the machine to itself, before the next one's shell is
+made."""
+
+
+class Fork(Child):
+    """An environment's process in its shell: ended, and known to be gone, by that."""
+
+    def __init__(self, child: Child, shell: int) -> None:
+        super().__init__(child.zygote, child.number, child.pid)
+        self.isolated = True
+        self._shell: int | None = shell
+        self._loop = asyncio.get_running_loop()
+        child.exited.add_done_callback(self._said)
+        self._loop.add_reader(shell, self._ended)
+
+    def terminate(self) -> None:
+        # Its zygote would have to do that; nothing that has a say at its end is forked.
+        self.kill()
+
+    def kill(self) -> None:
+        if self.group is not None:
+            self.group.freeze(False)  # in version 1, the frozen do not even die
+        if self._shell is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._shell, signal.SIGKILL)
+
+    def _said(self, reported: asyncio.Future[int]) -> None:
+        """Its own process ended, says the zygote; with it goes what else is in the shell."""
+        if not self.exited.done():
+            self.exited.set_result(reported.result())
+        self.kill()
+
+    def _ended(self) -> None:
+        """All that was in the shell is gone."""
+        if self._shell is not None:
+            self._loop.remove_reader(self._shell)
+            os.close(self._shell)
+            self._shell = None
+        if not self.exited.done():
+            self.exited.set_result(signal.SIGKILL)
+        if not self.gone.done():
+            self.gone.set_result(None)
+
+
+@dataclass(slots=True)
+class _Shell:
+    """A shell that is being made, or is: its control group, the socket by which a fork gets
+    it, and its first process or why there is none."""
+
+    group: Group | None
+    given: socket.socket
+    made: asyncio.Task[tuple[int | None, str]]
+
+
+class FunctionZygote(Forker):
+    """A function zygote (see `runtimes.contract`). `make_shell` is None where processes are
+    not isolated, and `keep` what they then keep seeing in /tmp; `limit` sets what a process
+    may use."""
+
+    def __init__(
+        self,
+        keep: Sequence[str],
+        make_shell: MakeShell | None,
+        make_group: Callable[[Limits], Group | None],
+        limit: Callable[[Child, Limits, Group | None], None],
+    ) -> None:
+        super().__init__()
+        self._keep = keep
+        self._make_shell = make_shell
+        self._make_group = make_group
+        self._limit = limit
+        self._process: Child | None = None
+        self._spare: _Shell | None = None
+
+    @property
+    def process(self) -> Child:
+        """Its own process."""
+        assert self._process is not None
+        return self._process
+
+    def began(self, process: Child) -> None:
+        """It is started, and has its end of the connection."""
+        self._process = process
+        self.their_end.close()
+        process.exited.add_done_callback(lambda _: self._hang_up())
+
+    def _hang_up(self) -> None:
+        if self.alive:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+    async def fork(self, launch: Launch) -> Child:
+        """Start an environment's process. `LaunchFailed` when that is not possible."""
+        message = {
+            "environment": dict(launch.environment),
+            "scratch": str(launch.scratch),
+            "processes": launch.limits.processes,
+            "keep": [*self._keep, str(launch.code), *map(str, launch.layers)],
+        }
+        if self._make_shell is None:
+            try:
+                return await self.start(message, launch.output)
+            except ZygoteGone as error:
+                raise LaunchFailed("The function's zygote is gone.") from error
+        shell, self._spare = self._spare or self._prepare(launch), None
+        try:
+            child = await self._enter(shell, message, launch.output)
+        except BaseException:
+            self._dispose(shell)
+            raise
+        with contextlib.suppress(ProcessLookupError, PermissionError, ValueError):
+            most = launch.limits.processes
+            resource.prlimit(child.pid, resource.RLIMIT_NPROC, (most, most))
+        self._limit(child, launch.limits, shell.group)
+        asyncio.get_running_loop().call_later(_SPARE_AFTER, self._make_spare, launch)
+        return child
+
+    async def _enter(self, shell: _Shell, message: Mapping[str, object], output: int) -> Child:
+        try:
+            child = await self.start(message, output, shell.given.fileno())
+        except ZygoteGone as error:
+            raise LaunchFailed("The function's zygote is gone.") from error
+        except LaunchFailed:
+            _, why = await shell.made
+            raise LaunchFailed(f"No sandbox could be made: {why}.") from None
+        first, why = await shell.made
+        if first is None:
+            raise LaunchFailed(f"No sandbox could be made: {why}.")
+        shell.given.close()
+        return Fork(child, first)
+
+    def _prepare(self, launch: Launch) -> _Shell:
+        """Have a shell made."""
+        assert self._make_shell is not None
+        group = self._make_group(launch.limits)
+        to_node, made = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        to_fork, given = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        tasks = group.tasks if group else []
+        self._make_shell(launch, tasks, made.detach(), given.detach())
+        return _Shell(group, to_fork, asyncio.create_task(_received(to_node)))
+
+    def _make_spare(self, launch: Launch) -> None:
+        if self.alive and self._spare is None:
+            with contextlib.suppress(LaunchFailed):
+                self._spare = self._prepare(launch)
+
+    def _dispose(self, shell: _Shell) -> None:
+        """End a shell that nobody entered."""
+        shell.given.close()
+
+        def end(made: asyncio.Task[tuple[int | None, str]]) -> None:
+            first = None if made.cancelled() or made.exception() else made.result()[0]
+            if first is not None:
+                signal.pidfd_send_signal(first, signal.SIGKILL)
+                os.close(first)
+            if shell.group is not None:
+                shell.group.remove()
+
+        shell.made.add_done_callback(end)
+
+    def _take(self, message: dict[str, int | str], fds: list[int]) -> None:
+        if "unfit" in message:
+            self._reason = str(message["unfit"])[:100]
+            self._hang_up()
+        elif "exited" in message and int(message["exited"]) in self._starts:
+            starting = self._starts.pop(int(message["exited"]))
+            starting.set_exception(LaunchFailed("The process could not enter its sandbox."))
+        else:
+            super()._take(message, fds)
+
+    def _lost(self) -> None:
+        if not self.ready.done():
+            unfit = LaunchFailed(self._reason, "Lambent.Unfit")
+            self.ready.set_exception(unfit if self._reason else LaunchFailed("it ended"))
+            self.ready.exception()  # nobody may be waiting
+        if self._spare is not None:
+            self._dispose(self._spare)
+            self._spare = None
+        if self._process is not None:
+            self._process.kill()
+
+
+async def _received(end: socket.socket) -> tuple[int | None, str]:
+    """The descriptor that comes by this socket; None, and why, when it ends without one."""
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    end.setblocking(False)
+    loop.add_reader(end.fileno(), readable.set)
+    try:
+        await readable.wait()
+        text, fds, _, _ = socket.recv_fds(end, 4096, 1)
+    except ConnectionResetError:
+        return None, "it ended"
+    finally:
+        loop.remove_reader(end.fileno())
+        end.close()
+    return (fds[0], "") if fds else (None, text.decode("utf-8", "replace"))
