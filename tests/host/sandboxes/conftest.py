@@ -56,7 +56,12 @@ def _permitted(user: int | None) -> str | None:
         )
 
 
-@pytest.fixture(params=["rooted", "rootless", "rooted-forked", "rootless-forked"])
+@pytest.fixture(
+    params=[
+        *("rooted", "rootless", "rooted-forked"),
+        pytest.param("rootless-forked", marks=pytest.mark.slow),
+    ]
+)
 def run(request: pytest.FixtureRequest) -> Iterator[Run]:
     """`run(source, ...)`: what functions with these sources answered, run in turn on one host.
 

@@ -89,7 +89,8 @@ async def main(order: dict[str, Any]) -> None:
         await host.prime(spec)
         event = {"folder": str(folder), "answers": answers}
         result = await host.invoke(spec, Invocation(SystemIds().uuid(), json.dumps(event).encode()))
-        assert result.tier == order["tier"]
+        alone = order.get("network") == "none"
+        assert result.tier == ("cold" if alone else order["tier"])
         return {
             "payload": json.loads(result.payload),
             "error": result.error,
