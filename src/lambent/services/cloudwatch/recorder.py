@@ -1,9 +1,9 @@
 """Brings what the node measured into the store, and looks after what lies there.
 
 What the node counts of itself waits in memory (`core.metrics`) for at most a minute, and is
-written in one transaction: at each full minute, before someone reads, and when the node stops.
-A node that is killed loses less than a minute of its own figures, and nothing that was put
-through the API. Each hour old points are summed up and the oldest dropped.
+written, fifty in a transaction, at each full minute, before someone reads, and when the node
+stops. A node that is killed loses less than a minute of its own figures, and nothing that was
+put through the API. Each hour old points are summed up and the oldest dropped.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from lambent.store.contract import Store, Transaction
 
 _HOUR: Final = 3600.0
 _PAST_THE_MINUTE: Final = 0.05
-_AT_ONCE: Final = 500
+_AT_ONCE: Final = 50
 """Measurements written in one transaction, so that it holds nobody up for long."""
 _WAITING: Final = 100_000
 """Measurements that may wait while the store is away; what comes on top is dropped."""

@@ -81,6 +81,8 @@ class Lines:
         self.channel = channel
         self.committed = committed
         self.time = time
+        self.commits = 0
+        self.transactions = 0
         self.names: dict[str, int] = {}
         self._writers = _Line(self, writable=True, most=1)
         self._readers = _Line(self, writable=False, most=READERS)
@@ -193,6 +195,8 @@ class _Line:
         except Exception as error:
             if not lost(error, connection) or not await self._was_committed(transaction):
                 raise
+        lines.commits += 1
+        lines.transactions += len(jobs)
         lines.names.update(state.named)
         lines.committed(state.effects, connection.get_server_pid())
         self._tell(jobs, shared)

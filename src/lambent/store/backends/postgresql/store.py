@@ -22,7 +22,7 @@ from lambent.store.backends.postgresql.overlay import Effect
 from lambent.store.backends.postgresql.schema import migrate
 from lambent.store.backends.postgresql.shared import PostgresTransaction
 from lambent.store.backends.wakeups import Wakeups
-from lambent.store.contract import Store, Transaction
+from lambent.store.contract import Commits, Store, Transaction
 
 T = TypeVar("T")
 
@@ -59,6 +59,10 @@ class PostgresStore:
             raise StoreUnavailable("The store is closed.")
         result: T = await self._lines.run(body)
         return result
+
+    @property
+    def committed(self) -> Commits:
+        return Commits(self._lines.commits, self._lines.transactions)
 
     def work_arrived(self, queue: str) -> asyncio.Event:
         return self._arrivals.event(queue)
