@@ -138,7 +138,7 @@ class FunctionFigures:
         called.durations.add(result.duration * 1000)
         failed = result.error is not None
         called.errors += failed
-        if called.kept and not result.hot:
+        if called.kept and result.tier != "hot":
             called.spilled += 1
         labels = (spec.account, spec.region, spec.name)
         self._invocations.child(*labels, result.tier, "failed" if failed else "ok").value += 1
