@@ -21,6 +21,7 @@ from lambent.host.contract import FunctionSpec, Invocation, InvocationResult
 from lambent.host.local import LocalHost, open_host
 from lambent.host.logs import LogStream
 from lambent.host.output import LogEvent
+from lambent.host.sandboxes.local import open_sandbox
 
 _ids = SystemIds()
 OWN_RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -78,6 +79,11 @@ class Function:
         """What was logged, event by event."""
         return [text for _, text in self.logs.events.get(f"/aws/lambda/{self.spec.name}", [])]
 
+    @property
+    def task(self) -> str:
+        """Where its code lies for the function."""
+        return self.host._tools.sandbox.task(self.spec.code)
+
     def revised(self, **changes: Any) -> Function:
         changes.setdefault("revision", _ids.hex(8))
         return Function(self.host, self.logs, replace(self.spec, **changes))
@@ -122,7 +128,16 @@ def own_host(
 async def shared(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[tuple[LocalHost, Logs]]:
-    async with _opened(tmp_path_factory.mktemp("host")) as opened:
+    cache = tmp_path_factory.mktemp("host")
+    async with _opened(cache, sandbox=await open_sandbox("auto", cache)) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared_bare(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[tuple[LocalHost, Logs]]:
+    async with _opened(tmp_path_factory.mktemp("bare")) as opened:
         yield opened
 
 
@@ -158,8 +173,16 @@ def define(tmp_path: Path) -> Callable[..., Function]:
 def function(
     shared: tuple[LocalHost, Logs], define: Callable[..., Function]
 ) -> Callable[..., Function]:
-    """`function(source, **spec)`: a function on the shared host."""
+    """`function(source, **spec)`: a function on the shared host, sandboxed as users have it."""
     return lambda source, **options: define(shared, source, **options)
+
+
+@pytest.fixture
+def bare(
+    shared_bare: tuple[LocalHost, Logs], define: Callable[..., Function]
+) -> Callable[..., Function]:
+    """The same without sandbox, for tests that meet a function in files, or see its processes."""
+    return lambda source, **options: define(shared_bare, source, **options)
 
 
 async def until(condition: Callable[[], bool]) -> None:

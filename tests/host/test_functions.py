@@ -72,7 +72,7 @@ async def test_raised_error_has_lambdas_form(function: Define) -> None:
         "errorType": "ValueError",
         "requestId": "r-1",
         "stackTrace": [
-            f'  File "{run.spec.code}/app.py", line 3, in handler\n'
+            f'  File "{run.task}/app.py", line 3, in handler\n'
             '    raise ValueError("no such thing")\n'
         ],
     }
@@ -112,15 +112,16 @@ async def test_payload_that_is_not_json_is_an_unmarshal_error(function: Define) 
 async def test_timeout_kills_the_function(function: Define) -> None:
     run = function(
         """
-        import os, threading
+        import secrets, threading
+        me = secrets.token_hex()
         def handler(event, context):
-            if event is None: return os.getpid()
+            if event is None: return me
             print("still here")
             threading.Event().wait()
         """,
         timeout=0.3,
     )
-    pid = body(await run(None))
+    first = body(await run(None))
     result = await run("hang", request_id="r-2", tail=True)
     assert result.error == "Unhandled"
     assert body(result) == {
@@ -134,7 +135,7 @@ async def test_timeout_kills_the_function(function: Define) -> None:
         r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z r-2 Task timed out after 0.30 seconds\n", line
     )
     again = await run(None)
-    assert again.init is not None and body(again) != pid
+    assert again.init is not None and body(again) != first
 
 
 @pytest.mark.parametrize(
@@ -204,8 +205,8 @@ async def test_failed_initialisation_is_told(
     assert error_type.encode() in result.log_tail
 
 
-async def test_initialisation_that_fails_once_is_tried_again(function: Define) -> None:
-    run = function(
+async def test_initialisation_that_fails_once_is_tried_again(bare: Define) -> None:
+    run = bare(
         """
         import os
         marker = os.environ["MARKER"]
@@ -240,7 +241,7 @@ async def test_environment_variables_are_lambdas_and_nothing_leaks(
         "AWS_REGION": "eu-west-1",
         "AWS_DEFAULT_REGION": "eu-west-1",
         "AWS_ENDPOINT_URL": "http://127.0.0.1:4566",
-        "LAMBDA_TASK_ROOT": str(run.spec.code),
+        "LAMBDA_TASK_ROOT": run.task,
         "_HANDLER": "app.handler",
         "MY_TABLE": "t",
         "TZ": "Europe/Berlin",
@@ -266,7 +267,7 @@ async def test_functions_see_boto3_but_not_lambents_dependencies(function: Defin
     )
     found, first, folder, url = body(await run())
     assert found == []
-    assert first == folder == str(run.spec.code)
+    assert first == folder == run.task
     assert url == "http://127.0.0.1:4566"
 
 
@@ -304,9 +305,9 @@ async def test_tmp_is_private_and_goes_with_the_environment(function: Define) ->
 
 
 async def test_ten_invocations_at_once_run_in_ten_environments(
-    function: Define, tmp_path: Path
+    bare: Define, tmp_path: Path
 ) -> None:
-    run = function(
+    run = bare(
         """
         import os, pathlib, time
         def handler(event, context):
@@ -406,8 +407,8 @@ async def test_response_limit(function: Define, extra: int, fits: bool) -> None:
     assert body(await run(1)) == "x"
 
 
-async def test_children_of_a_function_end_with_it(function: Define) -> None:
-    run = function(
+async def test_children_of_a_function_end_with_it(bare: Define) -> None:
+    run = bare(
         """
         import os, subprocess
         def handler(event, context):
