@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import botocore.session
 import pytest
 from botocore.config import Config
+from tests.support import postgres
 from tests.support.http import Raw
 from tests.support.nodes import ProcessNode, ThreadNode
 
@@ -24,13 +26,18 @@ from lambent.core.clock import Clock
 from lambent.core.ids import SystemIds
 from lambent.core.settings import Settings
 
+STORE = "LAMBENT_TEST_STORE"
+"""`postgresql` lets the shared node of the tests keep everything there."""
+
 ClientFactory = Callable[..., Any]
 _ids = SystemIds()
 
 
 @pytest.fixture(scope="session")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThreadNode]:
-    running = ThreadNode(Settings(tmp_path_factory.mktemp("node"), port=0)).start()
+    store = postgres.cluster().url() if os.environ.get(STORE) == "postgresql" else None
+    settings = Settings(tmp_path_factory.mktemp("node"), port=0, store=store)
+    running = ThreadNode(settings).start()
     yield running
     running.close()
 
