@@ -13,6 +13,8 @@ _COLUMNS = {
     "name": "name",
     "busy": "busy",
     "idle": "idle",
+    "tier": "tier",
+    "zygotes": "zygotes",
     "last_hour": "last hour",
     "per_minute": "per minute",
     "errors": "errors",

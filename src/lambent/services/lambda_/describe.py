@@ -7,9 +7,10 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
-from lambent.services.lambda_ import own_settings
+from lambent.services.lambda_ import own_settings, snapshots
 from lambent.services.lambda_.model import Alias, Function, Version
-from lambent.services.lambda_.names import LATEST, Reference
+from lambent.services.lambda_.names import Reference
+from lambent.services.lambda_.snapshots import ACTIVE, Snapshot
 
 _ONLY_SINGLE = (
     # ListFunctions leaves these out: see its documentation.
@@ -30,11 +31,13 @@ def configuration(
     qualified: bool = False,
     creating: bool = False,
     updating: bool = False,
+    snapshot: Snapshot = ACTIVE,
 ) -> dict[str, Any]:
     """A FunctionConfiguration.
 
     `qualified` puts the reference's qualifier (else the version's number) into the ARN.
-    `creating` and `updating` show the state that an answer to those calls shows.
+    `creating` and `updating` show the state that an answer to those calls shows, `snapshot`
+    that of a version with SnapStart.
     """
     arn = reference.arn
     if qualified:
@@ -54,8 +57,7 @@ def configuration(
         "SnapStart": {
             "ApplyOn": version.settings["SnapStart"]["ApplyOn"],
             "OptimizationStatus": "On"
-            if version.number != LATEST
-            and version.settings["SnapStart"]["ApplyOn"] == "PublishedVersions"
+            if snapshots.applies(version) and snapshot.state == "Active"
             else "Off",
         },
         "RuntimeVersionConfig": {
@@ -72,6 +74,9 @@ def configuration(
         shown["LastUpdateStatus"] = "InProgress"
         shown["LastUpdateStatusReason"] = "The function is being created."
         shown["LastUpdateStatusReasonCode"] = "Creating"
+    if snapshots.applies(version) and snapshot.state != "Active":
+        shown["State"] = snapshot.state
+        shown["StateReason"], shown["StateReasonCode"] = snapshot.reason, snapshot.code
     return shown
 
 

@@ -50,6 +50,7 @@ class Following:
         self._following = False
         if self._tasks:
             await asyncio.wait(set(self._tasks))
+        await self._keeping.stop()
         await self._lanes.stop()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:

@@ -68,9 +68,14 @@ class FunctionOperations(Base):
         version = await self._store.transact(body)
         self._lanes.serve(reference)
         self._lanes.prepare(chosen["Runtime"])
+        await self._take_snapshot(reference, version)
         return describe.configuration(
             reference, version, qualified=version.number != LATEST, creating=True
         )
+
+    async def _take_snapshot(self, reference: Reference, version: Version) -> None:
+        if version.number != LATEST:
+            await self._keeping.take_snapshot(reference, version.number)
 
     async def update_function_code(self, context: RequestContext, params: Params) -> Result:
         """UpdateFunctionCode."""
@@ -105,6 +110,7 @@ class FunctionOperations(Base):
         version = await self._store.transact(body)
         if not params.get("DryRun"):
             await self._runner.replaced(reference, build)
+            await self._take_snapshot(reference, version)
         return describe.configuration(
             reference, version, qualified=version.number != LATEST, updating=True
         )
@@ -151,7 +157,10 @@ class FunctionOperations(Base):
         function, version = await self._store.transact(body)
         result: dict[str, Any] = {
             "Configuration": describe.configuration(
-                reference, version, qualified=reference.qualifier is not None
+                reference,
+                version,
+                qualified=reference.qualifier is not None,
+                snapshot=self._keeping.snapshot(version),
             ),
             "Code": {
                 "RepositoryType": "S3",
@@ -173,7 +182,12 @@ class FunctionOperations(Base):
             return await records.resolve(tx, reference, function)
 
         version = await self._store.transact(body)
-        return describe.configuration(reference, version, qualified=reference.qualifier is not None)
+        return describe.configuration(
+            reference,
+            version,
+            qualified=reference.qualifier is not None,
+            snapshot=self._keeping.snapshot(version),
+        )
 
     async def own_settings(self, context: RequestContext, params: Params) -> Result:
         """What only Lambent has a setting for, of $LATEST; no operation of AWS's API."""

@@ -24,7 +24,7 @@ from lambent.host.contract import (
     InvocationResult,
     Throttled,
 )
-from lambent.services.lambda_ import errors, lineage, own_settings, records, tracing
+from lambent.services.lambda_ import errors, lineage, own_settings, records, snapshots, tracing
 from lambent.services.lambda_.admission import Admission
 from lambent.services.lambda_.code import CodeStore
 from lambent.services.lambda_.concurrency import Reservations
@@ -234,6 +234,8 @@ class Runner:
             system_log_level=settings["LoggingConfig"].get("SystemLogLevel", "INFO"),
             architecture=settings["Architectures"][0],
             network=own_settings.of(settings).get("Network", ""),
+            tier=own_settings.of(settings).get("Tier", "cold"),
+            snap_start=snapshots.applies(version),
         )
         self._specs[version.build] = spec
         if len(self._specs) > _KEPT_SPECS:

@@ -1,16 +1,21 @@
-"""Has the host keep the environments that provisioned concurrency asks for.
+"""Has the host keep ready what functions ask for: environments for provisioned concurrency
+and the hot tier, zygotes for the warm tier and SnapStart.
 
-What is asked for is asked of the cluster: each node keeps its part.
+Environments are asked of the cluster: each node keeps its part. Zygotes are each node's own.
 """
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+
 from lambent.cluster.members import Membership
-from lambent.host.contract import FunctionHost
-from lambent.services.lambda_ import records
-from lambent.services.lambda_.invoking import Runner
-from lambent.services.lambda_.model import Function
-from lambent.services.lambda_.names import Reference
+from lambent.host.contract import FunctionHost, FunctionSpec
+from lambent.services.lambda_ import own_settings, records, snapshots
+from lambent.services.lambda_.invoking import Resolved, Runner
+from lambent.services.lambda_.model import Function, Version
+from lambent.services.lambda_.names import LATEST, Reference
+from lambent.services.lambda_.snapshots import ACTIVE, Snapshot
 from lambent.store.contract import Store
 
 
@@ -31,6 +36,8 @@ class Keeping:
         self._host = host
         self._membership = membership
         self._provisioned: dict[str, Reference] = {}
+        self._snapshots: dict[str, Snapshot] = {}
+        self._making: set[asyncio.Task[None]] = set()
 
     def part(self, count: int) -> int:
         """This node's part of so many environments."""
@@ -45,6 +52,67 @@ class Keeping:
         """Keep what a function asks for now, if it does or did ask for any."""
         if function.provisioned or reference.arn in self._provisioned:
             await self.settle(reference)
+        if function.published or own_settings.of(function.latest.settings).get("Tier"):
+            await self._ready(reference)
+
+    def snapshot(self, version: Version) -> Snapshot:
+        """How far the snapshot of a version is on this node."""
+        return self._snapshots.get(version.build, ACTIVE)
+
+    async def take_snapshot(self, reference: Reference, number: str) -> None:
+        """A version is published: initialise it, if it has SnapStart; meanwhile it is pending."""
+        one = Reference(reference.account, reference.region, reference.name, number)
+        resolved = await self._runner.resolve(one)
+        version = resolved.version
+        if snapshots.applies(version) and version.build not in self._snapshots:
+            self._snapshots[version.build] = snapshots.PENDING
+            self._prime(await self._runner.spec(one, resolved))
+
+    async def stop(self) -> None:
+        """Wait for what is being made ready."""
+        while self._making:
+            await asyncio.wait(set(self._making))
+
+    async def _ready(self, reference: Reference) -> None:
+        """Make ready what the tier of the function's versions asks for: of $LATEST, and of
+        those that an alias names."""
+        bare = Reference(reference.account, reference.region, reference.name)
+        every = await self._runner.resolve_all(bare)
+        for qualifier, one in every.items():
+            if qualifier == one.version.number:
+                await self.take_snapshot(bare, qualifier)
+        named = {
+            one.version.number
+            for qualifier, one in every.items()
+            if qualifier != one.version.number and one.version.number != LATEST
+        }
+        every[LATEST] = await self._runner.resolve(bare)
+        for number in (LATEST, *sorted(named)):
+            await self._keep_tier(bare, every[number], wanted=True)
+        for number, one in every.items():
+            # Versions that were never used have nothing to let go of.
+            if number.isdigit() and number not in named and one.spec is not None:
+                await self._keep_tier(bare, one, wanted=False)
+
+    async def _keep_tier(self, reference: Reference, one: Resolved, wanted: bool) -> None:
+        tier = own_settings.of(one.version.settings).get("Tier", "cold")
+        if tier == "cold" or snapshots.applies(one.version):
+            return
+        spec = await self._runner.spec(reference, one)
+        if tier == "warm":
+            self._prime(spec if wanted else replace(spec, tier="cold"))
+        elif not one.function.provisioned:
+            await self._host.keep(spec, int(wanted))
+
+    def _prime(self, spec: FunctionSpec) -> None:
+        task = asyncio.create_task(self._primed(spec))
+        self._making.add(task)
+        task.add_done_callback(self._making.discard)
+
+    async def _primed(self, spec: FunctionSpec) -> None:
+        fault = await self._host.prime(spec)
+        if spec.snap_start:
+            self._snapshots[spec.revision] = snapshots.failed(*fault) if fault else ACTIVE
 
     async def share_out(self) -> None:
         """There are more nodes now, or fewer: keep this node's part."""

@@ -11,7 +11,7 @@ from typing import Any
 from lambent.core.errors import AwsError
 
 MEMBER = "Lambent"
-_CHOICES = {"Network": ("host", "none")}
+_CHOICES = {"Network": ("host", "none"), "Tier": ("hot", "warm", "cold")}
 
 
 def parse(metadata: Mapping[str, Any]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
-from lambent.services.lambda_ import errors, paging, records
+from lambent.services.lambda_ import errors, paging, records, snapshots
 from lambent.services.lambda_.base import Base
 from lambent.services.lambda_.concurrency import REGIONAL, UNRESERVED_MINIMUM
 from lambent.services.lambda_.invoking import Resolved
@@ -37,6 +37,7 @@ class ProvisioningOperations(Base):
             version = await records.resolve(tx, reference, function)
             if version.number == LATEST:
                 raise _unpublished()
+            snapshots.check_provisioned(version)
             _check(function, qualifier, requested)
             _check_overlap(function, qualifier, version.number)
             config = Provisioned(requested=requested, modified=tx.now)

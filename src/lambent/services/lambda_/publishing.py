@@ -73,7 +73,10 @@ class VersionOperations(Base):
             return version
 
         version = await self._store.transact(body)
-        return describe.configuration(_only(reference), version, qualified=True)
+        await self._keeping.take_snapshot(reference, version.number)
+        return describe.configuration(
+            _only(reference), version, qualified=True, snapshot=self._keeping.snapshot(version)
+        )
 
     async def list_versions_by_function(self, context: RequestContext, params: Params) -> Result:
         """ListVersionsByFunction."""

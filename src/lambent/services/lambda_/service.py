@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lambent.services.contract import Platform, Service
-from lambent.services.lambda_ import url_site
+from lambent.services.lambda_ import tiers, url_site
 from lambent.services.lambda_.base import Base, Parts
 from lambent.services.lambda_.code import CodeStore
 from lambent.services.lambda_.debugging import PATH as DEBUG
@@ -85,6 +85,7 @@ def create(platform: Platform) -> Service:
             "flow/": flow.one,
             "duplicates": duplicates.listed,
             "duplicates/": duplicates.one,
+            tiers.PATH: tiers.TierRoutes(operations).one,
         },
         downloads={PATH: downloads.fetch},
         sites=[url_site.site(platform.store, runner)],

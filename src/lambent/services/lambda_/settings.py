@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lambent.core.context import Params
-from lambent.services.lambda_ import errors, own_settings
+from lambent.services.lambda_ import errors, own_settings, snapshots
 
 RUNTIMES = (
     "nodejs26.x",
@@ -165,6 +165,7 @@ def update(name: str, present: Mapping[str, Any], params: Params) -> dict[str, A
     for member in ("KMSKeyArn", "FileSystemConfigs"):
         if not settings.get(member):
             settings.pop(member, None)
+    snapshots.check(settings)
     return settings
 
 

@@ -1,0 +1,166 @@
+"""Tiers and SnapStart, through boto3 and Lambent's own API."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from tests.services.lambda_.conftest import ROLE, Make, payload, until
+
+ONCE = """
+import os, uuid
+MADE = str(uuid.uuid4())
+def handler(event, context):
+    return [MADE, os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"], os.getpid()]
+"""
+SNAP = {"ApplyOn": "PublishedVersions"}
+
+
+def _error(call: Callable[[], Any]) -> str:
+    with pytest.raises(ClientError) as raised:
+        call()
+    return str(raised.value.response["Error"]["Code"])
+
+
+@pytest.fixture
+def lambent(raw: Callable[..., Any]) -> Callable[..., Any]:
+    """`lambent(method, path, body)`: an answer of Lambent's own API."""
+
+    def call(method: str, path: str, body: Any = None) -> Any:
+        data = b"" if body is None else json.dumps(body).encode()
+        return json.loads(raw(method, f"/_lambent/{path}", body=data, sign="lambent").body)
+
+    return call
+
+
+def _figures(lambent: Callable[..., Any], arn: str) -> Any:
+    return lambent("GET", "functions")[arn]
+
+
+def test_a_template_sets_the_tier_of_a_sam_function(
+    client: Callable[..., Any], functions: Any
+) -> None:
+    stacks = client("cloudformation")
+    template = {
+        "Transform": "AWS::Serverless-2016-10-31",
+        "Resources": {
+            "Warm": {
+                "Type": "AWS::Serverless::Function",
+                "Metadata": {"Lambent": {"Tier": "warm"}},
+                "Properties": {
+                    "FunctionName": "warm",
+                    "Runtime": "python3.11",
+                    "Handler": "index.handler",
+                    "InlineCode": ONCE,
+                    "Role": ROLE,
+                },
+            }
+        },
+    }
+    stacks.create_stack(
+        StackName="s",
+        TemplateBody=json.dumps(template),
+        Capabilities=["CAPABILITY_AUTO_EXPAND", "CAPABILITY_IAM"],
+    )
+    stacks.get_waiter("stack_create_complete").wait(
+        StackName="s", WaiterConfig={"Delay": 0.05, "MaxAttempts": 400}
+    )
+    assert "Lambent" not in functions.get_function_configuration(FunctionName="warm")
+    assert payload(functions.invoke(FunctionName="warm"))[1] == "on-demand"
+
+
+def test_the_tier_is_set_by_lambents_own_api_and_shown(
+    functions: Any, make: Make, lambent: Callable[..., Any]
+) -> None:
+    arn = make("f", ONCE)["FunctionArn"]
+    assert lambent("GET", "tiers/f") == {"function": "f", "tier": "cold"}
+    assert lambent("PUT", "tiers/f", {"tier": "warm"})["tier"] == "warm"
+    until(lambda: arn in lambent("GET", "functions") and _figures(lambent, arn)["zygotes"] == 1)
+    functions.invoke(FunctionName="f")
+    shown = _figures(lambent, arn)
+    assert (shown["tier"], shown["zygotes"]) == ("warm", 1)
+    detail = lambent("GET", "functions/f/invocations")
+    assert [each["tier"] for each in detail["invocations"]] == ["warm"]
+
+
+def test_a_hot_function_is_initialised_before_it_is_invoked(
+    functions: Any, make: Make, lambent: Callable[..., Any]
+) -> None:
+    arn = make("f", ONCE)["FunctionArn"]
+    lambent("PUT", "tiers/f", {"tier": "hot"})
+    until(lambda: lambent("GET", "functions").get(arn, {}).get("idle") == 1)
+    assert payload(functions.invoke(FunctionName="f"))[1] == "on-demand"
+    detail = lambent("GET", "functions/f/invocations")
+    assert [each["tier"] for each in detail["invocations"]] == ["hot"]
+
+
+def test_publishing_with_snapstart_initialises_the_version(
+    functions: Any, make: Make, lambent: Callable[..., Any]
+) -> None:
+    make("f", ONCE, SnapStart=SNAP)
+    latest = functions.get_function_configuration(FunctionName="f")
+    assert latest["SnapStart"] == {**SNAP, "OptimizationStatus": "Off"}
+    published = functions.publish_version(FunctionName="f")
+    assert (published["State"], published["StateReasonCode"]) == ("Pending", "Creating")
+    functions.get_waiter("published_version_active").wait(
+        FunctionName="f", Qualifier="1", WaiterConfig={"Delay": 0.05, "MaxAttempts": 400}
+    )
+    active = functions.get_function_configuration(FunctionName="f", Qualifier="1")
+    assert active["SnapStart"] == {**SNAP, "OptimizationStatus": "On"}
+    assert payload(functions.invoke(FunctionName="f", Qualifier="1"))[1] == "snap-start"
+    assert payload(functions.invoke(FunctionName="f"))[1] == "on-demand"
+    detail = lambent("GET", "functions/f:1/invocations")
+    assert [each["tier"] for each in detail["invocations"]] == ["snap-start"]
+
+
+def test_a_version_whose_initialisation_fails_is_failed(functions: Any, make: Make) -> None:
+    make("f", "raise ValueError('not today')", SnapStart=SNAP)
+    functions.publish_version(FunctionName="f")
+
+    def failed() -> Any:
+        shown = functions.get_function_configuration(FunctionName="f", Qualifier="1")
+        return shown if shown["State"] == "Failed" else None
+
+    shown = until(failed)
+    assert shown["StateReasonCode"] == "FunctionError.RuntimeInitError"
+    assert "not today" in shown["StateReason"]
+    assert shown["SnapStart"]["OptimizationStatus"] == "Off"
+
+
+def test_snapstart_is_not_combined_with_what_it_cannot_be(functions: Any, make: Make) -> None:
+    big = {"Size": 1024}
+    assert (
+        _error(lambda: make("big", ONCE, SnapStart=SNAP, EphemeralStorage=big))
+        == "InvalidParameterValueException"
+    )
+    make("f", ONCE, SnapStart=SNAP)
+    assert (
+        _error(
+            lambda: functions.update_function_configuration(FunctionName="f", EphemeralStorage=big)
+        )
+        == "InvalidParameterValueException"
+    )
+    functions.publish_version(FunctionName="f")
+    assert (
+        _error(
+            lambda: functions.put_provisioned_concurrency_config(
+                FunctionName="f", Qualifier="1", ProvisionedConcurrentExecutions=1
+            )
+        )
+        == "InvalidParameterValueException"
+    )
+
+
+def test_an_update_replaces_the_zygote(
+    functions: Any, make: Make, lambent: Callable[..., Any]
+) -> None:
+    arn = make("f", ONCE)["FunctionArn"]
+    lambent("PUT", "tiers/f", {"tier": "warm"})
+    until(lambda: lambent("GET", "functions").get(arn, {}).get("zygotes") == 1)
+    before = payload(functions.invoke(FunctionName="f"))[0]
+    functions.update_function_configuration(FunctionName="f", Description="changed")
+    assert payload(functions.invoke(FunctionName="f"))[0] != before
+    until(lambda: _figures(lambent, arn)["zygotes"] == 1)
