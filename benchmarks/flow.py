@@ -111,8 +111,10 @@ class Consumer:
         return Outcome(answer, seconds=self._clock.monotonic() - began)
 
 
-async def virtual(messages: int, flow: dict[str, Any], name: str) -> Result:
-    """One run in virtual time."""
+async def virtual(
+    messages: int, flow: dict[str, Any], name: str, longest: float = LONGEST
+) -> Result:
+    """One run in virtual time, of at most `longest` seconds."""
     clock, ids = VirtualClock(), SeededIds(1)
     store = await open_sqlite(None, clock, ids)
     queues = Queues()
@@ -172,7 +174,7 @@ async def virtual(messages: int, flow: dict[str, Any], name: str) -> Result:
     )
     lane.start()
     second = 0
-    while clock.monotonic() < LONGEST:
+    while clock.monotonic() < longest:
         shown = regulator.shown(lane.places, 0)["limit"] if regulator else lane.places
         result.limit[second] = min(shown, max(lane.in_flight, 1))
         await clock.advance(1.0)
@@ -182,7 +184,9 @@ async def virtual(messages: int, flow: dict[str, Any], name: str) -> Result:
             break
     result.seconds = clock.monotonic()
     result.dead = (await store.transact(lambda tx: tx.work_counts(dead.work))).ready
-    await lane.stop()
+    stopping = asyncio.create_task(lane.stop())
+    while not stopping.done():
+        await clock.advance(1.0)
     await store.close()
     return result
 
