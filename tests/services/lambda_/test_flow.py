@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.services.lambda_.conftest import ECHO, RAISES, Make, Queue, until
+from tests.services.lambda_.conftest import ECHO, RAISES, ROLE, Make, Queue, archive, until
 from tests.support.http import Raw
+from tests.support.nodes import ProcessNode
 
 Ask = Callable[..., dict[str, Any]]
 
@@ -183,3 +184,38 @@ def test_retries_back_off_by_the_mappings_own_rule(mapped: Any, ask: Ask) -> Non
     ask("PUT", f"flow/{uuid}", {"Retry": {"Base": 0.01, "Maximum": 0.01}})
     source.send("again")
     until(lambda: source.left() == (0, 0))
+
+
+def test_settings_and_what_is_parked_survive_a_kill(
+    node_process: Callable[..., ProcessNode], connect: Callable[..., Any], account: str
+) -> None:
+    node = node_process()
+    sqs, functions = connect(node.endpoint, "sqs"), connect(node.endpoint, "lambda")
+    source = Queue(sqs, "q", VisibilityTimeout="3")
+    functions.create_function(
+        FunctionName="f",
+        Runtime="python3.11",
+        Role=ROLE,
+        Handler="index.handler",
+        Code={"ZipFile": archive(RAISES)},
+    )
+    uuid = functions.create_event_source_mapping(FunctionName="f", EventSourceArn=source.arn)[
+        "UUID"
+    ]
+
+    def ask(method: str, path: str, body: Any = None) -> Any:
+        content = b"" if body is None else json.dumps(body).encode()
+        answer = Raw(node.endpoint, account)(method, f"/_lambent/{path}", content, sign="lambent")
+        assert answer.status == 200, answer.text
+        return json.loads(answer.text)
+
+    flow = {"Deadline": {"Seconds": 0.001}}
+    ask("PUT", f"flow/{uuid}", flow)
+    source.send("late")
+    until(lambda: ask("GET", f"flow/{uuid}/parked")["count"])
+    ask("POST", f"flow/{uuid}/park", {"reason": "a test"})
+    node.kill()
+    node.start()
+    shown = ask("GET", f"flow/{uuid}")
+    assert shown["settings"] == flow
+    assert (shown["state"], shown["parked"], shown["parked_items"]) == ("parked", "a test", 1)
