@@ -1,10 +1,11 @@
-"""Cold and hot invocations by language and isolation, as a table and as a picture.
+"""First invocations by language, tier and isolation, as a table and as a picture.
 
 Usage: python -m benchmarks.cold_starts [--count N] [--svg FILE]
 
 Each function is a no-op (Python also with boto3's S3 and DynamoDB clients), 512 MiB. Cold is
 the first invocation of a function that nothing is ready for but the family's base zygote;
-hot finds an initialised environment. Each is measured at the host's own door, without HTTP,
+warm and snap-start find a zygote of the function's own, where the language has one; hot finds
+an initialised environment. Each is measured at the host's own door, without HTTP,
 sandboxed as this machine allows and not at all, in turns. Languages whose toolchain is
 missing are left out and named.
 """
@@ -109,17 +110,27 @@ def cases(folder: Path) -> tuple[list[Case], list[str]]:
     return found, missing
 
 
-async def invoke(host: LocalHost, case: Case, revision: str, number: int) -> float:
-    """One invocation; milliseconds."""
+def specified(case: Case, revision: str, tier: str = "cold") -> FunctionSpec:
+    """The function, at a tier."""
     name = case.title
-    spec = FunctionSpec(
+    return FunctionSpec(
         *(f"arn:aws:lambda:us-east-1:000000000000:function:{name}", name, "000000000000"),
         *("us-east-1", "$LATEST", revision, case.runtime, case.handler, case.code, 30.0, 512),
+        tier="warm" if tier == "warm" else "cold",
+        snap_start=tier == "snap-start",
     )
+
+
+async def invoke(
+    host: LocalHost, case: Case, revision: str, number: int, tier: str = "cold"
+) -> float:
+    """One invocation; milliseconds."""
+    spec = specified(case, revision, tier)
     began = time.perf_counter()
     result = await host.invoke(spec, Invocation(f"r-{revision}-{number}", b'{"key": "value"}'))
     took = (time.perf_counter() - began) * 1000
     assert result.error is None, result.payload
+    assert result.tier in (tier, "hot"), result.tier
     return took
 
 
@@ -156,6 +167,7 @@ async def measure(count: int) -> tuple[list[Row], list[str], str]:
 async def _rows(hosts: dict[str, LocalHost], case: Case, count: int) -> list[Row]:
     cold: dict[str, list[float]] = {mode: [] for mode in hosts}
     hot: list[float] = []
+    forked: dict[tuple[str, str], list[float]] = {}
     arn = f"arn:aws:lambda:us-east-1:000000000000:function:{case.title}"
     for host in hosts.values():
         await host.prepare(case.runtime)
@@ -170,11 +182,23 @@ async def _rows(hosts: dict[str, LocalHost], case: Case, count: int) -> list[Row
             if mode == "auto":
                 hot += [await invoke(host, case, str(number), 1 + i) for i in range(HOT_PER_COLD)]
             await host.retire(arn)
-    return [
+            if case.runtime.startswith("python"):
+                for tier in ("warm", "snap-start"):
+                    revision = f"{tier}-{number}"
+                    await host.prime(specified(case, revision, tier))
+                    await CLOCK.sleep(SETTLE)
+                    took = await invoke(host, case, revision, 0, tier)
+                    forked.setdefault((tier, mode), []).append(took)
+                    await host.retire(arn)
+    rows = [
         Row(case.title, "cold", _spread(cold["auto"])),
         Row(case.title, "cold, no sandbox", _spread(cold["off"])),
-        Row(case.title, "hot", _spread(hot)),
     ]
+    if forked:
+        rows.append(Row(case.title, "warm", _spread(forked["warm", "auto"])))
+        rows.append(Row(case.title, "warm, no sandbox", _spread(forked["warm", "off"])))
+        rows.append(Row(case.title, "snap-start", _spread(forked["snap-start", "auto"])))
+    return [*rows, Row(case.title, "hot", _spread(hot))]
 
 
 def _spread(milliseconds: list[float]) -> dict[str, float]:
@@ -182,7 +206,14 @@ def _spread(milliseconds: list[float]) -> dict[str, float]:
     return {"least": round(min(milliseconds), 3), **figures}
 
 
-COLOURS = {"cold": "cold", "cold, no sandbox": "bare", "hot": "hot"}
+COLOURS = {
+    "cold": "cold",
+    "cold, no sandbox": "bare",
+    "warm": "warm",
+    "warm, no sandbox": "plain",
+    "snap-start": "snap",
+    "hot": "hot",
+}
 LEFT, RIGHT, TOP, LINE = 130, 780, 70, 22
 
 
@@ -201,10 +232,11 @@ def picture(rows: list[Row]) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 860 {bottom + 40}" role="img" '
         'aria-labelledby="t" font-family="system-ui, sans-serif">',
-        '<title id="t">Cold and hot invocations by language, in milliseconds</title>',
+        '<title id="t">Invocations by language and tier, in milliseconds</title>',
         "<style>text{fill:#4d5a76;font-size:12px}.h{fill:#1c2740;font-size:15px;font-weight:600}"
         ".g{stroke:#c3cde0}.cold{stroke:#3d6fd1;fill:#3d6fd1}.bare{stroke:#8b9cc0;fill:#8b9cc0}"
-        ".hot{stroke:#cf8a1d;fill:#cf8a1d}line{stroke-width:3}line.g{stroke-width:1}"
+        ".warm{stroke:#2b8a5c;fill:#2b8a5c}.plain{stroke:#8fbfa6;fill:#8fbfa6}"
+        ".snap{stroke:#8a5cc4;fill:#8a5cc4}.hot{stroke:#cf8a1d;fill:#cf8a1d}line{stroke-width:3}line.g{stroke-width:1}"
         "@media(prefers-color-scheme:dark){text{fill:#aab6d0}.h{fill:#e8edf8}"
         ".g{stroke:#3f4d6b}}</style>",
         f'<text class="h" x="{LEFT}" y="24">One invocation, by language and tier</text>',

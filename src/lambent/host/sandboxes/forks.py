@@ -79,18 +79,22 @@ class _Shell:
 
 
 class FunctionZygote(Forker):
-    """A function zygote (see `runtimes.contract`). `make_shell` is None where processes are
-    not isolated, and `keep` what they then keep seeing in /tmp; `limit` sets what a process
-    may use."""
+    """A function zygote (see `runtimes.contract`), for launches like `launch`.
+
+    `make_shell` is None where processes are not isolated, and `keep` what they then keep
+    seeing in /tmp; `limit` sets what a process may use.
+    """
 
     def __init__(
         self,
+        launch: Launch,
         keep: Sequence[str],
         make_shell: MakeShell | None,
         make_group: Callable[[Limits], Group | None],
         limit: Callable[[Child, Limits, Group | None], None],
     ) -> None:
         super().__init__()
+        self._launch = launch
         self._keep = keep
         self._make_shell = make_shell
         self._make_group = make_group
@@ -109,6 +113,8 @@ class FunctionZygote(Forker):
         self._process = process
         self.their_end.close()
         process.exited.add_done_callback(lambda _: self._hang_up())
+        if self.ready.done():
+            self._make_spare()
 
     def _hang_up(self) -> None:
         if self.alive:
@@ -128,7 +134,11 @@ class FunctionZygote(Forker):
                 return await self.start(message, launch.output)
             except ZygoteGone as error:
                 raise LaunchFailed("The function's zygote is gone.") from error
-        shell, self._spare = self._spare or self._prepare(launch), None
+        shell, self._spare = self._spare, None
+        if shell is None or (shell.made.done() and shell.made.result()[0] is None):
+            if shell is not None:
+                self._dispose(shell)
+            shell = self._prepare(launch)
         try:
             child = await self._enter(shell, message, launch.output)
         except BaseException:
@@ -138,7 +148,7 @@ class FunctionZygote(Forker):
             most = launch.limits.processes
             resource.prlimit(child.pid, resource.RLIMIT_NPROC, (most, most))
         self._limit(child, launch.limits, shell.group)
-        asyncio.get_running_loop().call_later(_SPARE_AFTER, self._make_spare, launch)
+        asyncio.get_running_loop().call_later(_SPARE_AFTER, self._make_spare)
         return child
 
     async def _enter(self, shell: _Shell, message: Mapping[str, object], output: int) -> Child:
@@ -165,10 +175,11 @@ class FunctionZygote(Forker):
         self._make_shell(launch, tasks, made.detach(), given.detach())
         return _Shell(group, to_fork, asyncio.create_task(_received(to_node)))
 
-    def _make_spare(self, launch: Launch) -> None:
-        if self.alive and self._spare is None:
+    def _make_spare(self) -> None:
+        known = self._process is not None and self._make_shell is not None
+        if self.alive and self._spare is None and known:
             with contextlib.suppress(LaunchFailed):
-                self._spare = self._prepare(launch)
+                self._spare = self._prepare(self._launch)
 
     def _dispose(self, shell: _Shell) -> None:
         """End a shell that nobody entered."""
@@ -193,6 +204,8 @@ class FunctionZygote(Forker):
             starting.set_exception(LaunchFailed("The process could not enter its sandbox."))
         else:
             super()._take(message, fds)
+            if "ready" in message:
+                self._make_spare()
 
     def _lost(self) -> None:
         if not self.ready.done():

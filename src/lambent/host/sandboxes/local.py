@@ -202,7 +202,7 @@ class _ZygoteLauncher:
 
         isolating = self._sandbox.isolating
         zygote = FunctionZygote(
-            self._keep, make_shell if isolating else None, self._group, self._limit
+            *(launch, self._keep, make_shell if isolating else None, self._group, self._limit)
         )
         # What it forks has processes of its own, and all are one user to the kernel.
         most = replace(launch.limits, processes=launch.limits.processes * _FORKS)
