@@ -4,7 +4,8 @@
     ./dev bench --quick            one short round, some seventy seconds; writes nothing
     ./dev bench sqs uploads        some scenarios; writes nothing
     ./dev bench store [OPTIONS]    a part alone: store, codecs, host, server, cold_starts,
-                                   backlog, flow
+                                   backlog, flow, nodes
+    ./dev bench --store postgresql the same as nodes: several on one database
 
 The machine's other load differs from second to second, so the systems take turns within
 each round, and a ratio is taken in each round before the median over the rounds.
@@ -35,7 +36,7 @@ from benchmarks.processes import memory
 from benchmarks.systems import CHECKOUT, Running, System, systems
 from benchmarks.throughput import Figures, Scale
 
-PARTS = ("store", "codecs", "host", "server", "cold_starts", "backlog", "flow")
+PARTS = ("store", "codecs", "host", "server", "cold_starts", "backlog", "flow", "nodes")
 FULL = Scale(seconds=1.5, invocations=300, colds=7, uploads=10)
 QUICK = Scale(seconds=0.5, invocations=50, colds=3, uploads=3)
 IDLE_SECONDS = 1.5
@@ -116,6 +117,8 @@ class Run:
 
 def main() -> None:
     """Run what the command line names."""
+    if sys.argv[1:3] == ["--store", "postgresql"]:
+        sys.argv[1:3] = ["nodes"]
     if sys.argv[1:2] and sys.argv[1] in PARTS:
         part = sys.argv.pop(1)
         runpy.run_module(f"benchmarks.{part}", run_name="__main__", alter_sys=True)

@@ -46,13 +46,13 @@ class DeliveryFailed(Exception):
     """The messages did not arrive."""
 
 
-def rate(running: Running, scale: Scale, figures: Figures) -> None:
-    """A no-op function on a full queue, in batches of ten."""
+def rate(running: Running, scale: Scale, figures: Figures, name: str = "") -> None:
+    """A no-op function on a full queue, in batches of ten. `name` tells runs apart."""
     sqs, functions = running.client("sqs"), running.client("lambda")
     role = invocations.make_role(running)
-    function = invocations.make_function(functions, role, "deliver", invocations.NOOP)
+    function = invocations.make_function(functions, role, f"deliver{name}", invocations.NOOP)
     functions.invoke(FunctionName=function, Payload=b"{}")["Payload"].read()
-    warm, url = (sqs.create_queue(QueueName=f"deliver-{name}")["QueueUrl"] for name in "wq")
+    warm, url = (sqs.create_queue(QueueName=f"deliver-{one}{name}")["QueueUrl"] for one in "wq")
     # Environments and the mapping's places are there before the clock runs.
     _drain(running, warm, function, WARM)
     count = int(MESSAGES_PER_SECOND * scale.seconds)

@@ -19,6 +19,7 @@ import tempfile
 from pathlib import Path
 
 PASSWORD = "not-for-anyone"
+_DURABLE = {"fsync": "on", "full_page_writes": "on", "shared_buffers": "128MB"}
 _SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
@@ -30,10 +31,12 @@ _SETTINGS = {
 
 
 class Cluster:
-    """One server. `url` gives a store's URL with a schema of its own."""
+    """One server. `url` gives a store's URL with a schema of its own. With `durable` it syncs
+    as a real one does."""
 
-    def __init__(self, programs: Path, folder: Path) -> None:
+    def __init__(self, programs: Path, folder: Path, *, durable: bool = False) -> None:
         self.folder = folder
+        self._settings = {**_SETTINGS, **(_DURABLE if durable else {})}
         self.port = _free_port()
         self._programs = programs
         self._numbers = itertools.count(1)
@@ -56,7 +59,11 @@ class Cluster:
         return "postgresql://postgres@/postgres?" + "&".join(f"{k}={v}" for k, v in query.items())
 
     def start(self) -> None:
-        settings = {**_SETTINGS, "port": str(self.port), "unix_socket_directories": self.folder}
+        settings = {
+            **self._settings,
+            "port": str(self.port),
+            "unix_socket_directories": self.folder,
+        }
         options = " ".join(f"-c {name}={value}" for name, value in settings.items())
         log = self.folder / "log"
         self._control("start", "--wait", f"--log={log}", f"--options={options}")
@@ -64,6 +71,22 @@ class Cluster:
     def stop(self, mode: str = "immediate") -> None:
         """`immediate` is what a crash does."""
         self._control("stop", "--wait", f"--mode={mode}")
+
+    def program(self, name: str, *arguments: str) -> str:
+        """What one of the server's programs says, as its administrator."""
+        place = {"PGHOST": str(self.folder), "PGPORT": str(self.port), "PGUSER": "postgres"}
+        done = subprocess.run(
+            [self._programs / name, *arguments, "postgres"],
+            env={**os.environ, **place},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout
+
+    def sql(self, statement: str) -> str:
+        """Run a statement; its rows as psql shows them."""
+        return self.program("psql", "--no-psqlrc", "-At", "-c", statement)
 
     def remove(self) -> None:
         """Stop it, and leave nothing."""
