@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -47,6 +48,21 @@ class TestDebug:
         asyncio.run(_step_through(_shown_configuration(running), tmp_path))
         out, err = running.communicate(timeout=60)
         assert (running.returncode, out, err.strip()) == (0, '{"hello": "Ada"}\n', "")
+
+    def test_ctrl_c_ends_the_invocation_and_its_session(self, command: Command) -> None:
+        running = subprocess.Popen(
+            [sys.executable, "-m", "lambent", "invoke", "hello", "--debug", "--debug-port", "0"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        _shown_configuration(running)
+        running.send_signal(signal.SIGINT)
+        out, _ = running.communicate(timeout=60)
+        assert (running.returncode, out) == (130, "")
+        assert command("debug", "hello", "--stop").err == (
+            "lambent: hello is not being debugged.\n"
+        )
 
     def test_a_session_lasts_until_it_is_stopped(self, command: Command) -> None:
         begun = command("debug", "hello", "--port", "0", "--json").json

@@ -94,8 +94,9 @@ def _invoke_debugged(
     client: NodeClient, name: str, port: int, source: str | None, asked: dict[str, Any]
 ) -> dict[str, Any]:
     """Invoke in a session of its own, which ends with the invocation or with Ctrl-C."""
-    debug.explain(debug.begin(client, name, port, _ATTACH_SECONDS), source)
+    session = debug.begin(client, name, port, _ATTACH_SECONDS)
     try:
+        debug.explain(session, source)
         answer: dict[str, Any] = client.service("lambda", _DEBUG_SECONDS).invoke(**asked)
     finally:
         debug.end(client, name)
