@@ -86,7 +86,7 @@ class Extensions:
     @property
     def settled(self) -> bool:
         """Whether every one waits for its next event."""
-        return all(each.state is State.WAITING for each in self.all)
+        return not self.all or all(each.state is State.WAITING for each in self.all)
 
     @property
     def any_external(self) -> bool:

@@ -84,7 +84,10 @@ class Figures:
     ) -> None:
         """Note an invocation that ended now."""
         price = cost(result.billed, spec.memory, spec.architecture)
-        minutes = self._minutes.setdefault(spec.arn, deque(maxlen=MINUTES))
+        minutes = self._minutes.get(spec.arn)
+        if minutes is None:
+            minutes = self._minutes[spec.arn] = deque(maxlen=MINUTES)
+            self._last[spec.arn] = deque(maxlen=LAST)
         number = int(now // 60)
         if not minutes or minutes[-1].number != number:
             minutes.append(_Minute(number))
@@ -99,7 +102,7 @@ class Figures:
         minute.queue.add(result.waited)
         if result.init is not None:
             minute.init.add(result.init)
-        self._last.setdefault(spec.arn, deque(maxlen=LAST)).append(
+        self._last[spec.arn].append(
             Record(
                 invocation.request_id,
                 now,

@@ -14,7 +14,7 @@ from typing import Final
 
 from lambent.core.clock import Clock
 from lambent.core.distribution import Distribution, of
-from lambent.core.metrics import Histogram, Metric, Metrics
+from lambent.core.metrics import Counter, Gauge, Histogram, Metric, Metrics
 from lambent.events.contract import Batch, Event
 from lambent.events.observer import Observer
 from lambent.events.policy import Attempt, Verdict
@@ -68,6 +68,17 @@ _Key = tuple[str, str, str, str | None, str]
 """Account, region, function, qualifier, executed version."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Ran:
+    """What each invocation of one function counts in."""
+
+    seconds: Histogram
+    waited: Histogram
+    billed: Counter
+    cost: Counter
+    memory: Gauge
+
+
 class FunctionFigures:
     """The figures of all functions of a node."""
 
@@ -76,7 +87,7 @@ class FunctionFigures:
         self._clock = clock
         self._called: dict[_Key, Called] = {}
         self._regions: dict[tuple[str, str], Called] = {}
-        self._histograms: dict[tuple[str, str, str], tuple[Histogram, Histogram]] = {}
+        self._ran: dict[tuple[str, str, str], _Ran] = {}
         self._invocations = metrics.counter(
             "lambent_function_invocations",
             "Invocations, by the tier of the environment and how they ended.",
@@ -142,15 +153,20 @@ class FunctionFigures:
             called.spilled += 1
         labels = (spec.account, spec.region, spec.name)
         self._invocations.child(*labels, result.tier, "failed" if failed else "ok").value += 1
-        known = self._histograms.get(labels)
+        known = self._ran.get(labels)
         if known is None:
-            known = (self._seconds.child(*labels), self._waited.child(*labels))
-            self._histograms[labels] = known
-        known[0].observe(result.duration)
-        known[1].observe(result.waited)
-        self._billed.child(*labels).value += result.billed
-        self._cost.child(*labels).value += cost(result.billed, spec.memory, spec.architecture)
-        self._memory.child(*labels).value = result.memory_peak * _MIB
+            known = self._ran[labels] = _Ran(
+                self._seconds.child(*labels),
+                self._waited.child(*labels),
+                self._billed.child(*labels),
+                self._cost.child(*labels),
+                self._memory.child(*labels),
+            )
+        known.seconds.observe(result.duration)
+        known.waited.observe(result.waited)
+        known.billed.value += result.billed
+        known.cost.value += cost(result.billed, spec.memory, spec.architecture)
+        known.memory.value = result.memory_peak * _MIB
         if result.init is not None:
             self._init.child(*labels).observe(result.init)
         if retries:
@@ -172,7 +188,7 @@ class FunctionFigures:
         gone = (reference.account, reference.region, reference.name)
         for key in [key for key in self._called if key[:3] == gone]:
             del self._called[key]
-        self._histograms.pop(gone, None)
+        self._ran.pop(gone, None)
         for family in (
             *(self._invocations, self._seconds, self._waited, self._init, self._billed),
             *(self._cost, self._memory, self._retries, *self._counted.values()),
@@ -193,7 +209,11 @@ class FunctionFigures:
         return found
 
     def _region(self, reference: Reference) -> Called:
-        return self._regions.setdefault((reference.account, reference.region), Called())
+        key = (reference.account, reference.region)
+        found = self._regions.get(key)
+        if found is None:
+            found = self._regions[key] = Called()
+        return found
 
     async def _show(self) -> None:
         self._running.clear()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from lambent.core.arns import Arn
 from lambent.core.context import RequestContext
@@ -43,12 +44,17 @@ class Reference:
     @property
     def arn(self) -> str:
         """The function's ARN, without qualifier."""
-        return str(Arn("lambda", self.region, self.account, f"function:{self.name}"))
+        return _arn(self.region, self.account, self.name)
 
     @property
     def qualified(self) -> str:
         """The ARN as the caller asked for it."""
         return self.arn if self.qualifier is None else f"{self.arn}:{self.qualifier}"
+
+
+@lru_cache(maxsize=4096)
+def _arn(region: str, account: str, name: str) -> str:
+    return str(Arn("lambda", region, account, f"function:{name}"))
 
 
 def parse(
