@@ -94,12 +94,36 @@ async def test_what_is_looked_up_is_so_once_a_minute(world: World) -> None:
     assert [int(at - 1_700_000_040) // 60 for at in looks] == [0, 1]
 
 
+async def test_of_several_nodes_one_looks_in_a_minute(world: World) -> None:
+    looks: list[str] = []
+
+    def node(name: str) -> Recorder:
+        metrics = Metrics()
+
+        async def look(at: float) -> None:
+            looks.append(name)
+
+        metrics.each_minute(look)
+        return Recorder(world.store, world.clock, metrics)
+
+    one, other = node("one"), node("other")
+    await one.flush()
+    await other.flush()
+    assert looks == ["one"]
+    await world.clock.advance(60)
+    looks.clear()
+    await other.flush()
+    await one.flush()
+    assert looks == ["other"]
+
+
 async def test_measurements_wait_while_the_store_is_away(world: World) -> None:
     transact = world.store.transact
 
     async def away(body: Any) -> Any:
         raise StoreUnavailable("full")
 
+    await world.recorder.flush()
     world.metrics.measure(CALLS, world.clock.now(), 5)
     world.store.transact = away
     await world.recorder.flush()

@@ -7,6 +7,7 @@
 | cloudwatch.alarms | account/region | name | `Alarm` |
 | cloudwatch.history | account/region | name, time, number | `HistoryItem` |
 | cloudwatch.dashboards | account | name | `Dashboard` |
+| cloudwatch.looked | | | the last minute in which a node looked at depths |
 
 The path of a metric is its namespace, name and dimensions, so that a scan gives them in order.
 """
@@ -23,6 +24,7 @@ POINTS: Final = "cloudwatch.points"
 ALARMS: Final = "cloudwatch.alarms"
 HISTORY: Final = "cloudwatch.history"
 DASHBOARDS: Final = "cloudwatch.dashboards"
+LOOKED: Final = "cloudwatch.looked"
 
 UNITS: Final = (
     *("Seconds", "Microseconds", "Milliseconds"),

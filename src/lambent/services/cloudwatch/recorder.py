@@ -13,6 +13,8 @@ import functools
 import logging
 from typing import Final
 
+import msgspec
+
 from lambent.cluster.turns import take_turn
 from lambent.core.clock import Clock
 from lambent.core.distribution import Distribution
@@ -22,10 +24,12 @@ from lambent.services.cloudwatch import points
 from lambent.services.cloudwatch.alarms import HISTORY_SECONDS
 from lambent.services.cloudwatch.model import (
     HISTORY,
+    LOOKED,
     METRICS,
     UNITS,
     decode_history,
     decode_listed,
+    encode,
 )
 from lambent.services.cloudwatch.points import Point
 from lambent.store.contract import Store, Transaction
@@ -66,11 +70,13 @@ class Recorder:
             _log.warning("the last minute's measurements are lost: %s", error)
 
     async def flush(self) -> None:
-        """Write what waits. What is looked up is so at most once in a minute."""
+        """Write what waits. What is looked up is so once in a minute, by one node."""
         now = self._clock.now()
-        if int(now // 60) > self._looked:
-            self._looked = int(now // 60)
-            await self._metrics.look(now)
+        minute = int(now // 60)
+        if minute > self._looked:
+            self._looked = minute
+            if await self._store.transact(functools.partial(_first, minute=minute)):
+                await self._metrics.look(now)
         await self._write(now)
 
     async def _write(self, at: float) -> None:
@@ -111,6 +117,15 @@ class Recorder:
                 functools.partial(points.roll_up, account=account, region=region, metric=metric)
             )
         await self._store.transact(_forget)
+
+
+async def _first(tx: Transaction, minute: int) -> bool:
+    """Whether no node has looked in that minute yet."""
+    record = await tx.get(LOOKED, b"")
+    if record is not None and msgspec.msgpack.decode(record.value, type=int) >= minute:
+        return False
+    await tx.put(LOOKED, b"", b"", encode(minute))
+    return True
 
 
 async def _add(tx: Transaction, part: list[tuple[Metric, int, Distribution]]) -> None:
