@@ -188,7 +188,8 @@ class FunctionZygote(Forker):
         def end(made: asyncio.Task[tuple[int | None, str]]) -> None:
             first = None if made.cancelled() or made.exception() else made.result()[0]
             if first is not None:
-                signal.pidfd_send_signal(first, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(first, signal.SIGKILL)
                 os.close(first)
             if shell.group is not None:
                 shell.group.remove()
