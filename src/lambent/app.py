@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
 import msgspec
@@ -51,6 +51,9 @@ from lambent.protocol.catalog import Catalog
 from lambent.services.contract import Platform, Service
 from lambent.store.backends.sqlite import open_sqlite
 from lambent.store.contract import Counting, Store, Transaction
+
+if TYPE_CHECKING:
+    from lambent.store.backends.places import Place
 
 T = TypeVar("T")
 
@@ -324,8 +327,10 @@ async def _open_store(settings: Settings, clock: Clock, ids: Ids) -> Store:
     """The store that the settings name."""
     if settings.store is None:
         return await open_sqlite(settings.data_dir, clock, ids)
+    scheme = settings.store.partition("://")[0]
+    if scheme not in ("postgresql", "postgres"):
+        raise StartupError(f"A store is postgresql://USER:PASSWORD@HOST/DATABASE, not {scheme}.")
     # Its driver is loaded only where it is used.
-    from lambent.store.backends.places import open_place
     from lambent.store.backends.postgresql import open_postgresql
 
     blobs = settings.blobs
@@ -333,7 +338,17 @@ async def _open_store(settings: Settings, clock: Clock, ids: Ids) -> Store:
         if settings.data_dir is None:
             raise StartupError("A shared store needs a place for blobs: add --blobs.")
         blobs = str(settings.data_dir / "blobs")
-    return await open_postgresql(settings.store, open_place(blobs), clock, ids)
+    return await open_postgresql(settings.store, _place(blobs), clock, ids)
+
+
+def _place(blobs: str) -> Place:
+    """Where blobs lie beside a database: a bucket's URL, or a folder."""
+    from lambent.store.backends import bucket
+    from lambent.store.backends.places import Folder
+
+    if blobs.partition("://")[0] in bucket.SCHEMES:
+        return bucket.open_bucket(blobs)
+    return Folder(Path(blobs).absolute())
 
 
 def _load(host: FunctionHost) -> dict[str, Any]:

@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support import postgres
+from tests.support import buckets, postgres
 
 from lambent.core.clock import Clock
 from lambent.core.ids import Ids
+from lambent.store.backends.bucket import open_bucket
 from lambent.store.backends.places import Folder
 from lambent.store.backends.postgresql import open_postgresql
 from lambent.store.backends.sqlite import open_sqlite
@@ -39,6 +40,12 @@ async def _postgresql(folder: Path, clock: Clock, ids: Ids) -> Store:
     return await open_postgresql(postgres.cluster().url(), place, clock, ids, own_time=True)
 
 
+async def _bucket(folder: Path, clock: Clock, ids: Ids) -> Store:
+    """With its blobs in a bucket of a node of our own."""
+    place = open_bucket(buckets.url())
+    return await open_postgresql(postgres.cluster().url(), place, clock, ids, own_time=True)
+
+
 BACKENDS = (
     Backend("sqlite", open_sqlite, virtual_time=True),
     Backend("sqlite-memory", _in_memory, virtual_time=True),
@@ -49,3 +56,11 @@ BACKENDS = (
         missing="" if postgres.programs() else "no PostgreSQL server is installed",
     ),
 )
+
+BUCKET = Backend(
+    "postgresql-bucket",
+    _bucket,
+    virtual_time=True,
+    missing="" if postgres.programs() else "no PostgreSQL server is installed",
+)
+"""For the blobs' tests: everything else is as in "postgresql"."""

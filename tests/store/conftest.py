@@ -14,10 +14,15 @@ from .backends import BACKENDS, Backend
 
 @pytest.fixture(params=BACKENDS, ids=lambda backend: backend.name)
 def backend(request: pytest.FixtureRequest) -> Backend:
-    chosen: Backend = request.param
-    if chosen.missing:
-        pytest.skip(chosen.missing)
-    return chosen
+    return chosen(request)
+
+
+def chosen(request: pytest.FixtureRequest) -> Backend:
+    """The backend of a fixture's parameter, or a skip that says why not."""
+    backend: Backend = request.param
+    if backend.missing:
+        pytest.skip(backend.missing)
+    return backend
 
 
 @pytest.fixture

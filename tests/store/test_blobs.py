@@ -6,7 +6,15 @@ import pytest
 
 from lambent.store.contract import StagedBlob, Store, Transaction
 
+from .backends import BACKENDS, BUCKET, Backend
 from .calls import call, chunks, whole
+from .conftest import chosen
+
+
+@pytest.fixture(params=[*BACKENDS, BUCKET], ids=lambda backend: backend.name)
+def backend(request: pytest.FixtureRequest) -> Backend:
+    return chosen(request)
+
 
 SIZES = [0, 1, 1000, 32 * 1024, 32 * 1024 + 1, 300_000, 2_500_000]
 

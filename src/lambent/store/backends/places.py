@@ -164,8 +164,3 @@ def _written_before(folder: Path, names: list[str], time: float) -> list[str]:
         except FileNotFoundError:
             continue
     return old
-
-
-def open_place(text: str) -> Place:
-    """The place of a path."""
-    return Folder(Path(text))
