@@ -98,6 +98,7 @@ def test_the_function_gets_the_request_as_an_event_of_format_2(
     assert event["queryStringParameters"] == {"a": "1,2", "b": " x"}
     assert event["cookies"] == ["one=1", "two=2"]
     assert event["headers"]["x-own"] == "yes"
+    assert event["headers"]["x-amzn-trace-id"].startswith("Root=1-")
     assert (event["body"], event["isBase64Encoded"]) == ('{"k": 1}', False)
     context = event["requestContext"]
     assert context["http"]["method"] == "POST"

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 
+from msgspec import structs
+
 from lambent.core.errors import AwsError
 from lambent.core.streams import StreamingResult
 from lambent.core.web import Caller, Site, WebAnswer, WebRequest
@@ -21,6 +23,8 @@ from lambent.services.lambda_.streaming import Streamed
 from lambent.services.lambda_.urls import LABEL, PATH
 from lambent.store.contract import Store
 
+_TRACE = "x-amzn-trace-id"
+"""Which Lambda gives a request that has none."""
 _FORBIDDEN = (
     "Forbidden. For troubleshooting Function URL authorization issues, see: "
     "https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"
@@ -79,12 +83,14 @@ class _Urls:
         url: Url,
         caller: Caller | None,
     ) -> WebAnswer:
+        trace = request.headers.get(_TRACE) or self._runner.new_trace()
+        request = structs.replace(request, headers={**request.headers, _TRACE: trace})
         payload = json.dumps(
             url_event.event(request, caller), separators=(",", ":"), ensure_ascii=False
         ).encode()
         if len(payload) > SYNCHRONOUS_BYTES:
             return _too_large()
-        invocation = Invocation(request.request_id, payload, request.headers.get("x-amzn-trace-id"))
+        invocation = Invocation(request.request_id, payload, trace)
         try:
             if url.mode == "RESPONSE_STREAM":
                 streamed = await streaming.start(self._runner, reference, invocation, resolved)
