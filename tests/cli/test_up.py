@@ -57,6 +57,41 @@ def up(tmp_path: Path) -> Iterator[Start]:
         process.communicate()
 
 
+def _sandbox(up: Start, *arguments: str | Path, data: Path) -> str:
+    banner = _banner(up("--json", *arguments, data=data))
+    with urllib.request.urlopen(f"{banner['endpoint']}/_lambent/health") as answer:
+        return str(json.load(answer)["sandbox"])
+
+
+def test_a_settings_file_is_read_and_the_command_line_comes_first(
+    up: Start, tmp_path: Path
+) -> None:
+    file = tmp_path / "lambent.toml"
+    file.write_text('sandbox = "off"\nlease = 5\nscrape-token = "long-enough-for-a-token"\n')
+    off = _sandbox(up, "--config", file, data=tmp_path / "one")
+    chosen = _sandbox(up, "--config", file, "--sandbox", "auto", data=tmp_path / "two")
+    assert off != chosen
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('sandbx = "off"', "has sandbx, which lambent up does not know"),
+        ("sandbox = off", "is not TOML"),
+        ("lease = 0", "The lease is 1 to 3,600 seconds"),
+    ],
+)
+def test_a_settings_file_that_is_wrong_is_told(
+    up: Start, tmp_path: Path, text: str, says: str
+) -> None:
+    file = tmp_path / "lambent.toml"
+    file.write_text(text)
+    process = up("--config", file)
+    _, said = process.communicate(timeout=30)
+    assert (process.returncode, len(said.splitlines())) == (1, 1)
+    assert says in said
+
+
 def _banner(process: subprocess.Popen[str]) -> dict[str, Any]:
     assert process.stdout is not None
     said: dict[str, Any] = json.loads(process.stdout.readline())

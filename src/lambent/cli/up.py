@@ -14,6 +14,7 @@ import click
 from lambent import __version__
 from lambent.app import Node, run
 from lambent.cli import debug
+from lambent.cli.config import config_option
 from lambent.core import telemetry
 from lambent.core.settings import (
     DEFAULT_ACCOUNT,
@@ -37,6 +38,7 @@ def default_data_dir() -> Path:
 
 @click.command()
 @click.argument("template", required=False, type=click.Path(exists=True, dir_okay=False))
+@config_option
 @click.option("--port", default=DEFAULT_PORT, show_default=True, help="0 takes a free one.")
 @click.option(
     "--host",
