@@ -65,7 +65,7 @@ class Called:
 
 
 _Key = tuple[str, str, str, str | None, str]
-"""Account, region, function, qualifier, executed version."""
+"""Account, region, function, qualifier, executed version ("" where none was)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,13 +174,13 @@ class FunctionFigures:
 
     def count(self, reference: Reference, name: str) -> None:
         """One more of `_COUNTS`."""
-        self._of(reference, LATEST).count(name)
+        self._of(reference, "").count(name)
         labels = (reference.account, reference.region, reference.name)
         self._counted[name].child(*labels).value += 1
 
     def aged(self, reference: Reference, seconds: float) -> None:
         """An asynchronous event is tried this long after it was accepted."""
-        self._of(reference, LATEST).ages.add(seconds * 1000)
+        self._of(reference, "").ages.add(seconds * 1000)
 
     def forget(self, reference: Reference) -> None:
         """The function is gone; what was counted of it is not."""
@@ -221,11 +221,14 @@ class FunctionFigures:
             self._running.child(account, region, name).value += called.running
 
     def _tell(self, at: float) -> None:
-        for key, called in self._called.items():
+        for key, called in list(self._called.items()):
             for name, unit, values in _taken(called):
                 for dimensions in _dimensions(*key[2:]):
                     metric = Metric(key[0], key[1], "AWS/Lambda", name, dimensions, unit)
                     self._metrics.put(metric, at, values)
+            if key[3] is not None and not called.running:
+                # Versions come and go; their figures are told, and begin anew when called.
+                del self._called[key]
         for (account, region), together in self._regions.items():
             if together.most:
                 for name in ("ConcurrentExecutions", "UnreservedConcurrentExecutions"):
@@ -273,7 +276,7 @@ def _dimensions(
     yield (("FunctionName", name),)
     resource = name if qualifier is None else f"{name}:{qualifier}"
     yield (("FunctionName", name), ("Resource", resource))
-    if qualifier is not None and qualifier not in (version, LATEST):
+    if qualifier is not None and version and qualifier not in (version, LATEST):
         yield (("ExecutedVersion", version), ("FunctionName", name), ("Resource", resource))
 
 
