@@ -111,7 +111,10 @@ class Server:
             connection.drop()
 
     def admit(self, check: Callable[[Peer, Peer], bool]) -> None:
-        """Serve connections for which `check` holds (their end, ours), drop the others."""
+        """Serve connections for which `check` holds (their end, ours), drop the others; all,
+        where nobody else can reach the socket."""
+        if not self._guarded:
+            return
         self._check = check
         for connection in tuple(self._connections):
             if check(*connection.ends):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
@@ -16,6 +17,7 @@ from tests.host.sandboxes.test_escapes import tried
 from tests.support.nodes import ThreadNode
 
 from lambent.core.errors import StartupError
+from lambent.host.wire import Server
 
 ROLE = "arn:aws:iam::123456789012:role/lambda"
 
@@ -174,3 +176,19 @@ def _client(node: ThreadNode, service: str) -> Any:
         aws_access_key_id="123456789012",
         aws_secret_access_key="local",
     )
+
+
+async def test_who_is_connected_before_the_process_is_known_stays_so() -> None:
+    # The check of whose process it is looks into the machine's network, where it is nobody.
+    server = Server({}, guarded=True)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        await server.serve(listener)
+        reader, writer = await asyncio.open_connection(*listener.getsockname())
+        writer.write(b"GET /early HTTP/1.1\r\n\r\n")
+        assert b"404" in await reader.readline()
+        server.admit(lambda theirs, ours: False)
+        writer.write(b"GET /late HTTP/1.1\r\n\r\n")
+        await reader.readuntil(b"404")
+        writer.close()
+        server.close()
