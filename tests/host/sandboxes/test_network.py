@@ -185,10 +185,11 @@ async def test_who_is_connected_before_the_process_is_known_stays_so() -> None:
         listener.setblocking(False)
         await server.serve(listener)
         reader, writer = await asyncio.open_connection(*listener.getsockname())
-        writer.write(b"GET /early HTTP/1.1\r\n\r\n")
-        assert b"404" in await reader.readline()
-        server.admit(lambda theirs, ours: False)
-        writer.write(b"GET /late HTTP/1.1\r\n\r\n")
-        await reader.readuntil(b"404")
+        for path in (b"/early", b"/late"):
+            writer.write(b"GET %s HTTP/1.1\r\n\r\n" % path)
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert b" 404 " in head
+            await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].split()[0]))
+            server.admit(lambda theirs, ours: False)
         writer.close()
         server.close()
