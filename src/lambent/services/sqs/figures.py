@@ -11,7 +11,7 @@ from typing import Final
 
 from lambent.core.clock import Clock
 from lambent.core.distribution import Distribution
-from lambent.core.metrics import Metric, Metrics
+from lambent.core.metrics import Histogram, Metric, Metrics
 from lambent.services.sqs.model import Queue
 from lambent.services.sqs.queues import Queues
 from lambent.store.contract import Store, Transaction, WorkCounts
@@ -32,9 +32,10 @@ _COUNTED: Final = {
 class QueueFigures:
     """One queue's counts since the node started, and what was told of them."""
 
-    __slots__ = ("deleted", "empty", "received", "sent", "sizes", "told", "used")
+    __slots__ = ("deleted", "empty", "latency", "received", "sent", "sizes", "told", "used")
 
-    def __init__(self) -> None:
+    def __init__(self, latency: Histogram) -> None:
+        self.latency = latency
         self.sent = 0
         self.received = 0
         self.deleted = 0
@@ -47,6 +48,13 @@ class QueueFigures:
         """A message of `size` bytes was added."""
         self.sent += 1
         self.sizes.add(size)
+
+    def add_deleted(self, age: float | None) -> None:
+        """A receipt's message was deleted so many seconds after it was sent (None: it was
+        kept, or gone already)."""
+        self.deleted += 1
+        if age is not None:
+            self.latency.observe(max(0.0, age))
 
     def add_received(self, count: int) -> None:
         """A receive gave so many messages."""
@@ -70,6 +78,12 @@ class Figures:
             name: metrics.counter(f"lambent_queue_{name}", help, *_LABELS)
             for name, (_, help) in _COUNTED.items()
         }
+        self._latency = metrics.histogram(
+            "lambent_queue_latency_seconds",
+            "From when a message was sent until a client deleted it (for those of event source "
+            "mappings, see lambent_mapping_latency_seconds).",
+            *_LABELS,
+        )
         self._depth = metrics.gauge(
             "lambent_queue_messages",
             "Messages in a queue: waiting, in_flight or delayed.",
@@ -87,7 +101,7 @@ class Figures:
         """A queue's figures."""
         found = self._known.get(queue.uid)
         if found is None:
-            found = self._known[queue.uid] = QueueFigures()
+            found = self._known[queue.uid] = QueueFigures(self._latency.child(*_labels(queue)))
             self._named[queue.uid] = queue
         return found
 
@@ -116,7 +130,7 @@ class Figures:
         for uid in [uid for uid in self._known if uid not in there]:
             del self._known[uid]
             gone = self._named.pop(uid)
-            for family in self._counters.values():
+            for family in (*self._counters.values(), self._latency):
                 family.forget(*_labels(gone))
         found: list[tuple[Queue, WorkCounts]] = []
         for begin in range(0, len(queues), _AT_ONCE):

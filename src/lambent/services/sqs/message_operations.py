@@ -171,24 +171,30 @@ class MessageOperations:
         return {"Messages": messages or None}
 
     async def delete_message(self, context: RequestContext, params: Params) -> Result:
-        async def body(tx: Transaction) -> Queue:
+        async def body(tx: Transaction) -> tuple[Queue, float | None]:
             queue = await queue_of(tx, self._queues, context, params)
-            await _delete(tx, queue, params)
-            return queue
+            return queue, await _delete(tx, queue, params)
 
-        self._figures.of(await self._store.transact(body)).deleted += 1
+        queue, age = await self._store.transact(body)
+        self._figures.of(queue).add_deleted(age)
         return None
 
     async def delete_message_batch(self, context: RequestContext, params: Params) -> Result:
         entries = batches.check(params.get("Entries"), "DeleteMessageBatchRequestEntry")
 
-        async def body(tx: Transaction) -> tuple[Queue, Result]:
+        async def body(tx: Transaction) -> tuple[Queue, list[float | None], Result]:
             queue = await queue_of(tx, self._queues, context, params)
-            return queue, await batches.each(entries, lambda entry: _delete(tx, queue, entry))
+            ages: list[float | None] = []
 
-        queue, result = await self._store.transact(body)
-        assert result is not None
-        self._figures.of(queue).deleted += len(result["Successful"] or ())
+            async def delete(entry: Mapping[str, Any]) -> None:
+                ages.append(await _delete(tx, queue, entry))
+
+            return queue, ages, await batches.each(entries, delete)
+
+        queue, ages, result = await self._store.transact(body)
+        figures = self._figures.of(queue)
+        for age in ages:
+            figures.add_deleted(age)
         return result
 
     async def change_message_visibility(self, context: RequestContext, params: Params) -> Result:
@@ -223,17 +229,18 @@ def _waits(queue: Queue, given: int | None) -> int:
     return attributes.value(queue, "ReceiveMessageWaitTimeSeconds") if given is None else given
 
 
-async def _delete(tx: Transaction, queue: Queue, params: Mapping[str, Any]) -> None:
+async def _delete(tx: Transaction, queue: Queue, params: Mapping[str, Any]) -> float | None:
+    """Delete a message; how many seconds ago it was sent, None when it was kept or gone."""
     handle = params.get("ReceiptHandle")
     if not handle:
         raise errors.missing("ReceiptHandle")
-    id, claim, _ = parse_receipt(handle, queue.uid)
+    id, claim, _, sent = parse_receipt(handle, queue.uid)
     if queue.fifo:
         work = await tx.item(queue.work, id)
         if work is not None and not (work.leased and work.token == claim):
             raise errors.invalid_value(handle, "ReceiptHandle", "The receipt handle has expired.")
     # A standard queue answers success to an overtaken handle, and keeps the message.
-    await tx.settle(queue.work, id, claim)
+    return tx.now - sent / 1000 if await tx.settle(queue.work, id, claim) else None
 
 
 async def _change_visibility(tx: Transaction, queue: Queue, params: Mapping[str, Any]) -> None:
@@ -249,7 +256,7 @@ async def _change_visibility(tx: Transaction, queue: Queue, params: Mapping[str,
             "VisibilityTimeout",
             f"VisibilityTimeout must be an integer between 0 and {MAX_VISIBILITY}.",
         )
-    id, claim, time = parse_receipt(handle, queue.uid)
+    id, claim, time, _ = parse_receipt(handle, queue.uid)
     if int(tx.now - time / 1000) + timeout > MAX_VISIBILITY:
         raise errors.invalid_value(
             timeout,

@@ -63,16 +63,19 @@ def token(params: Mapping[str, Any], name: str) -> str | None:
     return value
 
 
-def receipt(uid: str, id: int, token: int, time: float) -> str:
-    """The receipt handle of one claim of a message, at a time in seconds since the epoch."""
-    return base64.b64encode(f"{uid}:{id}:{token}:{int(time * 1000)}".encode()).decode()
+def receipt(uid: str, id: int, token: int, time: float, sent: float) -> str:
+    """The receipt handle of one claim of a message; when it was claimed and sent, in seconds
+    since the epoch."""
+    text = f"{uid}:{id}:{token}:{int(time * 1000)}:{int(sent * 1000)}"
+    return base64.b64encode(text.encode()).decode()
 
 
-def parse_receipt(handle: str, uid: str) -> tuple[int, int, int]:
-    """(id, token, milliseconds since the epoch) of a receipt handle that the queue `uid` gave."""
+def parse_receipt(handle: str, uid: str) -> tuple[int, int, int, int]:
+    """(id, token, when it was claimed and sent in milliseconds since the epoch) of a receipt
+    handle that the queue `uid` gave."""
     try:
-        owner, id, token, time = base64.b64decode(handle, validate=True).decode().split(":")
-        numbers = int(id), int(token), int(time)
+        owner, id, token, time, sent = base64.b64decode(handle, validate=True).decode().split(":")
+        numbers = int(id), int(token), int(time), int(sent)
     except (binascii.Error, UnicodeDecodeError, ValueError):
         raise errors.bad_receipt(handle) from None
     if min(numbers) < 0 or max(numbers) >= 1 << 63:

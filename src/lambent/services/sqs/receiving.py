@@ -140,7 +140,7 @@ def wire(
     work, message = received.work, received.message
     result: dict[str, Any] = {
         "MessageId": message.id,
-        "ReceiptHandle": receipt(queue.uid, work.id, work.token, received.time),
+        "ReceiptHandle": receipt(queue.uid, work.id, work.token, received.time, work.created),
         "MD5OfBody": message.md5,
         "Body": message.body,
     }
@@ -158,7 +158,7 @@ def lambda_record(queue: Queue, received: Received) -> dict[str, Any]:
     work, message = received.work, received.message
     record: dict[str, Any] = {
         "messageId": message.id,
-        "receiptHandle": receipt(queue.uid, work.id, work.token, received.time),
+        "receiptHandle": receipt(queue.uid, work.id, work.token, received.time, work.created),
         "body": message.body,
         "attributes": system_attributes(received),
         "messageAttributes": {
