@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import resource
 import signal
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lambent.host.runtimes.contract import Launch, LaunchFailed
@@ -23,9 +24,9 @@ from lambent.host.sandboxes.zygote import Child, Forker, ZygoteGone
 
 MakeShell = Callable[[Launch, list[str], int, int], None]
 """Have a shell made for a launch, in these groups: its maker gets the two sockets."""
+_MESSAGE_BYTES = 1 << 20
 _SPARE_AFTER = 0.02
-"""Seconds after a fork in which it has the machine to itself, before the next one's shell is
-made."""
+"""Seconds after a fork in which it has the machine to itself, before the next is made ahead."""
 
 
 class Fork(Child):
@@ -69,13 +70,24 @@ class Fork(Child):
 
 
 @dataclass(slots=True)
-class _Shell:
-    """A shell that is being made, or is: its control group, the socket by which a fork gets
-    it, and its first process or why there is none."""
+class _Spare:
+    """A process that waits in its sandbox to be told what it is: its control group, the socket
+    to tell it, and what becomes of its start; `made` gives its shell's first process, or none
+    and why."""
 
     group: Group | None
-    given: socket.socket
-    made: asyncio.Task[tuple[int | None, str]]
+    launch: socket.socket
+    started: asyncio.Task[Child]
+    made: asyncio.Task[tuple[int | None, str]] | None
+
+    @property
+    def broken(self) -> bool:
+        """Whether it is no use."""
+        if self.started.done():
+            if self.started.cancelled() or self.started.exception() is not None:
+                return True
+            return self.started.result().exited.done()
+        return False
 
 
 class FunctionZygote(Forker):
@@ -100,7 +112,7 @@ class FunctionZygote(Forker):
         self._make_group = make_group
         self._limit = limit
         self._process: Child | None = None
-        self._spare: _Shell | None = None
+        self._spare: _Spare | None = None
 
     @property
     def process(self) -> Child:
@@ -126,64 +138,83 @@ class FunctionZygote(Forker):
         message = {
             "environment": dict(launch.environment),
             "scratch": str(launch.scratch),
-            "processes": launch.limits.processes,
             "keep": [*self._keep, str(launch.code), *map(str, launch.layers)],
         }
-        if self._make_shell is None:
-            try:
-                return await self.start(message, launch.output)
-            except ZygoteGone as error:
-                raise LaunchFailed("The function's zygote is gone.") from error
-        shell, self._spare = self._spare, None
-        if shell is None or (shell.made.done() and shell.made.result()[0] is None):
-            if shell is not None:
-                self._dispose(shell)
-            shell = self._prepare(launch)
+        spare, self._spare = self._spare, None
+        if spare is None or spare.broken:
+            if spare is not None:
+                self._dispose(spare)
+            spare = self._prepare()
         try:
-            child = await self._enter(shell, message, launch.output)
+            child = await self._entered(spare)
+            socket.send_fds(spare.launch, [json.dumps(message).encode()], [launch.output])
+        except OSError as error:
+            self._dispose(spare)
+            raise LaunchFailed(f"The fork is gone: {error}.") from error
         except BaseException:
-            self._dispose(shell)
+            self._dispose(spare)
             raise
-        with contextlib.suppress(ProcessLookupError, PermissionError, ValueError):
-            most = launch.limits.processes
-            resource.prlimit(child.pid, resource.RLIMIT_NPROC, (most, most))
-        self._limit(child, launch.limits, shell.group)
+        spare.launch.close()
+        if self._make_shell is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError, ValueError):
+                most = launch.limits.processes
+                resource.prlimit(child.pid, resource.RLIMIT_NPROC, (most, most))
+            self._limit(child, launch.limits, spare.group)
         asyncio.get_running_loop().call_later(_SPARE_AFTER, self._make_spare)
         return child
 
-    async def _enter(self, shell: _Shell, message: Mapping[str, object], output: int) -> Child:
+    async def _entered(self, spare: _Spare) -> Child:
+        """The process, once it is in its sandbox."""
         try:
-            child = await self.start(message, output, shell.given.fileno())
+            child = await asyncio.shield(spare.started)
         except ZygoteGone as error:
             raise LaunchFailed("The function's zygote is gone.") from error
-        except LaunchFailed:
-            _, why = await shell.made
-            raise LaunchFailed(f"No sandbox could be made: {why}.") from None
-        first, why = await shell.made
+        except LaunchFailed as error:
+            if spare.made is None:
+                raise
+            _, why = await spare.made
+            raise LaunchFailed(f"No sandbox could be made: {why}.") from error
+        if spare.made is None:
+            return child
+        first, why = await asyncio.shield(spare.made)
         if first is None:
             raise LaunchFailed(f"No sandbox could be made: {why}.")
-        shell.given.close()
+        spare.made = None
         return Fork(child, first)
 
-    def _prepare(self, launch: Launch) -> _Shell:
-        """Have a shell made."""
-        assert self._make_shell is not None
-        group = self._make_group(launch.limits)
-        to_node, made = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        to_fork, given = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        tasks = group.tasks if group else []
-        self._make_shell(launch, tasks, made.detach(), given.detach())
-        return _Shell(group, to_fork, asyncio.create_task(_received(to_node)))
+    def _prepare(self) -> _Spare:
+        """Have a process forked that waits to be told what it is."""
+        group: Group | None = None
+        made: asyncio.Task[tuple[int | None, str]] | None = None
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _MESSAGE_BYTES)
+        given = [theirs]
+        if self._make_shell is not None:
+            group = self._make_group(self._launch.limits)
+            to_node, from_maker = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            to_fork, maker_to_fork = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            given.append(to_fork)
+            tasks = group.tasks if group else []
+            self._make_shell(self._launch, tasks, from_maker.detach(), maker_to_fork.detach())
+            made = asyncio.create_task(_received(to_node))
+        message = {"processes": self._launch.limits.processes}
+        started = asyncio.create_task(self.start(message, *(end.fileno() for end in given)))
+
+        def settled(_: asyncio.Task[Child]) -> None:
+            for end in given:
+                end.close()
+
+        started.add_done_callback(settled)
+        return _Spare(group, ours, started, made)
 
     def _make_spare(self) -> None:
-        known = self._process is not None and self._make_shell is not None
-        if self.alive and self._spare is None and known:
+        if self.alive and self._spare is None and self._process is not None:
             with contextlib.suppress(LaunchFailed):
-                self._spare = self._prepare(self._launch)
+                self._spare = self._prepare()
 
-    def _dispose(self, shell: _Shell) -> None:
-        """End a shell that nobody entered."""
-        shell.given.close()
+    def _dispose(self, spare: _Spare) -> None:
+        """End a process that was never told what it is."""
+        spare.launch.close()
 
         def end(made: asyncio.Task[tuple[int | None, str]]) -> None:
             first = None if made.cancelled() or made.exception() else made.result()[0]
@@ -191,10 +222,12 @@ class FunctionZygote(Forker):
                 with contextlib.suppress(ProcessLookupError):
                     signal.pidfd_send_signal(first, signal.SIGKILL)
                 os.close(first)
-            if shell.group is not None:
-                shell.group.remove()
+            if spare.group is not None:
+                spare.group.remove()
 
-        shell.made.add_done_callback(end)
+        if spare.made is not None:
+            spare.made.add_done_callback(end)
+        spare.started.add_done_callback(_retrieved)
 
     def _take(self, message: dict[str, int | str], fds: list[int]) -> None:
         if "unfit" in message:
@@ -218,6 +251,11 @@ class FunctionZygote(Forker):
             self._spare = None
         if self._process is not None:
             self._process.kill()
+
+
+def _retrieved(started: asyncio.Task[Child]) -> None:
+    if not started.cancelled():
+        started.exception()  # nobody waits for it any more
 
 
 async def _received(end: socket.socket) -> tuple[int | None, str]:

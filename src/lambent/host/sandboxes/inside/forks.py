@@ -7,8 +7,9 @@ sandboxes), and the node believes it nothing that matters.
 
 Messages on its control socket (SOCK_SEQPACKET, JSON):
 
-    node → zygote  {"start": n, "environment", "scratch", "keep", "processes"}
-                   + output fd, shell socket
+    node → zygote  {"start": n, "processes"} + launch socket, shell socket: a process that
+                   waits in its sandbox until it is told by the launch socket what it is:
+                   {"environment", "scratch", "keep"} + output fd; it ends when that ends
                    {"kill": n}, {"stop": n}, {"continue": n}: where it is not isolated
     zygote → node  {"ready": true}, or {"unfit": why}
                    {"started": n} + pidfd, {"exited": n, "status": s} and {"gone": n}
@@ -112,7 +113,7 @@ class FunctionZygote:
             try:
                 self._become(message, fds, write)
             except BaseException as error:
-                os.write(fds[0], f"The sandbox could not be entered: {error}\n".encode())
+                os.write(2, f"The sandbox could not be entered: {error}\n".encode())
                 os._exit(1)
             return True
         os.close(write)
@@ -163,7 +164,7 @@ class FunctionZygote:
 
     def _become(self, message: dict[str, Any], fds: list[int], write: int) -> None:
         """Turn this fresh fork into the environment's process."""
-        output = fds[0]
+        launch = socket.socket(fileno=fds[0])
         if self._isolated:
             with socket.socket(fileno=fds[1]) as shell:
                 before = shells.enter(shell)
@@ -176,14 +177,21 @@ class FunctionZygote:
             kernel.die_with_parent(signal.SIGKILL)
             if os.getppid() != self._pid:
                 os._exit(1)
+        os.setsid()
+        for fd in (write, *self._numbers):
+            os.close(fd)
+        self._control.close()
+        with launch:
+            data, given, _, _ = socket.recv_fds(launch, MESSAGE_BYTES, 1)
+        if not data:
+            os._exit(0)  # it is not wanted any more
+        message.update(json.loads(data))
+        if not self._isolated:
             files = os.open(self._scratch, os.O_RDONLY | os.O_DIRECTORY)
             private_tmp.copy(files, message["scratch"])
             os.close(files)
             if not private_tmp.enter(message["scratch"], message["keep"]):
                 os.environ["TMPDIR"] = message["scratch"]
-        os.setsid()
         for fd in _OUTPUTS:
-            os.dup2(output, fd, inheritable=fd < 3)
-        for fd in (output, write, *self._numbers):
-            os.close(fd)
-        self._control.close()
+            os.dup2(given[0], fd, inheritable=fd < 3)
+        os.close(given[0])
