@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +22,18 @@ LEASE = 2.0
 class Trio:
     """The nodes, and clients of each in the test's account."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, ahead: Sequence[float] = (0.0, 0.0, 0.0)) -> None:
         self._folder = folder
         self.url = postgres.cluster().url()
-        self.nodes = [self._node(number) for number in range(3)]
+        self.nodes = [self._node(number, seconds) for number, seconds in enumerate(ahead)]
 
-    def _node(self, number: int) -> ProcessNode:
+    def _node(self, number: int, ahead: float) -> ProcessNode:
         return ProcessNode(
             self._folder / f"node-{number}",
             store=self.url,
             blobs=self._folder / "blobs",
             lease=LEASE,
+            clock_ahead=ahead,
         )
 
     def start(self) -> Trio:
@@ -57,10 +58,16 @@ def trio(tmp_path: Path) -> Iterator[Trio]:
     yield from _trio(tmp_path)
 
 
-def _trio(folder: Path) -> Iterator[Trio]:
+@pytest.fixture
+def out_of_step(tmp_path: Path) -> Iterator[Trio]:
+    """Nodes whose clocks are minutes apart."""
+    yield from _trio(tmp_path, (0.0, 600.0, -600.0))
+
+
+def _trio(folder: Path, ahead: Sequence[float] = (0.0, 0.0, 0.0)) -> Iterator[Trio]:
     if postgres.programs() is None:
         pytest.skip("no PostgreSQL server is installed")
-    trio = Trio(folder)
+    trio = Trio(folder, ahead)
     try:
         yield trio.start()
     finally:

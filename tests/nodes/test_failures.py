@@ -16,6 +16,8 @@ from tests.nodes.conftest import LEASE, Trio, function, queue_arn
 from tests.support import postgres
 from tests.support.nodes import ProcessNode
 
+from lambent.core.clock import SystemClock
+
 pytestmark = pytest.mark.crash
 
 At = Callable[..., Any]
@@ -54,13 +56,53 @@ def _database_restarted(node: ProcessNode, moment: float) -> Iterator[None]:
     yield
 
 
+@contextmanager
+def _connections_cut(node: ProcessNode, moment: float) -> Iterator[None]:
+    """End all connections to the database, again and again."""
+    for _ in range(8):
+        _pause.wait(moment / 3)
+        postgres.cluster().sql(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            " WHERE application_name = 'lambent'"
+        )
+    yield
+
+
 @pytest.mark.parametrize("fifo", [True, False], ids=["fifo", "standard"])
-@pytest.mark.parametrize("trouble", [_killed, _frozen, _database_restarted])
+@pytest.mark.parametrize("trouble", [_killed, _frozen, _database_restarted, _connections_cut])
 def test_nothing_is_lost_and_order_is_kept(
     trio: Trio, connect: ClientFactory, trouble: Any, fifo: bool
 ) -> None:
     crowd = Crowd(connect, trio.nodes, fifo=fifo)
     crowd.during(trouble(trio.nodes[0], 0.5)).check()
+
+
+def test_clocks_that_differ_by_minutes_change_nothing(
+    out_of_step: Trio, at: At, connect: ClientFactory, raw_at: Callable[..., Any]
+) -> None:
+    one, ahead, behind = out_of_step.nodes
+    sqs = {node: at(node, "sqs") for node in out_of_step.nodes}
+    url = sqs[one].create_queue(QueueName="q", Attributes={"VisibilityTimeout": "2"})["QueueUrl"]
+
+    def receive(node: ProcessNode) -> Any:
+        return sqs[node].receive_message(QueueUrl=url, WaitTimeSeconds=5).get("Messages")
+
+    # Sent late by one clock, early by the other: it is due for all at the same moment.
+    clock = SystemClock()
+    for sender, receiver in ((ahead, behind), (behind, ahead)):
+        began = clock.monotonic()
+        sqs[sender].send_message(QueueUrl=url, MessageBody="later", DelaySeconds=1)
+        (message,) = until(partial(receive, receiver), bool)
+        assert 0.9 <= clock.monotonic() - began < 10
+        # Hidden from the others for as long as it says, and no longer.
+        (again,) = until(partial(receive, sender), bool)
+        assert 2.9 <= clock.monotonic() - began < 15
+        assert again["MessageId"] == message["MessageId"]
+        sqs[one].delete_message(QueueUrl=url, ReceiptHandle=again["ReceiptHandle"])
+    crowd = Crowd(connect, out_of_step.nodes, fifo=True)
+    crowd.during(_killed(ahead, 0.3)).check()
+    found = until(lambda: raw_at(one)["nodes"], lambda nodes: len(nodes) == 2)
+    assert {node["endpoint"] for node in found} == {one.endpoint, behind.endpoint}
 
 
 HANGS_THERE = """

@@ -12,7 +12,18 @@ from pathlib import Path
 import msgspec
 
 from lambent.app import Node, run
+from lambent.core.clock import SystemClock
 from lambent.core.settings import Settings
+
+
+class ClockAhead(SystemClock):
+    """The clock of a machine that is so many seconds ahead of the others."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def now(self) -> float:
+        return super().now() + self._seconds
 
 
 async def _main() -> None:
@@ -23,8 +34,10 @@ async def _main() -> None:
     parser.add_argument("--store")
     parser.add_argument("--blobs")
     parser.add_argument("--lease", type=float, default=10.0)
-    arguments = parser.parse_args()
-    node = Node(Settings(**vars(arguments)))
+    parser.add_argument("--clock-ahead", type=float, default=0.0)
+    arguments = vars(parser.parse_args())
+    clock = ClockAhead(arguments.pop("clock_ahead"))
+    node = Node(Settings(**arguments), clock)
     await node.start()
     key = node.administrator
     said = {

@@ -100,6 +100,7 @@ class ProcessNode:
         store: str | None = None,
         blobs: Path | None = None,
         lease: float = 10.0,
+        clock_ahead: float = 0.0,
     ) -> None:
         self.data_dir = data_dir
         self.port = port
@@ -107,7 +108,7 @@ class ProcessNode:
         self.administrator: AccessKey | None = None
         self._auth = auth
         self._shared = ["--store", store, "--blobs", str(blobs)] if store else []
-        self._shared += ["--lease", str(lease)]
+        self._shared += ["--lease", str(lease), f"--clock-ahead={clock_ahead}"]
         self._process: subprocess.Popen[str] | None = None
 
     @property
