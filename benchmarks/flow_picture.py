@@ -7,7 +7,7 @@ from typing import Any
 
 _WIDTH, _HEIGHT = 880, 640
 _LEFT, _PANEL_WIDTH, _PANEL_HEIGHT = 64, 796, 210
-_GOOD, _BAD, _LIMIT, _PALE = "#1a7f64", "#c2410c", "#64748b", "#e2e8f0"
+_GOOD, _BAD, _LIMIT = "#1a7f64", "#c2410c", "#64748b"
 
 
 def picture(virtual: Sequence[Any], real: Sequence[Any], ideal: float, real_ideal: float) -> str:
@@ -66,24 +66,21 @@ def _panel(results: Sequence[Any], ideal: float, top: float, title: str) -> list
         parts.append(
             f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>'
         )
-        parts += _words(result, colour, x(ends * 0.36), top + 92 + row * 42)
+        parts.append(_words(result, colour, bottom + 40 + row * 18))
     return parts
 
 
-def _words(result: Any, colour: str, x: float, y: float) -> list[str]:
+def _words(result: Any, colour: str, y: float) -> str:
     found = result.summary
     name = result.name.partition(",")[0]
     waits = found["messages"] - found["done"] - found["dead"]
     rest = f", {waits:,} still waiting" if waits > 0 else ""
-    return [
-        f'<rect x="{x - 8:.1f}" y="{y - 15:.1f}" width="470" height="38" fill="#ffffff" '
-        f'fill-opacity="0.85" stroke="{_PALE}"/>',
-        f'<text x="{x:.1f}" y="{y:.1f}" fill="{colour}" font-weight="600">{name}: '
-        f"{found['done']:,} done in {found['seconds']:,.0f} s, {found['dead']:,} "
-        f"dead-lettered{rest}</text>",
-        f'<text x="{x:.1f}" y="{y + 16:.1f}">{found["failed_share"]:.1%} of the calls to the '
-        "dependency failed</text>",
-    ]
+    return (
+        f'<text x="{_LEFT}" y="{y:.0f}"><tspan fill="{colour}" font-weight="600">{name}: '
+        f"{found['done']:,} done in {found['seconds']:,.0f} s</tspan>, {found['dead']:,} "
+        f"dead-lettered{rest}; {found['failed_share']:.1%} of the calls to the dependency "
+        "failed</text>"
+    )
 
 
 def _rates(counts: Mapping[int, int], seconds: float, window: int) -> list[tuple[float, float]]:
