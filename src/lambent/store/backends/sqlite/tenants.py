@@ -15,6 +15,7 @@ where the oldest are.
 
 from __future__ import annotations
 
+import heapq
 import itertools
 from collections.abc import Iterator
 
@@ -27,11 +28,12 @@ LOOSE = ""
 
 NEVER = float("inf")
 _READY = 0.0
-_LOOK_AGAIN = 60.0
-"""Seconds until a tenant is looked at again that has only items too old to be claimed."""
 _EXPIRED_AT_ONCE = 1000
 _LOOSE_AMONG = 200
 _PAGE = 10
+
+_Item = tuple[float, int]
+"""When it is due, and its id."""
 
 
 def joined(engine: Engine, queue: int, tenant: str, id: int, due: float, now: float) -> None:
@@ -82,14 +84,14 @@ def eligible(
     after = float("-inf") if created_after is None else created_after
     _expire(engine, queue, depth, now)
     _wake(engine, queue, now)
-    line: list[tuple[int, int, Iterator[int]]] = []
+    line: list[tuple[int, int, Iterator[_Item]]] = []
     nameless = _nameless(engine, queue, limit, now, after) if depth.total > depth.tenanted else []
     if nameless:
         turn = engine.execute(
             "SELECT turn FROM work_tenant WHERE queue = ? AND tenant = ?", (queue, LOOSE)
         ).fetchall()
-        loose = itertools.chain(nameless, _items(engine, queue, LOOSE, limit, now, after))
-        line.append((0, turn[0][0] if turn else 0, loose))
+        named = _items(engine, queue, LOOSE, limit, now, after)
+        line.append((0, turn[0][0] if turn else 0, heapq.merge(nameless, named)))
     last = (-1, 0)
     while len(line) < limit:
         ready = engine.execute(
@@ -104,17 +106,17 @@ def eligible(
             items = _items(engine, queue, tenant, limit, now, after)
             first = next(items, None)
             if first is None:
-                _put_off(engine, queue, tenant, now, after)
+                _put_off(engine, queue, tenant, now)
             else:
                 line.append((last[0], last[1], itertools.chain((first,), items)))
         if len(ready) < limit:
             break
-    return take_turns(line, limit)
+    return [id for _, id in take_turns(line, limit)]
 
 
 def _items(
     engine: Engine, queue: int, tenant: str, limit: int, now: float, after: float
-) -> Iterator[int]:
+) -> Iterator[_Item]:
     """The tenant's due items, first due first; some at once, as most give one or few."""
     page_size = min(limit, _PAGE)
     due, last = float("-inf"), 0
@@ -125,46 +127,37 @@ def _items(
             " ORDER BY due, id LIMIT ?",
             (queue, tenant, now, after, due, last, page_size),
         ).fetchall()
-        for _, id in page:
-            yield id
+        yield from page
         if len(page) < page_size:
             return
         due, last = page[-1]
 
 
-def _nameless(engine: Engine, queue: int, limit: int, now: float, after: float) -> list[int]:
+def _nameless(engine: Engine, queue: int, limit: int, now: float, after: float) -> list[_Item]:
     rows = engine.execute(
-        "SELECT id, tenant IS NULL FROM work INDEXED BY work_due"
+        "SELECT due, id, tenant IS NULL FROM work INDEXED BY work_due"
         " WHERE queue = ? AND due <= ? AND created > ? ORDER BY due, id LIMIT ?",
         (queue, now, after, _LOOSE_AMONG),
     ).fetchall()
-    return [id for id, nameless in rows if nameless][:limit]
+    return [(due, id) for due, id, nameless in rows if nameless][:limit]
 
 
-def _put_off(engine: Engine, queue: int, tenant: str, now: float, after: float) -> None:
+def _put_off(engine: Engine, queue: int, tenant: str, now: float) -> None:
     """The tenant has nothing due: note from when on it may have, or forget it."""
     following = engine.execute(
         "SELECT due FROM work INDEXED BY work_tenant_due"
-        " WHERE queue = ? AND tenant = ? AND created > ? ORDER BY due LIMIT 1",
-        (queue, tenant, after),
-    ).fetchall()
-    until = following[0][0] if following else now + _LOOK_AGAIN
-    engine.writing()
-    if following or _has_items(engine, queue, tenant):
-        engine.execute(
-            "UPDATE work_tenant SET until = ? WHERE queue = ? AND tenant = ?",
-            (until, queue, tenant),
-        )
-    else:
-        engine.execute("DELETE FROM work_tenant WHERE queue = ? AND tenant = ?", (queue, tenant))
-
-
-def _has_items(engine: Engine, queue: int, tenant: str) -> bool:
-    found = engine.execute(
-        "SELECT 1 FROM work INDEXED BY work_tenant_due WHERE queue = ? AND tenant = ? LIMIT 1",
+        " WHERE queue = ? AND tenant = ? ORDER BY due LIMIT 1",
         (queue, tenant),
     ).fetchall()
-    return bool(found)
+    if not following:
+        engine.writing()
+        engine.execute("DELETE FROM work_tenant WHERE queue = ? AND tenant = ?", (queue, tenant))
+    elif following[0][0] > now:  # otherwise it has items that are too old for this claim alone
+        engine.writing()
+        engine.execute(
+            "UPDATE work_tenant SET until = ? WHERE queue = ? AND tenant = ?",
+            (following[0][0], queue, tenant),
+        )
 
 
 def _expire(engine: Engine, queue: int, depth: Depth, now: float) -> None:
