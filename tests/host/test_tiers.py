@@ -7,19 +7,22 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from tests.host.conftest import Function, alive, until
+from tests.host.conftest import OWN_RUNTIME, Function, alive, until
 
 from lambent.core.errors import StartupError
 from lambent.host.contract import InvocationResult
 from lambent.host.sandboxes.local import open_sandbox
 
 Define = Callable[..., Function]
+ROOT = Path(__file__).parents[2]
 
 ONCE = """
     import os, random, uuid
@@ -253,3 +256,57 @@ async def test_a_snapshot_without_a_fork_has_its_hooks_all_the_same(
     result = await run()
     assert _shown(result) == ["before", "after"]
     assert result.tier == "hot"  # publishing initialised it
+
+
+NODE = """
+import asyncio, json, sys, types
+from pathlib import Path
+from tests.host.conftest import _opened, until
+from lambent.core.ids import SystemIds
+from lambent.host.contract import FunctionSpec, Invocation
+from lambent.host.sandboxes.local import open_sandbox
+
+async def main():
+    folder = Path(sys.argv[1])
+    sandbox = await open_sandbox(sys.argv[2], folder)
+    async with _opened(folder / "cache", sandbox=sandbox) as (host, logs):
+        spec = FunctionSpec(
+            "arn:aws:lambda:eu-west-1:123456789012:function:f", "f", "123456789012", "eu-west-1",
+            "$LATEST", "1", sys.argv[3], "app.handler", folder / "code", 30.0, 128, tier="warm",
+        )
+        await host.prime(spec)
+        result = await host.invoke(spec, Invocation(SystemIds().uuid(), b"{}"))
+        assert result.tier == "warm", result
+        (environment,) = host._fleets[spec.arn, spec.revision].idle
+        await until(lambda: environment._frozen)
+        zygote = host._origins[spec.arn, spec.revision]._zygote.process.pid
+        print(json.dumps([environment._attempt._process.pid, zygote]), flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+def _with_code(folder: Path) -> Path:
+    folder.chmod(0o755)
+    (folder / "code").mkdir()
+    (folder / "code" / "app.py").write_text("def handler(event, context): return 1")
+    return folder
+
+
+@pytest.mark.parametrize("mode", ["require", "off"])
+async def test_frozen_forks_do_not_outlive_a_killed_node(tmp_path: Path, mode: str) -> None:
+    arguments = [str(_with_code(tmp_path)), mode, OWN_RUNTIME]
+    node = subprocess.Popen(  # noqa: ASYNC220 - the test kills it by its id
+        [sys.executable, "-c", NODE, *arguments], stdout=subprocess.PIPE, cwd=ROOT
+    )
+    assert node.stdout is not None
+    line = await asyncio.to_thread(node.stdout.readline)
+    if not line and mode == "require":
+        pytest.skip("no sandbox is possible here")
+    pids = json.loads(line)
+    assert all(alive(pid) for pid in pids)
+    node.kill()
+    node.wait()
+    node.stdout.close()
+    await until(lambda: not any(alive(pid) for pid in pids))

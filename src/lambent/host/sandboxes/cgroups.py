@@ -235,6 +235,9 @@ def _clear(folder: Path) -> None:
             if child.is_dir():
                 with contextlib.suppress(OSError):
                     child.rmdir()
+                with contextlib.suppress(OSError):
+                    # Someone frozen is in it still, who could not even die.
+                    (child / "freezer.state").write_bytes(b"THAWED")
         folder.rmdir()
 
 

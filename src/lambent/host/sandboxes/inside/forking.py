@@ -36,7 +36,7 @@ import select
 import signal
 import socket
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from . import (
@@ -56,6 +56,7 @@ TELEMETRY_FD = 3
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _PYTHON = os.path.realpath(sys.executable)
 MESSAGE_BYTES = 1 << 20
+_MANY = 1024
 _KINDS: dict[str, Any] = {"rooted": rooted, "rootless": rootless}
 
 
@@ -86,6 +87,8 @@ class _Environment:
     namespace: int | None = None
     """Of a function zygote: its pid namespace and, below, its process, as descriptors."""
     process: int | None = None
+    shells: list[str] = field(default_factory=list)
+    """Of a function zygote: the files of the groups that its forks are in."""
 
 
 class Zygote:
@@ -190,6 +193,10 @@ class Zygote:
         zygote = self._environments.get(message["shell"])
         if zygote is not None and zygote.namespace is not None and zygote.process is not None:
             assert self._maker is not None
+            if len(zygote.shells) > _MANY:
+                kept = [path for path in zygote.shells if os.path.exists(mounts.HOST + path)]
+                zygote.shells = kept
+            zygote.shells += message["tasks"]
             given = [zygote.namespace, zygote.process, *fds]
             with contextlib.suppress(OSError):  # it is gone: who waits sees the sockets close
                 socket.send_fds(self._maker, [json.dumps(message).encode()], given)
@@ -248,7 +255,7 @@ class Zygote:
                 _signal(environment.main)  # it may not have made its own group yet
             else:
                 self._forget(environment)
-        limits.thaw(mounts.HOST + path for path in environment.tasks)
+        limits.thaw(mounts.HOST + path for path in (*environment.tasks, *environment.shells))
 
     def _signal_group(self, number: int, what: signal.Signals) -> None:
         environment = self._environments.get(number)
