@@ -18,6 +18,7 @@ from typing import Any
 import botocore.session
 import pytest
 from botocore.config import Config
+from hypothesis import HealthCheck, settings
 from tests.support import postgres
 from tests.support.http import Raw
 from tests.support.nodes import ProcessNode, ThreadNode
@@ -31,6 +32,10 @@ STORE = "LAMBENT_TEST_STORE"
 
 ClientFactory = Callable[..., Any]
 _ids = SystemIds()
+
+# What a property promises does not depend on how busy the machine is.
+settings.register_profile("lambent", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("lambent")
 
 
 @pytest.fixture(scope="session")

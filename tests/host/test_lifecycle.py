@@ -54,12 +54,12 @@ async def test_retire_lets_work_finish_and_ends_the_idle(own_host: Any, define: 
         newer = run.revised()
         await newer()
         await host.retire(run.spec.arn, newer.spec.revision)
-        assert environments(host) == {run.spec.arn: (1, 1)}
+        await until(lambda: environments(host) == {run.spec.arn: (1, 1)})
         await until(lambda: not alive(idle))
         await asyncio.to_thread(gate.open)
         pid = json.loads((await busy).payload)
         await until(lambda: not alive(pid))
-        assert environments(host) == {run.spec.arn: (0, 1)}
+        await until(lambda: environments(host) == {run.spec.arn: (0, 1)})
 
 
 async def test_close_waits_for_what_runs(own_host: Any, define: Define) -> None:

@@ -24,9 +24,11 @@ FUNCTION: dict[str, Any] = {
     "RecursiveLoop": "Allow",
     "ReservedConcurrentExecutions": "10",
     "RuntimeManagementConfig": {"UpdateRuntimeOn": "FunctionUpdate"},
-    "SnapStart": {"ApplyOn": "PublishedVersions"},
     "TracingConfig": {"Mode": "Active"},
 }
+BARE = {key: FUNCTION[key] for key in ("Runtime", "Handler", "Role", "Code")}
+# SnapStart allows no more than 512 MB of ephemeral storage: a function of its own has it.
+SNAP = {**BARE, "FunctionName": "snap", "Runtime": "python3.12"}
 VERSION = {
     "Type": "AWS::Lambda::Version",
     "Properties": {
@@ -63,27 +65,32 @@ def deploy(client: Callable[..., Any]) -> Deploy:
 def test_every_property_of_a_function_arrives_and_goes_back_when_it_is_taken_out(
     deploy: Deploy, functions: Any
 ) -> None:
-    deploy({"Function": {"Type": "AWS::Lambda::Function", "Properties": FUNCTION}})
+    def functions_of(*properties: dict[str, Any]) -> dict[str, Any]:
+        kind = "AWS::Lambda::Function"
+        return {each["FunctionName"]: {"Type": kind, "Properties": each} for each in properties}
+
+    deploy(functions_of(FUNCTION, {**SNAP, "SnapStart": {"ApplyOn": "PublishedVersions"}}))
     shown = functions.get_function(FunctionName="f")
     configuration = shown["Configuration"]
     assert configuration["Architectures"] == ["arm64"]
     assert configuration["EphemeralStorage"] == {"Size": 1024}
     assert configuration["LoggingConfig"]["LogFormat"] == "JSON"
     assert configuration["LoggingConfig"]["LogGroup"] == "mine"
-    assert configuration["SnapStart"]["ApplyOn"] == "PublishedVersions"
     assert configuration["TracingConfig"] == {"Mode": "Active"}
     assert shown["Concurrency"] == {"ReservedConcurrentExecutions": 10}
     recursion = functions.get_function_recursion_config(FunctionName="f")
     assert recursion["RecursiveLoop"] == "Allow"
     management = functions.get_runtime_management_config(FunctionName="f")
     assert management["UpdateRuntimeOn"] == "FunctionUpdate"
+    snap = functions.get_function_configuration(FunctionName="snap")
+    assert snap["SnapStart"]["ApplyOn"] == "PublishedVersions"
 
-    plain = {key: FUNCTION[key] for key in ("FunctionName", "Runtime", "Handler", "Role", "Code")}
-    deploy({"Function": {"Type": "AWS::Lambda::Function", "Properties": plain}})
+    deploy(functions_of({**BARE, "FunctionName": "f"}, SNAP))
     shown = functions.get_function(FunctionName="f")
     assert "Concurrency" not in shown
     assert shown["Configuration"]["EphemeralStorage"] == {"Size": 512}
-    assert shown["Configuration"]["SnapStart"]["ApplyOn"] == "None"
+    snap = functions.get_function_configuration(FunctionName="snap")
+    assert snap["SnapStart"]["ApplyOn"] == "None"
     recursion = functions.get_function_recursion_config(FunctionName="f")
     assert recursion["RecursiveLoop"] == "Terminate"
     management = functions.get_runtime_management_config(FunctionName="f")
@@ -91,8 +98,7 @@ def test_every_property_of_a_function_arrives_and_goes_back_when_it_is_taken_out
 
 
 def test_versions_and_aliases_have_environments_ready(deploy: Deploy, functions: Any) -> None:
-    own = {key: FUNCTION[key] for key in ("FunctionName", "Runtime", "Handler", "Role", "Code")}
-    function = {"Type": "AWS::Lambda::Function", "Properties": own}
+    function = {"Type": "AWS::Lambda::Function", "Properties": {**BARE, "FunctionName": "f"}}
     deploy({"Function": function, "Version": VERSION})
     (one,) = _provisioned(functions)
     assert one["RequestedProvisionedConcurrentExecutions"] == 1
