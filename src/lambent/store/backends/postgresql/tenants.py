@@ -12,6 +12,7 @@ where the oldest are.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator
 from typing import Final
 
@@ -42,10 +43,15 @@ _LINE: Final = """
             AND f.due <= $2 AND f.created > $3 ORDER BY due, id LIMIT 1) first
     WHERE n.tenant IS NOT NULL ORDER BY held, turn LIMIT $4"""
 _ITEMS: Final = """
-    SELECT q.n, w.id FROM unnest($2::text[]) WITH ORDINALITY q (tenant, n) CROSS JOIN LATERAL (
+    SELECT q.n, w.due, w.id
+    FROM unnest($2::text[]) WITH ORDINALITY q (tenant, n) CROSS JOIN LATERAL (
         SELECT id, due FROM work WHERE queue = $1 AND tenant = q.tenant
             AND due <= $3 AND created > $4 ORDER BY due, id LIMIT $5) w
     ORDER BY q.n, w.due, w.id"""
+
+
+_Due = tuple[float, int]
+"""When an item is due, and its id."""
 
 
 async def eligible(
@@ -54,23 +60,23 @@ async def eligible(
     """What a fair claim takes from a queue with tenants, in the order in which it takes it."""
     ready = await connection.fetch(_LINE, queue, now, after, limit)
     rows = await connection.fetch(_ITEMS, queue, [row[0] for row in ready], now, after, limit)
-    items: list[list[int]] = [[] for _ in ready]
-    for number, id in rows:
-        items[number - 1].append(id)
+    items: list[list[_Due]] = [[] for _ in ready]
+    for number, due, id in rows:
+        items[number - 1].append((due, id))
     nameless = await _nameless(connection, queue, limit, now, after)
-    line: list[tuple[int, int, Iterator[int]]] = []
-    for (tenant, held, turn), ids in zip(ready, items, strict=True):
+    line: list[tuple[int, int, Iterator[_Due]]] = []
+    for (tenant, held, turn), own in zip(ready, items, strict=True):
         if tenant != LOOSE or not nameless:
-            line.append((held, turn, iter(ids)))
+            line.append((held, turn, iter(own)))
         else:
-            line.append((held, turn, iter(nameless + ids)))
+            line.append((held, turn, heapq.merge(nameless, own)))
             nameless = []
     if nameless:
         turn = await connection.fetchval(
             "SELECT turn FROM work_tenant WHERE queue = $1 AND tenant = $2", queue, LOOSE
         )
-        line.append((0, turn or nameless[0], iter(nameless)))
-    taken = take_turns(line, limit)
+        line.append((0, turn or nameless[0][1], iter(nameless)))
+    taken = [id for _, id in take_turns(line, limit)]
     found = await connection.fetch(
         f"SELECT {ITEM} FROM work WHERE queue = $1 AND id = ANY($2)", queue, taken
     )
@@ -91,9 +97,9 @@ async def forget(connection: Connection, touched: set[tuple[int, str]]) -> None:
 
 async def _nameless(
     connection: Connection, queue: int, limit: int, now: float, after: float
-) -> list[int]:
+) -> list[_Due]:
     rows = await connection.fetch(
-        "SELECT id FROM (SELECT id, tenant FROM work"
+        "SELECT due, id FROM (SELECT due, id, tenant FROM work"
         "  WHERE queue = $1 AND due <= $2 AND created > $3 ORDER BY due, id LIMIT $4) first"
         " WHERE tenant IS NULL LIMIT $5",
         queue,
@@ -102,4 +108,4 @@ async def _nameless(
         _LOOSE_AMONG,
         limit,
     )
-    return [row[0] for row in rows]
+    return [(row[0], row[1]) for row in rows]
