@@ -156,6 +156,23 @@ async def test_a_new_revision_ends_the_old_zygote_after_its_last_environment(
     await until(lambda: not alive(zygote))
 
 
+async def test_a_zygote_that_is_not_wanted_any_more_does_not_finish(
+    opened: Any, define: Define
+) -> None:
+    source = """
+        import threading
+        print("begun")
+        threading.Event().wait(60)
+        def handler(event, context): return 1
+        """
+    run = define(opened, source, snap_start=True, version="1")
+    priming = asyncio.create_task(run.host.prime(run.spec))
+    await until(lambda: any("begun" in line for line in run.log))
+    await run.host.retire(run.spec.arn)
+    assert await priming is not None
+    await until(lambda: not run.host._endings)
+
+
 async def test_what_a_fork_leaves_ends_with_it(opened: Any, define: Define) -> None:
     source = """
         import os, subprocess

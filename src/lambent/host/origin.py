@@ -68,6 +68,8 @@ class Origin:
     async def end(self) -> None:
         """End it, and everything that it forked."""
         self._ended = True
+        if self._zygote is not None and not self.settled.done():
+            self._zygote.process.kill()
         await asyncio.shield(self.settled)
         await self._environment.end()
 
@@ -94,6 +96,8 @@ class Origin:
     async def _start(self, launch: Launch) -> Process:
         self._zygote = await self._runtime.zygote(launch)
         self._zygote.ready.add_done_callback(self._said)
+        if self._ended:
+            self._zygote.process.kill()
         return self._zygote.process
 
     def _said(self, ready: asyncio.Future[None]) -> None:

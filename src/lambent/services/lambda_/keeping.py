@@ -69,8 +69,10 @@ class Keeping:
             self._prime(await self._runner.spec(one, resolved))
 
     async def stop(self) -> None:
-        """Wait for what is being made ready."""
+        """Make nothing ready any more."""
         while self._making:
+            for task in self._making:
+                task.cancel()
             await asyncio.wait(set(self._making))
 
     async def _ready(self, reference: Reference) -> None:
