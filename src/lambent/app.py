@@ -121,7 +121,7 @@ class Node:
         cache = self.cache = self._cache()
         registry = Registry()
         keys = self.keys = StoredKeys(store, clock, ids)
-        hidden = [cache] if settings.data_dir is None else [settings.data_dir, cache]
+        hidden = _hidden(settings, cache)
         host = self._host = await open_host(
             clock=clock,
             ids=ids,
@@ -339,6 +339,16 @@ async def _open_store(settings: Settings, clock: Clock, ids: Ids) -> Store:
             raise StartupError("A shared store needs a place for blobs: add --blobs.")
         blobs = str(settings.data_dir / "blobs")
     return await open_postgresql(settings.store, _place(blobs), clock, ids)
+
+
+def _hidden(settings: Settings, cache: Path) -> list[Path]:
+    """The folders that functions are not to see."""
+    folders = [cache]
+    if settings.data_dir is not None:
+        folders.append(settings.data_dir)
+    if settings.blobs is not None and "://" not in settings.blobs:
+        folders.append(Path(settings.blobs).absolute())
+    return folders
 
 
 def _place(blobs: str) -> Place:

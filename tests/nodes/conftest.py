@@ -24,6 +24,7 @@ class Trio:
 
     def __init__(self, folder: Path, ahead: Sequence[float] = (0.0, 0.0, 0.0)) -> None:
         self._folder = folder
+        self.blobs = folder / "blobs"
         self.url = postgres.cluster().url()
         self.nodes = [self._node(number, seconds) for number, seconds in enumerate(ahead)]
 
@@ -31,7 +32,7 @@ class Trio:
         return ProcessNode(
             self._folder / f"node-{number}",
             store=self.url,
-            blobs=self._folder / "blobs",
+            blobs=self.blobs,
             lease=LEASE,
             clock_ahead=ahead,
         )

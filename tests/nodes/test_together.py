@@ -14,9 +14,11 @@ import pytest
 from botocore.exceptions import ClientError
 from tests.crash.killing import until
 from tests.nodes.conftest import Trio, function, queue_arn
+from tests.support.http import Raw
 from tests.support.nodes import ProcessNode
 
 At = Callable[..., Any]
+ANYONE = "123456789012"
 
 WHERE = """
 import os
@@ -66,6 +68,22 @@ def test_what_one_node_acknowledged_every_node_has(nodes: list[ProcessNode], at:
     at(three, "s3").delete_object(Bucket="together", Key="k")
     with pytest.raises(ClientError, match="NoSuchKey"):
         at(one, "s3").get_object(Bucket="together", Key="k")
+
+
+def test_functions_do_not_see_the_folder_of_blobs(shared_trio: Trio, at: At) -> None:
+    (one, *_) = shared_trio.nodes
+    at(one, "s3").create_bucket(Bucket="unseen")
+    at(one, "s3").put_object(Bucket="unseen", Key="k", Body=b"large" * 100_000)
+    assert list(shared_trio.blobs.iterdir())
+    source = "import os\ndef handler(event, context):\n    return os.listdir(event)\n"
+    function(partial(at, one), "looks", source)
+    payload = json.dumps(str(shared_trio.blobs))
+    answer = at(one, "lambda").invoke(FunctionName="looks", Payload=payload)
+    found = json.loads(answer["Payload"].read())
+    isolated = json.loads(Raw(one.endpoint, ANYONE)("GET", "/_lambent/health").text)["sandbox"]
+    if isolated.startswith("off"):
+        pytest.skip("this machine allows no sandbox")
+    assert found == [] or found["errorType"] in ("FileNotFoundError", "PermissionError")
 
 
 def test_a_long_poll_at_one_node_wakes_for_a_message_sent_to_another(
