@@ -418,6 +418,7 @@ class Environment:
             done = await attempt.until(lambda: attempt.ready or attempt.broken, deadline)
         attempt.timed_out = not done
         if not self._journal.plain:
+            attempt.drain()  # what it printed before it answered comes first
             self._report_runtime(attempt, invocation.request_id, began, answered)
 
     def _conclude(
