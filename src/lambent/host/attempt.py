@@ -10,11 +10,12 @@ import asyncio
 import contextlib
 import os
 import re
+import socket
 from collections.abc import Callable
 
 from lambent.core.clock import Clock
 from lambent.core.ids import Ids
-from lambent.host import extensions as extensions_beside
+from lambent.host import extensions as beside
 from lambent.host import extensions_api, report, runtime_api, telemetry_api
 from lambent.host.contract import FunctionSpec, Invocation
 from lambent.host.debug_door import Door
@@ -32,6 +33,7 @@ from lambent.host.wire import Server
 
 _READ_BYTES = 1 << 16
 _DRAIN_READS = 256
+_ANYONE = ("0.0.0.0", 0)  # noqa: S104 - the other end of a socket that listens
 _MEMORY = re.compile(rb"VmHWM:\s+(\d+) kB")
 _RUNTIME_SECONDS = 0.3
 _INTERNAL_SECONDS = 0.5
@@ -72,10 +74,10 @@ class Attempt:
         self._lines_beside = OutputDecoder()
         self.programs = Programs(self._take_beside, self._program_exited)
         self.extensions = Extensions(spec, ids, extensions, self._news.set)
-        own = extensions and guarded
+        self.address = beside.address(ids) if extensions and guarded else "127.0.0.1"
+        """Where in its network the environment's listeners are."""
         self.telemetry = TelemetryApi(
-            *(self.extensions, journal, clock),
-            extensions_beside.address(ids) if own else "127.0.0.1",
+            *(self.extensions, journal, clock, self._reach, self._news.set)
         )
         self.api = RuntimeApi(self)
         self._server = Server(
@@ -173,7 +175,6 @@ class Attempt:
             self._status_file = os.open(f"/proc/{process.pid}/status", os.O_RDONLY | os.O_CLOEXEC)
         process.exited.add_done_callback(self._exited)
         self._server.admit(process.owns)
-        self.telemetry.owns = process.owns
 
     def offer(self, invocation: Invocation, spec: FunctionSpec, trace: str, timeout: float) -> None:
         """Hand an invocation over."""
@@ -244,19 +245,42 @@ class Attempt:
             self._status_file = None
 
     async def _shut_down(self, process: Process, reason: str) -> None:
-        began = self._clock.monotonic()
+        began = asyncio.get_running_loop().time()
         external = self.extensions.any_external
         self._ending = True
         process.terminate()
         limit = _RUNTIME_SECONDS if external else _INTERNAL_SECONDS
-        await self.until(lambda: self.exit_status is not None, began + limit)
+        await self._within(lambda: self.exit_status is not None, began + limit)
         if not external:
             return
         self.drain()
-        await self.telemetry.flush(began + _EXTERNAL_SECONDS)
+        self.telemetry.flush()
+        await self._within(lambda: self.telemetry.idle, began + _EXTERNAL_SECONDS)
         deadline_ms = int((self._clock.now() + _EXTERNAL_SECONDS - limit) * 1000)
         told = self.extensions.shut_down(reason, deadline_ms)
-        await self.until(lambda: not self._left & told, began + _EXTERNAL_SECONDS)
+        await self._within(lambda: not self._left & told, began + _EXTERNAL_SECONDS)
+
+    async def _within(self, condition: Callable[[], bool], deadline: float) -> None:
+        """As `until`, but by the machine's time, as real processes end."""
+        loop = asyncio.get_running_loop()
+        while not condition() and loop.time() < deadline:
+            self._news.clear()
+            timer = loop.call_at(deadline, self._news.set)
+            await self._news.wait()
+            timer.cancel()
+
+    async def _reach(self, port: int) -> socket.socket:
+        """A connection to what listens in the environment. OSError when it is not there, or
+        not the environment's."""
+        process, listener = self._process, (self.address, port)
+        if self.network is not None and self._left:
+            return await self.programs.connect(*listener)
+        if self.network is not None or process is None or not process.owns(listener, _ANYONE):
+            raise ConnectionRefusedError
+        made = socket.socket()
+        made.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(made, listener)
+        return made
 
     # Listener of the Runtime API ---------------------------------------------------------
 

@@ -346,7 +346,7 @@ class Environment:
                 beside = attempt.programs.beside(
                     extensions.places(self._programs, spec.layers, seen),
                     extensions.environment(environment),
-                    attempt.telemetry.address,
+                    attempt.address,
                 )
                 descriptors += [beside.output, beside.control]
                 launch = replace(launch, beside=beside)

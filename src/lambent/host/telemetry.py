@@ -13,15 +13,14 @@ import asyncio
 import contextlib
 import json
 import re
+import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from lambent.core.clock import Clock
 from lambent.host.platform_events import PlatformEvent
-from lambent.host.wire import Peer
 
-_ANYONE = ("0.0.0.0", 0)  # noqa: S104 - the other end of a socket that listens
 _FIRST_DELAY = 0.1
 _LAST_DELAY = 5.0
 _ANSWER_BYTES = 1 << 16
@@ -71,19 +70,17 @@ class Delivery:
         self,
         subscription: Subscription,
         clock: Clock,
-        address: str,
-        owns: Callable[[Peer, Peer], bool],
+        connect: Callable[[int], Awaitable[socket.socket]],
+        sent: Callable[[], None],
     ) -> None:
         self._subscription = subscription
         self._clock = clock
-        self._listener = (address, subscription.destination.port)
-        self._owns = owns
+        self._connect = connect
+        self._sent = sent
         self._waiting: deque[bytes] = deque()
         self._size = 0
         self._dropped = [0, 0]
         self._flush_now = asyncio.Event()
-        self._empty = asyncio.Event()
-        self._empty.set()
         self._sender: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -98,7 +95,6 @@ class Delivery:
             return
         self._waiting.append(document)
         self._size += len(document)
-        self._empty.clear()
         if self._size >= self._subscription.max_bytes or len(self._waiting) >= self._items:
             self._flush_now.set()
         if self._sender is None:
@@ -108,10 +104,14 @@ class Delivery:
     def _items(self) -> int:
         return self._subscription.max_items
 
-    async def flush(self, deadline: float) -> None:
-        """Send what waits; returns once it was taken, or at `deadline` (monotonic)."""
+    def flush(self) -> None:
+        """Send what waits, without waiting for more."""
         self._flush_now.set()
-        await self._clock.wait(self._empty, deadline - self._clock.monotonic())
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything was taken."""
+        return self._sender is None
 
     async def close(self) -> None:
         """Send no more."""
@@ -125,16 +125,22 @@ class Delivery:
         """Send until nothing waits."""
         delay = _FIRST_DELAY
         while self._waiting:
-            await self._clock.wait(self._flush_now, self._subscription.timeout)
-            self._flush_now.clear()
+            await self._rest(self._subscription.timeout)
             batch = self._batch()
             while not await self._send(batch):
-                await self._clock.wait(self._flush_now, delay)
-                self._flush_now.clear()
+                await self._rest(delay)
                 delay = min(delay * 2, _LAST_DELAY)
             delay = _FIRST_DELAY
-        self._empty.set()
         self._sender = None
+        self._sent()
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait until it is time to send. The listener is a real process, which may wait for
+        this before it is done, so this goes by the machine's time."""
+        timer = asyncio.get_running_loop().call_later(seconds, self._flush_now.set)
+        await self._flush_now.wait()
+        timer.cancel()
+        self._flush_now.clear()
 
     def _batch(self) -> list[bytes]:
         """What is sent next, and no longer waits."""
@@ -160,9 +166,9 @@ class Delivery:
         destination = self._subscription.destination
         writer: asyncio.StreamWriter | None = None
         try:
-            reader, writer = await asyncio.open_connection(*self._listener)
-            if not self._owns(self._listener, _ANYONE):
-                return False  # somebody else's, or not there yet
+            made = await self._connect(destination.port)
+            made.setblocking(False)
+            reader, writer = await asyncio.open_connection(sock=made)
             if destination.protocol == "TCP":
                 writer.write(b"\n".join(batch) + b"\n")
                 await writer.drain()
@@ -180,7 +186,7 @@ class Delivery:
             if (length := _LENGTH.search(answer)) is not None:
                 await reader.readexactly(min(int(length[1]), _ANSWER_BYTES))
             return answer.split(b" ", 2)[1][:1] == b"2"
-        except (OSError, EOFError, IndexError, asyncio.LimitOverrunError):
+        except (OSError, ValueError, EOFError, IndexError, asyncio.LimitOverrunError):
             return False
         finally:
             if writer is not None:

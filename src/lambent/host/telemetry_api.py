@@ -8,7 +8,8 @@ Logs API"; the limits and messages are those of the subscription's validation th
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import socket
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ from lambent.host import report
 from lambent.host.extensions_api import Extensions, known
 from lambent.host.journal import Journal
 from lambent.host.telemetry import Delivery, Destination, Subscription
-from lambent.host.wire import Connection, Peer, Request, Streaming
+from lambent.host.wire import Connection, Request, Streaming
 
 TELEMETRY = b"/2022-07-01/telemetry"
 LOGS = b"/2020-08-15/logs"
@@ -48,26 +49,35 @@ class _Subscribed:
 
 
 class TelemetryApi:
-    """The subscriptions of one environment (a `wire.Handler`)."""
+    """The subscriptions of one environment (a `wire.Handler`). `connect` reaches a port of
+    the environment's; `sent` is called when a subscriber has everything."""
 
     def __init__(
-        self, extensions: Extensions, journal: Journal, clock: Clock, address: str
+        self,
+        extensions: Extensions,
+        journal: Journal,
+        clock: Clock,
+        connect: Callable[[int], Awaitable[socket.socket]],
+        sent: Callable[[], None],
     ) -> None:
-        self.address = address
-        """Where listeners in the environment are reached."""
+        self._connect = connect
+        self._sent = sent
         self.closed = False
         """Whether the initialisation is over: nobody subscribes any more."""
-        self.owns: Callable[[Peer, Peer], bool] = lambda theirs, ours: True
-        """Whether a socket is the environment's own."""
         self._extensions = extensions
         self._journal = journal
         self._clock = clock
         self._subscribed: dict[str, _Subscribed] = {}
 
-    async def flush(self, deadline: float) -> None:
-        """Deliver what waits, by `deadline` (monotonic)."""
+    def flush(self) -> None:
+        """Deliver what waits, without waiting for more."""
         for each in self._subscribed.values():
-            await each.delivery.flush(deadline)
+            each.delivery.flush()
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything was taken."""
+        return all(each.delivery.idle for each in self._subscribed.values())
 
     async def close(self) -> None:
         """Deliver no more."""
@@ -100,7 +110,7 @@ class TelemetryApi:
         connection.respond(200, b'"OK"')
         if before is not None:
             return
-        delivery = Delivery(subscription, self._clock, self.address, self.owns)
+        delivery = Delivery(subscription, self._clock, self._connect, self._sent)
         self._subscribed[extension.id] = _Subscribed(api, delivery)
         types = subscription.types
         self._journal.platform(

@@ -62,6 +62,12 @@ async def main(order: dict[str, Any]) -> None:
         sandbox=sandbox,
     )
     answers = []
+    layers = [folder / "data" / "layer"] if "extensions" in order else []
+    for name, source in order.get("extensions", {}).items():
+        program = layers[0] / "extensions" / name
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(source)
+        program.chmod(0o755)
 
     async def run(number: int, source: str) -> dict[str, Any]:
         code = folder / "data" / f"code-{number}"
@@ -85,6 +91,7 @@ async def main(order: dict[str, Any]) -> None:
             environment={"OWN": f"own of {number}"},
             network=order.get("network", ""),
             tier=order["tier"],
+            layers=layers,
         )
         await host.prime(spec)
         event = {"folder": str(folder), "answers": answers}
@@ -102,6 +109,7 @@ async def main(order: dict[str, Any]) -> None:
     for number, source in enumerate(order["sources"]):
         answers.append(await run(number, source))
     await host.close()
+    answers[-1]["after"] = "".join(logs.texts)
     print(json.dumps(answers))
 
 

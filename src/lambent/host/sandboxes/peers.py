@@ -56,14 +56,18 @@ def owner(theirs: End, ours: End) -> Owner | None:
     return None
 
 
-def holds(pid: int, inode: int) -> bool:
-    """Whether the process, or another in its pid namespace, has the socket open."""
+def namespace(pid: int) -> str:
+    """The pid namespace of a process; "" when it is gone."""
+    with contextlib.suppress(OSError):
+        return os.readlink(f"/proc/{pid}/ns/pid")
+    return ""
+
+
+def holds(pid: int, namespace: str, inode: int) -> bool:
+    """Whether the process, or another of the pid namespace, has the socket open."""
     if _has(pid, inode):
         return True
-    with contextlib.suppress(OSError):
-        namespace = os.readlink(f"/proc/{pid}/ns/pid")
-        return any(_has(each, inode) for each in _members(namespace) if each != pid)
-    return False
+    return bool(namespace) and any(_has(each, inode) for each in _members(namespace) if each != pid)
 
 
 def _members(namespace: str) -> Iterator[int]:

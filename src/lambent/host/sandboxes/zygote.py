@@ -47,6 +47,7 @@ class Child:
         self.isolated = False
         self.user: int | None = None
         """Who its processes are outside, where that is nobody else."""
+        self._namespace = ""
         loop = asyncio.get_running_loop()
         self.exited: asyncio.Future[int] = loop.create_future()
         self.gone: asyncio.Future[None] = loop.create_future()
@@ -59,7 +60,9 @@ class Child:
             return False
         if self.user is not None:
             return owner.user == self.user
-        return peers.holds(self.pid, owner.inode)
+        # The process may be gone before its extensions are.
+        self._namespace = self._namespace or peers.namespace(self.pid)
+        return peers.holds(self.pid, self._namespace, owner.inode)
 
     def terminate(self) -> None:
         if not self.exited.done():

@@ -1,13 +1,15 @@
 """Extensions beside the runtime's process, in the same sandbox.
 
 The environment's process, inside already, starts a monitor, which starts one process per
-extension and tells the node how each ends. Then it waits until the node lets the runtime
-begin: on Lambda every extension has registered by then.
+extension, tells the node how each ends, and makes connections for the node to what listens
+in here, be its network the machine's or its own. The runtime begins when the node says so: on
+Lambda every extension has registered by then.
 
-Messages on the control socket (SOCK_SEQPACKET):
+Messages on the control socket (SOCK_SEQPACKET, JSON):
 
-    monitor → node      {"exited": name, "status": wait status} (JSON)
-    node → environment  anything: begin
+    node → monitor  {"begin": true}, {"connect": n, "host", "port"}
+    monitor → node  {"exited": name, "status": wait status}
+                    {"connected": n} + the socket, {"refused": n}
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
+import signal
 import socket
 from collections.abc import Mapping
 from typing import Any
@@ -22,33 +26,73 @@ from typing import Any
 
 def start(extensions: Mapping[str, Any], output: int, control: int) -> None:
     """Start them and wait. `extensions` has `programs`, paths by name, and `environment`."""
+    begun, begin = os.pipe2(os.O_CLOEXEC)
     child = os.fork()
     if child == 0:
         if os.fork() == 0:
             with contextlib.suppress(BaseException):
-                _monitor(extensions, output, control)
+                _Monitor(begin, control).run(extensions, output)
         # The monitor is nobody's child whom the function could wait for.
         os._exit(0)
+    os.close(begin)
     os.waitpid(child, 0)
-    if not os.read(control, 64):
-        os._exit(0)  # the node is gone
+    if not os.read(begun, 1):
+        os._exit(1)  # the monitor is gone, and nobody will say
+    os.close(begun)
 
 
-def _monitor(extensions: Mapping[str, Any], output: int, control: int) -> None:
-    channel = socket.socket(fileno=control)
-    names: dict[int, str] = {}
-    for name, path in extensions["programs"].items():
-        pid = os.fork()
-        if pid == 0:
-            _become(path, extensions["environment"], output)
-        names[pid] = name
-    os.closerange(0, control)
-    os.closerange(control + 1, 1 << 16)
-    while names:
-        pid, status = os.wait()
-        name = names.pop(pid, "")
-        if name:
-            channel.send(json.dumps({"exited": name, "status": status}).encode())
+class _Monitor:
+    """The process between the node and the extensions."""
+
+    def __init__(self, begin: int, control: int) -> None:
+        self._begin = begin
+        self._control = socket.socket(fileno=control)
+        self._names: dict[int, str] = {}
+
+    def run(self, extensions: Mapping[str, Any], output: int) -> None:
+        for name, path in extensions["programs"].items():
+            pid = os.fork()
+            if pid == 0:
+                _become(path, extensions["environment"], output)
+            self._names[pid] = name
+        keep = sorted((self._begin, self._control.fileno()))
+        for least, most in zip([-1, *keep], [*keep, 1 << 16], strict=True):
+            os.closerange(least + 1, most)
+        wake, wakeup = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
+        self._reap()  # who ended before anyone listened
+        while True:
+            ready, _, _ = select.select([self._control.fileno(), wake], [], [])
+            if wake in ready:
+                os.read(wake, 4096)
+                self._reap()
+            if self._control.fileno() in ready:
+                data = self._control.recv(1 << 16)
+                if not data:
+                    return
+                self._obey(json.loads(data))
+
+    def _reap(self) -> None:
+        with contextlib.suppress(ChildProcessError):
+            while (found := os.waitpid(-1, os.WNOHANG))[0]:
+                name = self._names.pop(found[0], "")
+                if name:
+                    self._send({"exited": name, "status": found[1]})
+
+    def _obey(self, message: dict[str, Any]) -> None:
+        if "begin" in message:
+            os.write(self._begin, b"b")
+            return
+        number = message["connect"]
+        try:
+            with socket.create_connection((message["host"], message["port"])) as made:
+                self._send({"connected": number}, made.fileno())
+        except OSError:
+            self._send({"refused": number})
+
+    def _send(self, message: Mapping[str, object], *fds: int) -> None:
+        socket.send_fds(self._control, [json.dumps(message).encode()], fds)
 
 
 def _become(path: str, environment: Mapping[str, str], output: int) -> None:
