@@ -97,7 +97,8 @@ async def main(order: dict[str, Any]) -> None:
         event = {"folder": str(folder), "answers": answers}
         result = await host.invoke(spec, Invocation(SystemIds().uuid(), json.dumps(event).encode()))
         alone = order.get("network") == "none"
-        assert result.tier == ("cold" if alone else order["tier"])
+        if not layers:  # which decide for themselves
+            assert result.tier == ("cold" if alone else order["tier"])
         return {
             "payload": json.loads(result.payload),
             "error": result.error,
