@@ -38,8 +38,9 @@ def killed_at(node: ProcessNode, moments: list[float]) -> Iterator[None]:
     try:
         yield
     finally:
-        killer.join(PATIENCE)
+        killer.join(PATIENCE * (1 + len(moments)))
     assert not errors, errors
+    assert not killer.is_alive()
 
 
 def moments(seed: int, kills: int, longest: float) -> list[float]:
