@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import sys
 import textwrap
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -194,10 +196,26 @@ async def until(condition: Callable[[], bool]) -> None:
         await turn
 
 
+async def open_gate(path: Path) -> None:
+    """Let whoever reads the named pipe go on, once it does (nobody waits for it in a thread,
+    which could not be given up)."""
+
+    def opened() -> bool:
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            return False
+        return True
+
+    await until(opened)
+
+
 def alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.host.conftest import Function, alive, environments, parent, until
+from tests.host.conftest import Function, alive, environments, open_gate, parent, until
 
 from lambent.core.clock import VirtualClock
 from lambent.host import scaling
@@ -39,8 +39,8 @@ class Gate:
         self.path = folder / "gate"
         os.mkfifo(self.path)
 
-    def open(self) -> None:
-        os.close(os.open(self.path, os.O_WRONLY))
+    async def open(self) -> None:
+        await open_gate(self.path)
 
 
 async def test_retire_lets_work_finish_and_ends_the_idle(own_host: Any, define: Define) -> None:
@@ -56,7 +56,7 @@ async def test_retire_lets_work_finish_and_ends_the_idle(own_host: Any, define: 
         await host.retire(run.spec.arn, newer.spec.revision)
         await until(lambda: environments(host) == {run.spec.arn: (1, 1)})
         await until(lambda: not alive(idle))
-        await asyncio.to_thread(gate.open)
+        await gate.open()
         pid = json.loads((await busy).payload)
         await until(lambda: not alive(pid))
         await until(lambda: environments(host) == {run.spec.arn: (0, 1)})
@@ -73,7 +73,7 @@ async def test_close_waits_for_what_runs(own_host: Any, define: Define) -> None:
         await until(lambda: host._closing)
         with pytest.raises(Throttled):
             await run()
-        await asyncio.to_thread(gate.open)
+        await gate.open()
         result = await busy
         assert result.error is None
         await closing
@@ -90,7 +90,7 @@ async def test_client_that_goes_away_does_not_stop_the_function(
         call = asyncio.create_task(run(str(gate.path)))
         await until(lambda: environments(host).get(run.spec.arn) == (1, 0))
         call.cancel()
-        await asyncio.to_thread(gate.open)
+        await gate.open()
         await until(lambda: environments(host) == {run.spec.arn: (0, 1)})
         assert any(line.startswith("REPORT") for line in run.log)
 
@@ -130,7 +130,7 @@ async def test_account_over_its_concurrency_is_throttled(
         with pytest.raises(Throttled):
             await run()
         assert (await run.revised(account="210987654321")()).error is None
-        await asyncio.to_thread(gate.open)
+        await gate.open()
         await busy
         assert (await run()).error is None
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from tests.host.conftest import OWN_RUNTIME, Function, alive, until
+from tests.host.conftest import OWN_RUNTIME, Function, alive, open_gate, until
 
 from lambent.core.errors import StartupError
 from lambent.host.contract import InvocationResult
@@ -77,7 +77,7 @@ async def _crowd(run: Function, count: int) -> list[InvocationResult]:
     calls = [asyncio.create_task(run(f"{task}/{gate.name}")) for gate in gates]
     await until(lambda: run.host.activity()[run.spec.arn].busy == count)
     for gate in gates:
-        await asyncio.to_thread(lambda gate=gate: os.close(os.open(gate, os.O_WRONLY)))
+        await open_gate(gate)
     return await asyncio.gather(*calls)
 
 
@@ -151,7 +151,7 @@ async def test_a_new_revision_ends_the_old_zygote_after_its_last_environment(
     await until(lambda: run.host.activity()[run.spec.arn].busy == 1)
     await run.host.retire(run.spec.arn, "2")
     assert alive(zygote)
-    await asyncio.to_thread(lambda: os.close(os.open(gate, os.O_WRONLY)))
+    await open_gate(gate)
     assert (await call).tier == "warm"
     await until(lambda: not alive(zygote))
 

@@ -45,13 +45,29 @@ def enter(scratch: str, keep: list[str]) -> bool:
 
 
 def copy(source: int, target: str) -> None:
-    """Copy what a folder (open as `source`) has into another."""
+    """Copy what a private /tmp (open as `source`) has into another folder, but for what is
+    mounted in it: that stays visible where it is (see `enter`)."""
+    _copy(f"/proc/self/fd/{source}", target, "/tmp", _mount_points())  # noqa: S108
+
+
+def _copy(source: str, target: str, seen_at: str, mounted: set[str]) -> None:
     for entry in os.scandir(source):
-        path, place = f"/proc/self/fd/{source}/{entry.name}", f"{target}/{entry.name}"
+        name = entry.name
+        if f"{seen_at}/{name}" in mounted:
+            continue
+        path, place = f"{source}/{name}", f"{target}/{name}"
         if entry.is_dir(follow_symlinks=False):
-            shutil.copytree(path, place, symlinks=True, dirs_exist_ok=True)
+            if not os.path.isdir(place):
+                os.mkdir(place)
+                shutil.copystat(path, place)
+            _copy(path, place, f"{seen_at}/{name}", mounted)
         elif entry.is_symlink() or entry.is_file():
             shutil.copy2(path, place, follow_symlinks=False)
+
+
+def _mount_points() -> set[str]:
+    with open("/proc/self/mountinfo") as lines:
+        return {line.split(" ")[4].replace("\\040", " ") for line in lines}
 
 
 def _unshare() -> bool:
