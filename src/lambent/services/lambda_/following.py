@@ -37,7 +37,7 @@ class Following:
         news = platform.cluster.news
         news.on(records.FUNCTIONS, lambda key: self._spawn(self._function(key)))
         news.on(records.MAPPINGS, lambda key: self._spawn(self._mapping(key)))
-        platform.cluster.membership.on_change(lambda: self._spawn(self._shares()))
+        platform.cluster.membership.on_change(lambda: self._spawn(self._keeping.share_out()))
 
     async def start(self) -> None:
         """Run what is stored, and follow what changes."""
@@ -90,6 +90,3 @@ class Following:
             self._lanes.drop(uuid)
         else:
             self._lanes.poll(mapping)
-
-    async def _shares(self) -> None:
-        await self._keeping.share_out()

@@ -13,7 +13,8 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from lambent.core.errors import StartupError, StoreUnavailable
-from lambent.store.backends.places import BLOCK_BYTES, Upload
+from lambent.store.backends.files import BLOCK_BYTES
+from lambent.store.backends.places import Upload
 
 SCHEMES: Final = ("s3", "gs", "az")
 _PART_BYTES: Final = 8 * 1024 * 1024

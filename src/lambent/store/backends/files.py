@@ -15,6 +15,8 @@ from typing import Final
 
 PART: Final = ".part"
 """Ends the name of a file that is still being written."""
+INLINE_BYTES: Final = 32 * 1024
+"""Blobs up to this size lie beside the records."""
 PIECE_BYTES: Final = 256 * 1024
 BLOCK_BYTES: Final = 1024 * 1024
 """What one visit to a worker thread reads or writes."""

@@ -18,8 +18,6 @@ from lambent.store.backends.files import NewFile, ReadFile
 
 T = TypeVar("T")
 
-BLOCK_BYTES: Final = 1024 * 1024
-"""What one visit to a worker thread reads or writes."""
 LISTED_AT_ONCE: Final = 500
 THREADS: Final = 4
 

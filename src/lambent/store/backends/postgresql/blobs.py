@@ -13,12 +13,10 @@ from typing import Final
 
 from lambent.core.errors import StoreUnavailable
 from lambent.core.ids import Ids
-from lambent.store.backends.files import PART
-from lambent.store.backends.places import BLOCK_BYTES, Place
+from lambent.store.backends.files import BLOCK_BYTES, INLINE_BYTES, PART, PIECE_BYTES
+from lambent.store.backends.places import Place
 from lambent.store.contract import StagedBlob
 
-INLINE_BYTES: Final = 32 * 1024
-PIECE_BYTES: Final = 256 * 1024
 ORPHAN_SECONDS: Final = 24 * 3600.0
 """An upload may take an hour or two; the clocks of nodes and of the place may differ."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lambent.core.errors import Conflict
+from lambent.store.backends.conflicts import conflict
 from lambent.store.backends.postgresql.part import Part
 from lambent.store.contract import ABSENT, Record
 
@@ -38,7 +38,7 @@ class Records(Part):
         if expect is not None:
             row = await self._row(number, partition, sort)
             if expect != (ABSENT if row is None else row[0]):
-                raise Conflict(_changed(expect))
+                raise conflict(expect)
         version = state.take(1)
         rows = state.records.setdefault(number, {})
         state.set(rows, (partition, sort), (version, value))
@@ -51,7 +51,7 @@ class Records(Part):
         number = await state.find(collection)
         row = None if number is None else await self._row(number, partition, sort)
         if expect is not None and expect != (ABSENT if row is None else row[0]):
-            raise Conflict(_changed(expect))
+            raise conflict(expect)
         if row is None:
             return False
         await state.writing()
@@ -153,9 +153,3 @@ def _merged(
 def _rounded(count: int) -> int:
     """A few sizes only, so that bodies ask the same question."""
     return 1 << count.bit_length() if count else 0
-
-
-def _changed(expect: int) -> str:
-    if expect == ABSENT:
-        return "There is a record under the key already."
-    return f"The record is no longer at version {expect}."

@@ -18,14 +18,20 @@ from typing import Final, TypeVar
 from lambent.core.clock import Clock
 from lambent.core.errors import StoreUnavailable
 from lambent.core.ids import Ids
-from lambent.store.backends.files import BLOCK_BYTES, PART, PIECE_BYTES, NewFile, ReadFile
+from lambent.store.backends.files import (
+    BLOCK_BYTES,
+    INLINE_BYTES,
+    PART,
+    PIECE_BYTES,
+    NewFile,
+    ReadFile,
+)
 from lambent.store.backends.sqlite.engine import Effect, Engine
 from lambent.store.backends.sqlite.part import Part
 from lambent.store.contract import StagedBlob
 
 T = TypeVar("T")
 
-INLINE_BYTES: Final = 32 * 1024
 ORPHAN_SECONDS: Final = 3600.0
 SWEEP_AT_ONCE: Final = 500
 THREADS: Final = 4

@@ -6,7 +6,7 @@ record was deleted in between, and a put need not read what it replaces.
 
 from __future__ import annotations
 
-from lambent.core.errors import Conflict
+from lambent.store.backends.conflicts import conflict
 from lambent.store.backends.sqlite.part import Part
 from lambent.store.contract import ABSENT, Record
 
@@ -57,7 +57,7 @@ class Records(Part):
                 (version, value, number, partition, sort, expect),
             )
         if not engine.db.changes():
-            raise Conflict(_changed(expect))
+            raise conflict(expect)
         return version
 
     async def delete(
@@ -67,7 +67,7 @@ class Records(Part):
         if expect is not None:
             present = await self.get(collection, partition, sort)
             if expect != (present.version if present else ABSENT):
-                raise Conflict(_changed(expect))
+                raise conflict(expect)
             if present is None:
                 return False
         engine.writing()
@@ -142,9 +142,3 @@ class Records(Part):
         if partition is None:
             return "collection = ?", (number,)
         return "collection = ? AND partition = ?", (number, partition)
-
-
-def _changed(expect: int) -> str:
-    if expect == ABSENT:
-        return "There is a record under the key already."
-    return f"The record is no longer at version {expect}."
