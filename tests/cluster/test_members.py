@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.cluster.conftest import Cluster
 
 from lambent.cluster import members
-from lambent.store.contract import Transaction
+from lambent.core.errors import StoreUnavailable
+from lambent.store.contract import Store, Transaction
 
 HELD = "test.held"
 
@@ -47,6 +50,53 @@ async def test_what_a_lost_node_held_is_given_back_within_its_lease(cluster, clo
     await clock.advance(members.LEASE * 0.5)
     assert await _held(cluster) == 0
     assert len(await one.membership.listed()) == 1
+
+
+class SometimesAway:
+    """A store that is away while told so."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.away = False
+
+    async def transact(self, body: Any) -> Any:
+        if self.away:
+            raise StoreUnavailable("away")
+        return await self._store.transact(body)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+async def test_nobody_is_lost_because_the_store_was_away(cluster, clock):
+    store = cluster.store = SometimesAway(cluster.store)
+    one, two = await cluster.join(), await cluster.join()
+    ids = {one.membership.id, two.membership.id}
+    one.membership.on_lost(_release)
+    await _hold(cluster, two.membership.id)
+    store.away = True
+    await clock.advance(members.LEASE * 3)
+    store.away = False
+    await clock.advance(members.LEASE * 2)
+    assert {m.id for m in one.membership.members} == ids
+    assert {m.id for m in two.membership.members} == ids
+    assert await _held(cluster) == 1
+    cluster.kill(two)
+    await clock.advance(members.LEASE * 1.5)
+    assert await _held(cluster) == 0
+
+
+async def test_a_node_that_joins_judges_nobody_before_a_lease_is_over(cluster, clock):
+    one = await cluster.join()
+    await _hold(cluster, one.membership.id)
+    cluster.kill(one)
+    await clock.advance(members.LEASE * 3)
+    two = await cluster.join()
+    two.membership.on_lost(_release)
+    await clock.advance(members.LEASE * 0.5)
+    assert await _held(cluster) == 1
+    await clock.advance(members.LEASE)
+    assert await _held(cluster) == 0
 
 
 async def test_a_node_alone_on_its_store_takes_over_at_once(cluster):

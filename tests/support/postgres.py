@@ -1,5 +1,5 @@
 """A throw-away PostgreSQL server for tests: a cluster in a temporary folder, one for each
-process of pytest, started at its first use and gone with the process.
+process of pytest, started at its first use and gone with the process, however that ends.
 
 It listens on a Unix socket in that folder, where everyone is trusted, and on loopback, where
 a password is asked for. It does not sync: its data need not survive the machine.
@@ -17,6 +17,7 @@ import socket
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 PASSWORD = "not-for-anyone"
 _DURABLE = {"fsync": "on", "full_page_writes": "on", "shared_buffers": "128MB"}
@@ -28,6 +29,11 @@ _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "log_min_messages": "error",
 }
+_END = """
+cat
+"$1" stop --silent --mode=immediate --pgdata="$2/data"
+cd / && rm -rf "$2"
+"""
 
 
 class Cluster:
@@ -50,6 +56,7 @@ class Cluster:
             "--locale=C", "--auth-local=trust", "--auth-host=scram-sha-256",
             f"--pwfile={password}", f"--pgdata={folder / 'data'}",
         )  # fmt: skip
+        self._end = self._ending_with_this_process()
         self.start()
 
     def url(self, schema: str | None = None, **query: str) -> str:
@@ -90,23 +97,30 @@ class Cluster:
 
     def remove(self) -> None:
         """Stop it, and leave nothing."""
-        with_server = (self.folder / "data" / "postmaster.pid").exists()
-        if with_server:
-            self.stop()
+        assert self._end.stdin is not None
+        self._end.stdin.close()
+        self._end.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _ending_with_this_process(self) -> subprocess.Popen[bytes]:
+        """A process that stops the server and removes its folder once its input ends: which it
+        does with this process, also by `kill -9`."""
+        return subprocess.Popen(
+            ["sh", "-c", _END, "sh", self._programs / "pg_ctl", self.folder],
+            **self._as_server(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
     def _control(self, command: str, *arguments: str) -> None:
         self._run("pg_ctl", command, "--silent", f"--pgdata={self.folder / 'data'}", *arguments)
 
     def _run(self, program: str, *arguments: str) -> None:
-        user, group = _unprivileged() if os.geteuid() == 0 else (None, None)
         done = subprocess.run(
             [self._programs / program, *arguments],
-            user=user,
-            group=group,
-            extra_groups=[] if user else None,
-            cwd=self.folder,
-            env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"},
+            **self._as_server(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,  # the server inherits it
             stderr=subprocess.PIPE if program == "initdb" else subprocess.DEVNULL,
@@ -114,6 +128,17 @@ class Cluster:
         )
         if done.returncode != 0:
             raise RuntimeError(f"{program} failed: {(done.stderr or b'').decode()[-500:]}")
+
+    def _as_server(self) -> dict[str, Any]:
+        """How its processes are run: it refuses root."""
+        user, group = _unprivileged() if os.geteuid() == 0 else (None, None)
+        return {
+            "user": user,
+            "group": group,
+            "extra_groups": [] if user else None,
+            "cwd": self.folder,
+            "env": {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"},
+        }
 
 
 def programs() -> Path | None:

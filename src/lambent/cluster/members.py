@@ -3,7 +3,8 @@
 A member writes its record every third of the lease. Whoever finds a record that is older
 than the lease removes it and, in the same transaction, gives back what the lost node held
 (the `Release`s), so that happens once. Times are the store's own, so nodes whose clocks
-differ agree on who is lost.
+differ agree on who is lost. A node that could not write for a lease gives the others as long
+before it judges them: the store was away for them, too.
 
     joined ──beat──▶ joined ──leave──▶ gone
        │ no beat for a lease: removed by another
@@ -51,18 +52,22 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """What one beat found: the members alive, in order of their ids, and those now lost."""
+    """What one beat found: the members alive, in order of their ids, and those now lost.
+    `since` is when the unbroken signs of life began that this one ends."""
 
     present: bool
     alive: Sequence[Member]
     lost: Sequence[Member]
+    since: float = 0.0
 
 
-def judge(records: Sequence[Member], now: float, lease: float, me: str) -> Seen:
-    """Who is alive and who is lost. A node does not judge itself: it is alive, or removed."""
-    alive = [one for one in records if one.id == me or one.seen + lease > now]
-    lost = [one for one in records if one.id != me and one.seen + lease <= now]
-    return Seen(any(one.id == me for one in records), sorted(alive, key=lambda m: m.id), lost)
+def judge(records: Sequence[Member], now: float, lease: float, me: str, since: float = 0.0) -> Seen:
+    """Who is alive and who is lost, for a node that has been able to tell since `since`. A node
+    does not judge itself: it is alive, or removed."""
+    lost = [one for one in records if one.id != me and max(one.seen, since) + lease <= now]
+    alive = [one for one in records if one not in lost]
+    there = any(one.id == me for one in records)
+    return Seen(there, sorted(alive, key=lambda m: m.id), lost, since)
 
 
 class Membership:
@@ -97,6 +102,7 @@ class Membership:
         self._alone = alone
         self._load = load
         self._draining = False
+        self._since = 0.0
         self._releases: list[Release] = []
         self._changes: list[Callable[[], None]] = []
         self._rebirths: list[Callable[[], None]] = []
@@ -167,6 +173,7 @@ class Membership:
             for reborn in self._rebirths:
                 reborn()
             seen = await self._store.transact(lambda tx: self._write(tx, joining=True))
+        self._since = seen.since
         for one in seen.lost:
             _LOG.warning("The node %s (%s) is lost; its work is given back.", one.id, one.name)
         before = [(one.id, one.draining) for one in self.members]
@@ -192,7 +199,13 @@ class Membership:
             load=self._load(),
         )
         await tx.put(COLLECTION, b"", self.id.encode(), msgspec.msgpack.encode(known[self.id]))
-        seen = judge(list(known.values()), tx.now, 0.0 if self._alone else self.lease, self.id)
+        everyone = list(known.values())
+        if self._alone:
+            seen = judge(everyone, tx.now, 0.0, self.id)
+        else:
+            unbroken = mine is not None and tx.now - mine.seen < self.lease
+            since = self._since if unbroken else tx.now
+            seen = judge(everyone, tx.now, self.lease, self.id, since)
         for one in seen.lost:
             await self._remove(tx, one.id)
         return seen
