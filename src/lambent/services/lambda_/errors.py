@@ -67,3 +67,26 @@ def recursive() -> AwsError:
 def throttled(reason: str = "ConcurrentInvocationLimitExceeded") -> AwsError:
     """There is no place for the invocation."""
     return AwsError("TooManyRequestsException", "Rate Exceeded.", 429, {**_USER, "Reason": reason})
+
+
+def code_signing_not_found(arn: str) -> AwsError:
+    """The code signing configuration that a function is to have is not there."""
+    return AwsError(
+        "CodeSigningConfigNotFoundException",
+        "The code signing configuration cannot be found. Check that the provided configuration "
+        f"is not deleted: {arn}.",
+        404,
+        _USER,
+    )
+
+
+def unsigned(deployed: str) -> AwsError:
+    """Code, or a layer, that no allowed publisher has signed is not deployed."""
+    return AwsError(
+        "CodeVerificationFailedException",
+        "Lambda cannot deploy the function. The function or layer might be signed using a "
+        "signature that the client is not configured to accept. Check the provided signature for "
+        f"{deployed}.",
+        400,
+        _USER,
+    )

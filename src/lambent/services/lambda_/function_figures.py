@@ -31,6 +31,7 @@ _COUNTS: Final = {
     "recursive": "RecursiveInvocationsDropped",
     "dead_letter_errors": "DeadLetterErrors",
     "destination_errors": "DestinationDeliveryFailures",
+    "unsigned": "SignatureValidationErrors",
 }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from lambent.core.context import Params, RequestContext, Result
 from lambent.services.lambda_ import (
     asynchronous,
+    code_signing,
     describe,
     errors,
     own_settings,
@@ -43,8 +44,12 @@ class FunctionOperations(Base):
         archive = await self._code.take(context, params["Code"])
         revision, build = self._ids.uuid(), self._ids.uuid()
 
-        async def body(tx: Transaction) -> Version:
+        signing = params.get("CodeSigningConfigArn")
+        deployed = [reference.name, *(params.get("Layers") or ())]
+
+        async def body(tx: Transaction) -> tuple[Version, bool]:
             own = {**chosen, **await referenced(tx, params.get("Layers"))}
+            unsigned = await code_signing.check(tx, context, signing, deployed)
             function = Function(
                 latest=Version(
                     number=LATEST,
@@ -56,22 +61,29 @@ class FunctionOperations(Base):
                     build=build,
                 ),
                 tags=tags,
+                code_signing=signing,
             )
             await records.create_function(tx, reference, function)
             await _link(tx, reference, archive)
             if not params.get("Publish"):
-                return function.latest
+                return function.latest, unsigned
             version = await publish(tx, self._ids, reference, function)
             await records.put_function(tx, reference, function)
-            return version
+            return version, unsigned
 
-        version = await self._store.transact(body)
+        version, unsigned = await self._store.transact(body)
+        self._warn(reference, unsigned)
         self._lanes.serve(reference)
         self._lanes.prepare(chosen["Runtime"])
         await self._take_snapshot(reference, version)
         return describe.configuration(
             reference, version, qualified=version.number != LATEST, creating=True
         )
+
+    def _warn(self, reference: Reference, unsigned: bool) -> None:
+        """Count a deployment that its code signing configuration warns of."""
+        if unsigned:
+            self._runner.figures.count(reference, code_signing.UNSIGNED)
 
     async def _take_snapshot(self, reference: Reference, version: Version) -> None:
         if version.number != LATEST:
@@ -89,25 +101,29 @@ class FunctionOperations(Base):
         archive = await self._code.take(context, params)
         revision, build = self._ids.uuid(), self._ids.uuid()
 
-        async def body(tx: Transaction) -> Version:
+        async def body(tx: Transaction) -> tuple[Version, bool]:
             function = await records.get_function(tx, reference)
             records.require_revision(params.get("RevisionId"), function.latest.revision)
+            unsigned = await code_signing.check(
+                tx, context, function.code_signing, [reference.name]
+            )
             latest = function.latest
             latest.sha256, latest.size = archive.sha256, archive.size
             latest.modified, latest.revision, latest.build = tx.now, revision, build
             if params.get("Architectures"):
                 latest.settings["Architectures"] = params["Architectures"]
             if params.get("DryRun"):
-                return latest
+                return latest, False
             await _link(tx, reference, archive)
             version = latest
             if params.get("Publish"):
                 version = await publish(tx, self._ids, reference, function)
             await records.put_function(tx, reference, function)
             await records.drop_unused_code(tx, reference, function)
-            return version
+            return version, unsigned
 
-        version = await self._store.transact(body)
+        version, unsigned = await self._store.transact(body)
+        self._warn(reference, unsigned)
         if not params.get("DryRun"):
             await self._runner.replaced(reference, build)
             await self._take_snapshot(reference, version)
@@ -124,19 +140,23 @@ class FunctionOperations(Base):
         await self._check_role(context, params)
         revision, build = self._ids.uuid(), self._ids.uuid()
 
-        async def body(tx: Transaction) -> Version:
+        async def body(tx: Transaction) -> tuple[Version, bool]:
             function = await records.get_function(tx, reference)
             latest = function.latest
             records.require_revision(params.get("RevisionId"), latest.revision)
+            had = {layer["Arn"] for layer in latest.settings.get("Layers", ())}
+            added = [arn for arn in params.get("Layers") or () if arn not in had]
+            unsigned = await code_signing.check(tx, context, function.code_signing, added)
             latest.settings = settings.update(reference.name, latest.settings, params)
             if "Layers" in params:
                 latest.settings.pop("Layers", None)
                 latest.settings.update(await referenced(tx, params["Layers"]))
             latest.modified, latest.revision, latest.build = tx.now, revision, build
             await records.put_function(tx, reference, function)
-            return latest
+            return latest, unsigned
 
-        version = await self._store.transact(body)
+        version, unsigned = await self._store.transact(body)
+        self._warn(reference, unsigned)
         await self._runner.replaced(reference, build)
         self._lanes.prepare(version.settings["Runtime"])
         return describe.configuration(reference, version, updating=True)

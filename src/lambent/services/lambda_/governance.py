@@ -41,14 +41,6 @@ class GovernanceOperations(Base):
         function = await self._store.transact(lambda tx: records.get_function(tx, reference))
         return {"RecursiveLoop": function.recursive}
 
-    async def get_function_code_signing_config(
-        self, context: RequestContext, params: Params
-    ) -> Result:
-        """GetFunctionCodeSigningConfig: no function has one, which is not an error."""
-        reference = self._reference(context, params, "GetFunctionCodeSigningConfig")
-        await self._store.transact(lambda tx: records.get_function(tx, reference))
-        return {"FunctionName": reference.name}
-
     async def put_runtime_management_config(
         self, context: RequestContext, params: Params
     ) -> Result:

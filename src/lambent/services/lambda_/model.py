@@ -8,6 +8,7 @@
 | lambda.mappings | account/region | UUID |
 | lambda.urls | id | empty |
 | lambda.layers | account/region/name | version, in eight digits |
+| lambda.code-signing | account/region | ARN |
 
 Configurations are kept by the API's own member names, so that what was set is what is shown.
 """
@@ -83,6 +84,8 @@ class Function(msgspec.Struct, kw_only=True):
     recursive: str = "Terminate"
     runtime_updates: dict[str, dict[str, Any]] = {}
     provisioned: dict[str, Provisioned] = {}
+    code_signing: str | None = None
+    """The ARN of its code signing configuration."""
 
 
 class Code(msgspec.Struct):
@@ -128,3 +131,15 @@ class Layer(msgspec.Struct, kw_only=True):
     runtimes: list[str] = []
     architectures: list[str] = []
     license: str = ""
+
+
+class CodeSigning(msgspec.Struct, kw_only=True):
+    """A code signing configuration: who may have signed (ARNs of versions of signing profiles),
+    and whether other code is refused ("Enforce") or only warned of ("Warn"). `modified` in
+    seconds since the epoch."""
+
+    publishers: list[str]
+    policy: str = "Warn"
+    description: str = ""
+    modified: float
+    tags: dict[str, str] = {}

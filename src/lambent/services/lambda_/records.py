@@ -13,7 +13,7 @@ import msgspec
 from lambent.cluster.news import announce
 from lambent.core.errors import Conflict
 from lambent.services.lambda_ import errors
-from lambent.services.lambda_.model import Code, Function, Layer, Mapping, Version
+from lambent.services.lambda_.model import Code, CodeSigning, Function, Layer, Mapping, Version
 from lambent.services.lambda_.names import LATEST, Reference
 from lambent.store.contract import ABSENT, Record, Transaction
 
@@ -23,6 +23,7 @@ CODE = "lambda.code"
 MAPPINGS = "lambda.mappings"
 LAYERS = "lambda.layers"
 URLS = "lambda.urls"
+CODE_SIGNING = "lambda.code-signing"
 
 T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
@@ -272,6 +273,39 @@ async def put_url(tx: Transaction, id: str, reference: Reference) -> None:
 async def delete_url(tx: Transaction, id: str) -> None:
     """Forget a URL's id."""
     await tx.delete(URLS, id.encode(), b"")
+
+
+# Code signing configurations -------------------------------------------------------------
+
+
+async def find_code_signing(
+    tx: Transaction, account: str, region: str, arn: str
+) -> CodeSigning | None:
+    """The configuration of that ARN, or None."""
+    record = await tx.get(CODE_SIGNING, place(account, region), arn.encode())
+    return None if record is None else decode(record, CodeSigning)
+
+
+async def put_code_signing(
+    tx: Transaction, account: str, region: str, arn: str, config: CodeSigning
+) -> None:
+    """Store a configuration."""
+    await tx.put(CODE_SIGNING, place(account, region), arn.encode(), _encode(config))
+
+
+async def delete_code_signing(tx: Transaction, account: str, region: str, arn: str) -> None:
+    """Remove a configuration."""
+    await tx.delete(CODE_SIGNING, place(account, region), arn.encode())
+
+
+async def code_signings(
+    tx: Transaction, account: str, region: str
+) -> list[tuple[str, CodeSigning]]:
+    """All configurations of an account in a region, each with its ARN, in the order of these."""
+    return [
+        (record.sort.decode(), decode(record, CodeSigning))
+        for record in await tx.scan(CODE_SIGNING, place(account, region))
+    ]
 
 
 def require_revision(wanted: str | None, present: str) -> None:

@@ -15,6 +15,7 @@ from lambent.core.context import Params, RequestContext
 from lambent.core.errors import AwsError
 from lambent.core.resources import Created, Properties, ResourceRequest, ResourceType
 from lambent.services.lambda_ import own_settings, template_flow
+from lambent.services.lambda_.code_signing_resource import CodeSigningConfigResource
 from lambent.services.lambda_.layer_resources import (
     LayerVersionPermissionResource,
     LayerVersionResource,
@@ -69,6 +70,7 @@ _GOVERNING: Mapping[str, tuple[str, str, Any]] = {
     ),
     "RecursiveLoop": ("PutFunctionRecursionConfig", "RecursiveLoop", "Terminate"),
     "RuntimeManagementConfig": ("PutRuntimeManagementConfig", "", {"UpdateRuntimeOn": "Auto"}),
+    "CodeSigningConfigArn": ("PutFunctionCodeSigningConfig", "CodeSigningConfigArn", None),
 }
 
 
@@ -109,7 +111,8 @@ class FunctionResource(Resource):
         params["Tags"] = tags(request, properties)
         if own := own_settings.parse(request.metadata):
             params[own_settings.MEMBER] = own
-        params.update(chosen(properties, ("Architectures", "PackageType")))
+        only_created = ("Architectures", "PackageType", "CodeSigningConfigArn")
+        params.update(chosen(properties, only_created))
         made = await self._call(request.context, "CreateFunction", params)
         try:
             await self._govern(request.context, name, {}, properties)
@@ -440,6 +443,7 @@ def resource_types(operations: object) -> dict[str, ResourceType]:
         "AWS::Lambda::Function": FunctionResource(operations),
         "AWS::Lambda::Permission": PermissionResource(operations),
         "AWS::Lambda::Url": UrlResource(operations),
+        "AWS::Lambda::CodeSigningConfig": CodeSigningConfigResource(operations),
         "AWS::Lambda::EventSourceMapping": EventSourceMappingResource(operations),
         "AWS::Lambda::EventInvokeConfig": EventInvokeConfigResource(operations),
         "AWS::Lambda::Version": VersionResource(operations),

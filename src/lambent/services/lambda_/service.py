@@ -6,6 +6,7 @@ from lambent.services.contract import Platform, Service
 from lambent.services.lambda_ import tiers, url_site
 from lambent.services.lambda_.base import Base, Parts
 from lambent.services.lambda_.code import CodeStore
+from lambent.services.lambda_.code_signing import CodeSigningOperations
 from lambent.services.lambda_.debugging import PATH as DEBUG
 from lambent.services.lambda_.debugging import Debugging
 from lambent.services.lambda_.downloads import PATH, Downloads
@@ -41,6 +42,7 @@ class Operations(
     UrlOperations,
     LimitOperations,
     GovernanceOperations,
+    CodeSigningOperations,
     ProvisioningOperations,
     MappingOperations,
     LayerOperations,

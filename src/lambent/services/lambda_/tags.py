@@ -1,4 +1,4 @@
-"""Tags of functions and event source mappings.
+"""Tags of functions, event source mappings and code signing configurations.
 
 Source: Lambda API Reference, TagResource, UntagResource, ListTags.
 """
@@ -55,6 +55,11 @@ class TagOperations(Base):
                 if mapping is None:
                     raise errors.not_found()
                 tags = mapping.tags
+            elif kind == "code-signing-config":
+                config = await records.find_code_signing(tx, arn.account, arn.region, resource)
+                if config is None:
+                    raise errors.not_found()
+                tags = config.tags
             else:
                 reference = from_arn(arn)
                 if reference.qualifier is not None:
@@ -73,6 +78,9 @@ class TagOperations(Base):
             if kind == "event-source-mapping":
                 assert mapping is not None
                 await records.put_mapping(tx, arn.account, arn.region, mapping)
+            elif kind == "code-signing-config":
+                assert config is not None
+                await records.put_code_signing(tx, arn.account, arn.region, resource, config)
             else:
                 await records.put_function(tx, reference, function)
             return tags
