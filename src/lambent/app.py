@@ -178,6 +178,9 @@ class Node:
         for service in self._services:
             await service.start()
             self._ends.push_async_callback(service.stop)
+            for duty in service.duties:
+                duty.start()
+                self._ends.push_async_callback(duty.stop)
         authenticator = self._authenticator(keys)
         internal = InternalRoutes(authenticator, ids, administrators_only=settings.auth)
         sites = Sites(authenticator, ids)

@@ -60,7 +60,7 @@ class Cluster:
 
     def kill(self, peer: Peer) -> None:
         """End it with nothing said."""
-        for task in (peer.membership._beating, peer.news._reading):
+        for task in (peer.membership._beating, peer.news._reading._running):
             assert task is not None
             task.cancel()
         self.peers.remove(peer)

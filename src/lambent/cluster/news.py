@@ -7,7 +7,6 @@ can follow. News are hints, never truth: who gets one looks at the store.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from typing import Final
@@ -16,7 +15,7 @@ import msgspec
 
 from lambent.cluster.turns import take_turn
 from lambent.core.clock import Clock
-from lambent.core.errors import StoreError
+from lambent.core.duty import Duty
 from lambent.store.contract import Store, Transaction
 
 LOG: Final = "cluster.news"
@@ -39,10 +38,15 @@ class News:
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
-        self._clock = clock
         self._listeners: dict[str, list[Heard]] = {}
         self._position = 0
-        self._reading: asyncio.Task[None] | None = None
+        self._reading = Duty(
+            clock,
+            "reading the news of other nodes",
+            self._read,
+            retry=_RETRY_SECONDS,
+            woken_by=lambda: store.log_grew(LOG),
+        )
 
     def on(self, topic: str, heard: Heard) -> None:
         """Call `heard` with each key of the topic from now on."""
@@ -56,29 +60,19 @@ class News:
             return last[0].position if last else 0
 
         self._position = await self._store.transact(end)
-        self._reading = asyncio.create_task(self._run(), name="cluster news")
+        self._reading.start()
 
     async def stop(self) -> None:
         """Read no more."""
-        if self._reading is not None:
-            self._reading.cancel()
-            await asyncio.gather(self._reading, return_exceptions=True)
+        await self._reading.stop()
 
-    async def _run(self) -> None:
-        while True:
-            grew = self._store.log_grew(LOG)
-            try:
-                heard = await self._store.transact(self._next)
-            except StoreError as error:
-                _log.warning("cannot read the news of other nodes: %s", error)
-                await self._clock.sleep(_RETRY_SECONDS)
-                continue
-            for position, topic, key in heard:
-                self._position = position
-                for listener in self._listeners.get(topic, ()):
-                    self._tell(listener, topic, key)
-            if not heard:
-                await grew.wait()
+    async def _read(self) -> float | None:
+        heard = await self._store.transact(self._next)
+        for position, topic, key in heard:
+            self._position = position
+            for listener in self._listeners.get(topic, ()):
+                self._tell(listener, topic, key)
+        return 0.0 if heard else None
 
     def _tell(self, listener: Heard, topic: str, key: str) -> None:
         try:

@@ -6,11 +6,13 @@ first then. Duties that must be finished are work (see `store.contract`), not tu
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import msgspec
 
-from lambent.store.contract import Transaction
+from lambent.core.duty import Step
+from lambent.store.contract import Store, Transaction
 
 COLLECTION: Final = "cluster.turns"
 """Sort: the duty's name. Value: when it was last taken, in seconds since the epoch."""
@@ -26,3 +28,14 @@ async def take_turn(tx: Transaction, duty: str, every: float) -> bool:
         return False
     await tx.put(COLLECTION, b"", duty.encode(), msgspec.msgpack.encode(tx.now))
     return True
+
+
+def in_turn(store: Store, duty: str, every: float, work: Callable[[], Awaitable[object]]) -> Step:
+    """The step of a duty that one node of all that share the store does every so many seconds."""
+
+    async def step() -> float:
+        if await store.transact(lambda tx: take_turn(tx, duty, every)):
+            await work()
+        return every
+
+    return step

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from lambent.cluster.cluster import Cluster
 from lambent.core.clock import Clock
+from lambent.core.duty import Duty
 from lambent.core.ids import Ids
 from lambent.core.metrics import Metrics
 from lambent.core.registry import Registry
@@ -60,7 +61,8 @@ class Service:
     `downloads` are by path below `/_lambent/`, ending in "/": each gives the bytes at what
     follows it, to anyone, so what follows holds a secret (AwsError when there is nothing).
     `sites` answer plain HTTP.
-    `start` runs once all services are made; `stop` drains and ends what `start` began.
+    `start` runs once all services are made, and then the `duties` do; once they have ended,
+    `stop` drains and ends what `start` began.
     """
 
     name: str
@@ -73,5 +75,6 @@ class Service:
     open_to_principals: frozenset[str] = frozenset()
     downloads: Mapping[str, Callable[[str], Awaitable[bytes]]] = field(default_factory=dict)
     sites: Sequence[Site] = ()
+    duties: Sequence[Duty] = ()
     start: Callable[[], Awaitable[None]] = _nothing
     stop: Callable[[], Awaitable[None]] = _nothing

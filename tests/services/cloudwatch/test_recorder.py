@@ -54,9 +54,11 @@ async def world() -> AsyncIterator[World]:
     store: Store = await open_sqlite(None, clock, SeededIds(1))
     metrics = Metrics()
     made = World(clock, store, metrics, Recorder(store, clock, metrics))
-    await made.recorder.start()
+    for duty in made.recorder.duties:
+        duty.start()
     yield made
-    await made.recorder.stop()
+    for duty in made.recorder.duties:
+        await duty.stop()
     await store.close()
 
 
@@ -134,5 +136,5 @@ async def test_measurements_wait_while_the_store_is_away(world: World) -> None:
 
 async def test_stopping_writes_what_there_is(world: World) -> None:
     world.metrics.measure(CALLS, world.clock.now(), 7)
-    await world.recorder.stop()
+    await world.recorder.finish()
     assert await world.sums() == [(0, 7)]

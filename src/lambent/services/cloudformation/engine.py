@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
-from lambent.core.errors import LambentError
+from lambent.core.duty import Duty
 from lambent.services.cloudformation import deployment, records
 from lambent.services.cloudformation.model import QUEUE, Leftover, Resource, Stack
 from lambent.services.cloudformation.session import LEASE, Overtaken, Session
@@ -38,7 +38,13 @@ class Engine:
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
-        self._server: asyncio.Task[None] | None = None
+        self._claiming = Duty(
+            platform.clock,
+            "looking for stack operations",
+            self._claim,
+            retry=LEASE,
+            woken_by=lambda: platform.store.work_arrived(QUEUE),
+        )
         self._running: dict[int, asyncio.Task[None]] = {}
         self._claims: dict[int, Work] = {}
         self._waiters: dict[str, set[asyncio.Event]] = {}
@@ -46,14 +52,13 @@ class Engine:
 
     async def start(self) -> None:
         """Begin to claim."""
-        self._server = asyncio.create_task(self._serve())
+        self._claiming.start()
 
     async def stop(self) -> None:
         """Let go: what runs is given back and goes on at the next start."""
+        await self._claiming.stop()
         tasks = [*self._running.values()]
         claims = [*self._claims.values()]
-        if self._server is not None:
-            tasks.append(self._server)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -85,29 +90,22 @@ class Engine:
             if not waiting:
                 self._waiters.pop(stack_id, None)
 
-    async def _serve(self) -> None:
-        store, clock = self._platform.store, self._platform.clock
-
+    async def _claim(self) -> float | None:
         async def look(tx: Transaction) -> tuple[list[Work], float | None]:
             claimed = await tx.claim(QUEUE, _BATCH, LEASE)
             due = await tx.next_due(QUEUE)
             return claimed, None if due is None else due - tx.now
 
-        while True:
-            arrived = store.work_arrived(QUEUE)
-            try:
-                claimed, due = await store.transact(look)
-            except LambentError:
-                log.exception("cannot look for stack operations")
-                claimed, due = [], LEASE
-            for work in claimed:
-                # Claimed again while still running here: the older run was overtaken.
-                if (older := self._running.get(work.id)) is not None:
-                    older.cancel()
-                self._claims[work.id] = work
-                self._running[work.id] = asyncio.create_task(self._run(work))
-            if not claimed:
-                await clock.wait(arrived, None if due is None else max(due, 0.05))
+        claimed, due = await self._platform.store.transact(look)
+        for work in claimed:
+            # Claimed again while still running here: the older run was overtaken.
+            if (older := self._running.get(work.id)) is not None:
+                older.cancel()
+            self._claims[work.id] = work
+            self._running[work.id] = asyncio.create_task(self._run(work))
+        if claimed:
+            return 0.0
+        return None if due is None else max(due, 0.05)
 
     async def _run(self, work: Work) -> None:
         ticket = msgspec.json.decode(work.payload, type=records.Ticket)

@@ -15,9 +15,10 @@ from typing import Final
 
 import msgspec
 
-from lambent.cluster.turns import take_turn
+from lambent.cluster.turns import in_turn
 from lambent.core.clock import Clock
 from lambent.core.distribution import Distribution
+from lambent.core.duty import Duty
 from lambent.core.errors import StoreError
 from lambent.core.metrics import Metric, Metrics
 from lambent.services.cloudwatch import points
@@ -53,17 +54,14 @@ class Recorder:
         self._waiting: list[tuple[Metric, int, Distribution]] = []
         self._writing = asyncio.Lock()
         self._looked = 0
-        self._running: asyncio.Task[None] | None = None
+        tidying = in_turn(store, "cloudwatch.retention", _HOUR, self.tidy)
+        self.duties = (
+            Duty(clock, "writing measurements", self._record, retry=0.0),
+            Duty(clock, "summing up old measurements", tidying, retry=_HOUR, first=60.0),
+        )
 
-    async def start(self) -> None:
-        """Begin to write at each full minute."""
-        self._running = asyncio.get_running_loop().create_task(self._run())
-
-    async def stop(self) -> None:
-        """End, with everything written."""
-        if self._running is not None:
-            self._running.cancel()
-            await asyncio.gather(self._running, return_exceptions=True)
+    async def finish(self) -> None:
+        """Write what is left when the duties have ended."""
         try:
             await self.flush()
         except StoreError as error:
@@ -91,21 +89,12 @@ class Recorder:
                     self._waiting = part + self._waiting
                     return
 
-    async def _run(self) -> None:
-        while True:
-            now = self._clock.now()
-            await self._clock.sleep(60 - now % 60 + _PAST_THE_MINUTE)
-            try:
-                await self._write(self._clock.now() - 1)
-                await self.flush()
-                if await self._store.transact(
-                    lambda tx: take_turn(tx, "cloudwatch.retention", _HOUR)
-                ):
-                    await self.tidy()
-            except StoreError as error:
-                _log.warning("measurements are put off: %s", error)
-            except Exception:
-                _log.exception("measurements could not be written")
+    async def _record(self) -> float:
+        """Write what was measured until the next full minute."""
+        await self._clock.sleep(60 - self._clock.now() % 60 + _PAST_THE_MINUTE)
+        await self._write(self._clock.now() - 1)
+        await self.flush()
+        return 0.0
 
     async def tidy(self) -> None:
         """Sum up and drop what is old, metric by metric."""

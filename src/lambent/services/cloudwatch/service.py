@@ -30,14 +30,6 @@ def create(platform: Platform) -> Service:
     watcher = Watcher(platform.store, platform.clock, platform.targets, recorder)
     operations = Operations(platform, recorder)
 
-    async def start() -> None:
-        await recorder.start()
-        await watcher.start()
-
-    async def stop() -> None:
-        await watcher.stop()
-        await recorder.stop()
-
     return Service(
         name="cloudwatch",
         operations=operations,
@@ -46,6 +38,6 @@ def create(platform: Platform) -> Service:
             "AWS::CloudWatch::CompositeAlarm": CompositeAlarmResource(operations),
             "AWS::CloudWatch::Dashboard": DashboardResource(operations),
         },
-        start=start,
-        stop=stop,
+        duties=(*recorder.duties, watcher.duty),
+        stop=recorder.finish,
     )

@@ -5,14 +5,14 @@ One node of a cluster does so at a time. Each alarm is judged in a transaction o
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import logging
 from typing import Any, Final
 
 from lambent.cluster.turns import take_turn
 from lambent.core.clock import Clock
-from lambent.core.errors import AwsError, StoreError
+from lambent.core.duty import Duty
+from lambent.core.errors import AwsError
 from lambent.events.contract import Targets
 from lambent.services.cloudwatch import alarm_rules, alarms, composites, evaluating, queries
 from lambent.services.cloudwatch.evaluating import EXTRA
@@ -35,35 +35,18 @@ class Watcher:
         self._clock = clock
         self._targets = targets
         self._recorder = recorder
-        self._running: asyncio.Task[None] | None = None
+        self.duty = Duty(clock, "evaluating alarms", self._watch, retry=_SHORT)
 
-    async def start(self) -> None:
-        """Begin."""
-        self._running = asyncio.get_running_loop().create_task(self._run())
-
-    async def stop(self) -> None:
-        """End."""
-        if self._running is not None:
-            self._running.cancel()
-            await asyncio.gather(self._running, return_exceptions=True)
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                short = any(_period(one) < 60 for one in await self._stored())
-                step = _SHORT if short else 60
-                now = self._clock.now()
-                await self._clock.sleep(step - now % step + _PAST_THE_MINUTE)
-                if await self._store.transact(
-                    functools.partial(take_turn, duty="cloudwatch.alarms", every=step)
-                ):
-                    await self.evaluate()
-            except StoreError as error:
-                _log.warning("alarms are not evaluated: %s", error)
-                await self._clock.sleep(_SHORT)
-            except Exception:
-                _log.exception("alarms could not be evaluated")
-                await self._clock.sleep(_SHORT)
+    async def _watch(self) -> float:
+        """Evaluate when it is time next."""
+        short = any(_period(one) < 60 for one in await self._stored())
+        step = _SHORT if short else 60
+        await self._clock.sleep(step - self._clock.now() % step + _PAST_THE_MINUTE)
+        if await self._store.transact(
+            functools.partial(take_turn, duty="cloudwatch.alarms", every=step)
+        ):
+            await self.evaluate()
+        return 0.0
 
     async def evaluate(self) -> None:
         """Evaluate all alarms whose time it is now."""

@@ -15,8 +15,9 @@ from typing import Any
 
 import msgspec
 
-from lambent.cluster.turns import take_turn
+from lambent.cluster.turns import in_turn
 from lambent.core.clock import Clock
+from lambent.core.duty import Duty
 from lambent.core.errors import StoreError
 from lambent.services.dynamodb import capacity
 from lambent.services.dynamodb.changes import (
@@ -56,7 +57,7 @@ TOKEN_SECONDS = 600.0
 _RETRY_SECONDS = 5.0
 
 Position = tuple[bytes, bytes] | None
-Duty = Callable[[], Awaitable[object]]
+Work = Callable[[], Awaitable[object]]
 _log = logging.getLogger("lambent.dynamodb")
 
 
@@ -71,19 +72,38 @@ class Duties:
         self._started = False
         self._clearing: set[str] = set()
         self._filling: dict[str, set[asyncio.Task[None]]] = {}
+        sweep = in_turn(store, "dynamodb.sweep", _SWEEP_SECONDS, self.sweep)
+        recount = in_turn(store, "dynamodb.recount", _RECOUNT_SECONDS, self._recount_all)
+        self.regular = (
+            Duty(
+                clock,
+                "writing the counts of tables",
+                self._flush,
+                retry=_FLUSH_SECONDS,
+                woken_by=lambda: ledger.changed,
+            ),
+            Duty(
+                clock,
+                "deleting expired items",
+                sweep,
+                retry=_SWEEP_SECONDS,
+                first=_SWEEP_SECONDS,
+            ),
+            Duty(
+                clock,
+                "counting items",
+                recount,
+                retry=_RECOUNT_SECONDS,
+                first=_RECOUNT_SECONDS,
+            ),
+        )
 
     async def start(self) -> None:
-        """Take up what an earlier run left, and begin the regular duties."""
-
+        """Take up what an earlier run left."""
         counted = await self._store.transact(lambda tx: tx.delete(COUNTED, b""))
         self._started = True
         if await self._take_up() and not counted:
             self._begin(self._until_done(self._recount_all))
-        self._begin(self._every(_FLUSH_SECONDS, self._ledger.flush, self._ledger.changed))
-        self._begin(self._every(_SWEEP_SECONDS, self._in_turn(_SWEEP_SECONDS, self.sweep)))
-        self._begin(
-            self._every(_RECOUNT_SECONDS, self._in_turn(_RECOUNT_SECONDS, self._recount_all))
-        )
 
     def members_changed(self) -> None:
         """Another node came or went, perhaps in the middle of a duty."""
@@ -147,38 +167,22 @@ class Duties:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def _in_turn(self, seconds: float, duty: Duty) -> Duty:
-        """The duty, done by one node of all that share the store."""
-
-        async def in_turn() -> None:
-            name = f"dynamodb.{duty.__name__}"
-            if await self._store.transact(lambda tx: take_turn(tx, name, seconds)):
-                await duty()
-
-        return in_turn
-
-    async def _until_done(self, duty: Duty) -> None:
-        """Do a duty once; when the store cannot, try again later."""
-        while not await self._attempt(duty):
-            await self._clock.sleep(_RETRY_SECONDS)
-
-    async def _every(self, seconds: float, duty: Duty, wanted: asyncio.Event | None = None) -> None:
-        """Do a duty again and again; with `wanted`, only after it was set."""
+    async def _until_done(self, work: Work) -> None:
+        """Do something once; when the store cannot, try again later."""
         while True:
-            if wanted is not None:
-                await self._clock.wait(wanted, None)
-            await self._clock.sleep(seconds)
-            await self._attempt(duty)
+            try:
+                await work()
+            except StoreError as error:
+                _log.warning("background work of DynamoDB is put off: %s", error)
+                await self._clock.sleep(_RETRY_SECONDS)
+                continue
+            except Exception:
+                _log.exception("background work of DynamoDB failed")
+            return
 
-    async def _attempt(self, duty: Duty) -> bool:
-        try:
-            await duty()
-        except StoreError as error:
-            _log.warning("a background duty of DynamoDB is put off: %s", error)
-            return False
-        except Exception:
-            _log.exception("a background duty of DynamoDB failed")
-        return True
+    async def _flush(self) -> None:
+        await self._clock.sleep(_FLUSH_SECONDS)
+        await self._ledger.flush()
 
     async def _clear(self, collection: str) -> None:
         async def body(tx: Transaction) -> bool:

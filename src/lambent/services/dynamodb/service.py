@@ -39,6 +39,7 @@ def create(platform: Platform) -> Service:
             "AWS::DynamoDB::Table": TableResource(tables),
             "AWS::DynamoDB::GlobalTable": GlobalTableResource(tables),
         },
+        duties=duties.regular,
         start=duties.start,
         stop=duties.stop,
     )

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from lambent.services.contract import Platform, Service
 from lambent.services.idempotency.api import ROOT, IdempotencyApi
-from lambent.services.idempotency.sweeping import Sweeper
+from lambent.services.idempotency.sweeping import sweeping
 
 
 def create(platform: Platform) -> Service:
     """Keyed outcomes for one node."""
-    sweeper = Sweeper(platform.store, platform.clock)
     return Service(
         name="idempotency",
         routes={ROOT: IdempotencyApi(platform).answer},
         open_to_principals=frozenset((ROOT,)),
-        start=sweeper.start,
-        stop=sweeper.stop,
+        duties=(sweeping(platform.store, platform.clock),),
     )

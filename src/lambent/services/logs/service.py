@@ -10,13 +10,12 @@ from lambent.services.logs.resources import (
     LogStreamResource,
     MetricFilterResource,
 )
-from lambent.services.logs.retention import Retention
+from lambent.services.logs.retention import retention
 
 
 def create(platform: Platform) -> Service:
     """CloudWatch Logs for one node."""
     operations = LogOperations(platform.store, platform.ids, Figures(platform.metrics))
-    retention = Retention(platform.store, platform.clock)
     return Service(
         name="logs",
         operations=operations,
@@ -25,6 +24,5 @@ def create(platform: Platform) -> Service:
             "AWS::Logs::LogStream": LogStreamResource(operations),
             "AWS::Logs::MetricFilter": MetricFilterResource(operations),
         },
-        start=retention.start,
-        stop=retention.stop,
+        duties=(retention(platform.store, platform.clock),),
     )

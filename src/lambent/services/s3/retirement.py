@@ -7,14 +7,12 @@ are kept for a while: a download that had begun goes on undisturbed.
 
 from __future__ import annotations
 
-import asyncio
 import json
-import logging
 from collections.abc import Sequence
 from typing import Final
 
 from lambent.core.clock import Clock
-from lambent.core.errors import StoreError
+from lambent.core.duty import Duty
 from lambent.services.s3.model import Part
 from lambent.store.contract import NewWork, Store, Transaction
 
@@ -23,7 +21,6 @@ KEPT_SECONDS: Final = 3600.0
 _BATCH: Final = 10
 _LEASE_SECONDS: Final = 60.0
 _RETRY_SECONDS: Final = 5.0
-_log = logging.getLogger("lambent.s3")
 
 
 async def unlink(tx: Transaction, parts: Sequence[Part]) -> None:
@@ -37,39 +34,22 @@ async def unlink(tx: Transaction, parts: Sequence[Part]) -> None:
         await tx.unlink_blob(blob)
 
 
-class Retirement:
+def retirement(store: Store, clock: Clock) -> Duty:
     """Unlinks, behind the requests, what was kept long enough."""
+    return Duty(
+        clock,
+        "giving up retired blobs",
+        lambda: store.transact(_sweep),
+        retry=_RETRY_SECONDS,
+        woken_by=lambda: store.work_arrived(QUEUE),
+    )
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self._store = store
-        self._clock = clock
-        self._task: asyncio.Task[None] | None = None
 
-    async def start(self) -> None:
-        """Begin; what an earlier run left is taken up too."""
-        self._task = asyncio.create_task(self._run(), name="s3-retirement")
-
-    async def stop(self) -> None:
-        """End; the rest is taken up by the next run."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _run(self) -> None:
-        while True:
-            arrived = self._store.work_arrived(QUEUE)
-            try:
-                wait = await self._store.transact(self._sweep)
-            except StoreError as error:
-                _log.warning("retired blobs stay for now: %s", error)
-                wait = _RETRY_SECONDS
-            await self._clock.wait(arrived, wait)
-
-    async def _sweep(self, tx: Transaction) -> float | None:
-        # How long until there is more to do; None while nothing waits.
-        for item in await tx.claim(QUEUE, _BATCH, _LEASE_SECONDS):
-            for blob in json.loads(item.payload):
-                await tx.unlink_blob(blob)
-            await tx.settle(QUEUE, item.id, item.token)
-        due = await tx.next_due(QUEUE)
-        return None if due is None else max(due - tx.now, 0.0)
+async def _sweep(tx: Transaction) -> float | None:
+    # How long until there is more to do; None while nothing waits.
+    for item in await tx.claim(QUEUE, _BATCH, _LEASE_SECONDS):
+        for blob in json.loads(item.payload):
+            await tx.unlink_blob(blob)
+        await tx.settle(QUEUE, item.id, item.token)
+    due = await tx.next_due(QUEUE)
+    return None if due is None else max(due - tx.now, 0.0)

@@ -5,17 +5,15 @@ from __future__ import annotations
 from lambent.services.contract import Platform, Service
 from lambent.services.s3.operations import Operations
 from lambent.services.s3.resources import resource_types
-from lambent.services.s3.retirement import Retirement
+from lambent.services.s3.retirement import retirement
 
 
 def create(platform: Platform) -> Service:
     """S3 with its operations and CloudFormation resource types."""
     operations = Operations(platform)
-    retirement = Retirement(platform.store, platform.clock)
     return Service(
         name="s3",
         operations=operations,
         resources=resource_types(operations),
-        start=retirement.start,
-        stop=retirement.stop,
+        duties=(retirement(platform.store, platform.clock),),
     )

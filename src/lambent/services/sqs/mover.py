@@ -8,14 +8,12 @@ goes on with the next step, and a message is never in both queues or in neither.
 
 from __future__ import annotations
 
-import asyncio
-import logging
-
 import msgspec
 
 from lambent.core.arns import Arn
 from lambent.core.clock import Clock
-from lambent.core.errors import AwsError, StoreError
+from lambent.core.duty import Duty
+from lambent.core.errors import AwsError
 from lambent.core.ids import Ids
 from lambent.events.contract import Event, Targets
 from lambent.events.history import NOTHING
@@ -34,7 +32,6 @@ NO_SOURCE = "CouldNotDetermineMessageSource"
 PRINCIPAL = "sqs.amazonaws.com"
 _LEASE = 30.0
 _RETRY_SECONDS = 5.0
-_log = logging.getLogger("lambent.sqs")
 
 
 class Mover:
@@ -43,36 +40,16 @@ class Mover:
     def __init__(
         self, store: Store, clock: Clock, ids: Ids, queues: Queues, targets: Targets
     ) -> None:
-        self._store = store
-        self._clock = clock
         self._ids = ids
         self._queues = queues
         self._targets = targets
-        self._running: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Take up the tasks that an earlier run left, and wait for new ones."""
-        self._running = asyncio.get_running_loop().create_task(self._run())
-
-    async def stop(self) -> None:
-        """End between two steps; the next start goes on."""
-        if self._running is not None:
-            self._running.cancel()
-            await asyncio.gather(self._running, return_exceptions=True)
-
-    async def _run(self) -> None:
-        while True:
-            arrived = self._store.work_arrived(move_control.QUEUE)
-            try:
-                due_in = await self._store.transact(self._step)
-            except StoreError as error:
-                _log.warning("moving messages is put off: %s", error)
-                due_in = _RETRY_SECONDS
-            except Exception:
-                _log.exception("a message move task failed")
-                due_in = _RETRY_SECONDS
-            if due_in is None or due_in > 0:
-                await self._clock.wait(arrived, due_in)
+        self.duty = Duty(
+            clock,
+            "moving messages",
+            lambda: store.transact(self._step),
+            retry=_RETRY_SECONDS,
+            woken_by=lambda: store.work_arrived(move_control.QUEUE),
+        )
 
     async def _step(self, tx: Transaction) -> float | None:
         """One step of the task that is due; seconds until the next is, None: there is none."""

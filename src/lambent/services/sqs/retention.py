@@ -7,13 +7,11 @@ Source: SQS API reference, SetQueueAttributes, MessageRetentionPeriod.
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from typing import Final
 
-from lambent.cluster.turns import take_turn
+from lambent.cluster.turns import in_turn
 from lambent.core.clock import Clock
-from lambent.core.errors import StoreError
+from lambent.core.duty import Duty
 from lambent.services.sqs import attributes
 from lambent.services.sqs.model import Queue
 from lambent.services.sqs.queues import Queues
@@ -23,7 +21,6 @@ INTERVAL: Final = 3600.0
 _AT_ONCE = 200
 _LOOK_SECONDS = 1.0
 _QUEUES_REMEMBERED = 10_000
-_log = logging.getLogger("lambent.sqs")
 
 
 def kept_since(now: float, queue: Queue) -> float:
@@ -39,17 +36,8 @@ class Retention:
         self._clock = clock
         self._queues = queues
         self._looked: dict[str, float] = {}
-        self._running: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Begin the hourly round."""
-        self._running = asyncio.get_running_loop().create_task(self._run())
-
-    async def stop(self) -> None:
-        """End it."""
-        if self._running is not None:
-            self._running.cancel()
-            await asyncio.gather(self._running, return_exceptions=True)
+        round = in_turn(store, "sqs.retention", INTERVAL, self.sweep)
+        self.duty = Duty(clock, "dropping old messages", round, retry=INTERVAL)
 
     async def look(self, tx: Transaction, queue: Queue) -> None:
         """Drop some old messages of a queue, unless that was just done."""
@@ -75,14 +63,3 @@ class Retention:
 
     async def _drop(self, tx: Transaction, queue: Queue) -> int:
         return await tx.drop(queue.work, created_before=kept_since(tx.now, queue), limit=_AT_ONCE)
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                if await self._store.transact(lambda tx: take_turn(tx, "sqs.retention", INTERVAL)):
-                    await self.sweep()
-            except StoreError as error:
-                _log.warning("dropping old messages is put off: %s", error)
-            except Exception:
-                _log.exception("dropping old messages failed")
-            await self._clock.sleep(INTERVAL)

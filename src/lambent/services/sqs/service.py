@@ -37,14 +37,6 @@ def create(platform: Platform) -> Service:
     operations = Operations(platform, queues, retention, figures)
     mover = Mover(platform.store, platform.clock, platform.ids, queues, platform.targets)
 
-    async def start() -> None:
-        await retention.start()
-        await mover.start()
-
-    async def stop() -> None:
-        await mover.stop()
-        await retention.stop()
-
     return Service(
         name="sqs",
         operations=operations,
@@ -55,6 +47,5 @@ def create(platform: Platform) -> Service:
         targets={"sqs": QueueTarget(platform.ids, queues, figures)},
         sources={"sqs": QueueSource(platform.store, queues, figures)},
         routes=RecoveryApi(platform, queues).routes(),
-        start=start,
-        stop=stop,
+        duties=(retention.duty, mover.duty),
     )
