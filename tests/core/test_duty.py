@@ -12,7 +12,7 @@ from lambent.core.errors import StoreUnavailable
 class Steps:
     """A step that does as it is told, and notes when it was taken."""
 
-    def __init__(self, clock: VirtualClock, *answers: float | None | Exception) -> None:
+    def __init__(self, clock: VirtualClock, *answers: float | Exception | None) -> None:
         self.clock = clock
         self.answers = list(answers)
         self.taken: list[float] = []
