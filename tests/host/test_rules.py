@@ -35,6 +35,35 @@ def test_an_account_may_have_1000_invocations_at_once() -> None:
 
 
 @pytest.mark.parametrize(
+    ("full_at", "now", "expected"),
+    [
+        (0.0, 50.0, 50.01),  # nothing was used
+        (50.01, 50.0, 50.02),
+        (59.99, 50.0, 60.0),  # 999 were
+        (60.0, 50.0, None),  # 1,000 were
+        (60.0, 50.01, 60.01),  # one came back
+        (60.0, 55.0, 60.01),
+        (60.0, 1000.0, 1000.01),  # what is not used is not saved up
+    ],
+)
+def test_growth(full_at: float, now: float, expected: float | None) -> None:
+    assert scaling.grow(full_at, now) == pytest.approx(expected)
+
+
+@given(st.lists(st.floats(0, 0.02), max_size=3000))
+def test_a_function_gains_1000_environments_at_once_and_1000_more_in_ten_seconds(
+    gaps: list[float],
+) -> None:
+    full_at, now, gained = 0.0, 100.0, 0
+    for gap in gaps:
+        now += gap
+        if (grown := scaling.grow(full_at, now)) is not None:
+            full_at, gained = grown, gained + 1
+    assert gained <= 1000 + 100 * (now - 100.0) + 1e-3
+    assert gained >= min(len(gaps), 1000)
+
+
+@pytest.mark.parametrize(
     ("since", "expected"),
     [
         ([], (0, None)),

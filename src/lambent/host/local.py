@@ -142,6 +142,7 @@ class LocalHost:
         self._origins: dict[_Key, Origin] = {}
         self._primed: set[_Key] = set()
         self._running: Counter[_Scope] = Counter()
+        self._growth: dict[tuple[str, str, str], float] = {}
         self.figures = Figures()
         self._counts: dict[str, Activity] = {}
         self._line: deque[tuple[FunctionSpec, Runtime, asyncio.Future[Environment]]] = deque()
@@ -322,6 +323,7 @@ class LocalHost:
                 ended.set_result(result)
         except Exception as error:
             _log.debug("An invocation failed", exc_info=error)
+            counts.throttles += isinstance(error, Throttled)
             if not ended.done():
                 ended.set_exception(error)
         finally:
@@ -380,7 +382,8 @@ class LocalHost:
         return scaling.place(load)
 
     def _take(self, spec: FunctionSpec, runtime: Runtime) -> Environment | None:
-        """An environment for an admitted invocation; None when it has to wait in line."""
+        """An environment for an admitted invocation; None when it has to wait in line.
+        `Throttled` when the function gains environments too fast."""
         fleet = self._fleets.get((spec.arn, spec.revision))
         while fleet is not None and fleet.idle:
             environment = fleet.idle.pop()
@@ -394,9 +397,19 @@ class LocalHost:
             place = self._place(spec)  # ended ones count until they are gone
         if place is Place.WAIT or place is Place.EVICT:
             return None
+        self._grow(spec)
         environment = self._new(spec, runtime)
         self._fleets.setdefault((spec.arn, spec.revision), _Fleet()).busy.add(environment)
         return environment
+
+    def _grow(self, spec: FunctionSpec) -> None:
+        """The function gains an environment; `Throttled` when that is too fast. Its versions
+        count as one."""
+        whose = (spec.account, spec.region, spec.name)
+        full_at = scaling.grow(self._growth.get(whose, 0.0), self._clock.monotonic())
+        if full_at is None:
+            raise Throttled(f"{spec.arn} gains environments too fast.")
+        self._growth[whose] = full_at
 
     def _give_back(self, environment: Environment) -> None:
         key = (environment.spec.arn, environment.spec.revision)
@@ -502,7 +515,11 @@ class LocalHost:
         """Let those in line go on who have a place now, in order."""
         waiting, self._line = self._line, deque()
         for spec, runtime, place in waiting:
-            environment = self._take(spec, runtime)
+            try:
+                environment = self._take(spec, runtime)
+            except Throttled as error:
+                place.set_exception(error)
+                continue
             if environment is None:
                 self._line.append((spec, runtime, place))
             else:

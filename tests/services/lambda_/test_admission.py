@@ -13,6 +13,7 @@ from tests.services.lambda_.conftest import ROLE, archive
 
 from lambent.core.clock import VirtualClock
 from lambent.core.errors import AwsError
+from lambent.host import scaling
 from lambent.services.lambda_.admission import Admission, Allowance, has_room, spend
 from lambent.services.lambda_.names import Reference
 
@@ -119,6 +120,34 @@ def test_a_caller_sees_the_reason_of_each_limit(
     assert _refusal(functions) == "ReservedFunctionConcurrentInvocationLimitExceeded"
     limit = functions.get_account_settings()["AccountLimit"]
     assert limit["ConcurrentExecutions"] == limit["UnreservedConcurrentExecutions"] == 1000
+
+
+def test_a_function_that_gains_environments_too_fast_is_throttled_by_itself(
+    fresh_node: Callable[..., Any], connect: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scaling, "GROWTH", 2)
+    clock = VirtualClock()
+    node = fresh_node(clock=clock)
+    functions = connect(node.endpoint, "lambda")
+    source = "import os\ndef handler(event, context):\n    os._exit(1)\n"
+    for name, code in (("f", source), ("g", source.replace("os._exit(1)", "return 1"))):
+        functions.create_function(
+            FunctionName=name,
+            Runtime="python3.11",
+            Role=ROLE,
+            Handler="index.handler",
+            Timeout=30,
+            Code={"ZipFile": archive(code)},
+        )
+    functions.publish_version(FunctionName="f")
+    for qualifier in ("$LATEST", "1"):  # they count as one
+        failed = functions.invoke(FunctionName="f", Qualifier=qualifier)
+        assert failed["FunctionError"] == "Unhandled"
+    assert _refusal(functions) == "ConcurrentInvocationLimitExceeded"
+    assert "FunctionError" not in functions.invoke(FunctionName="g")
+    node.run(clock.advance(5))
+    assert functions.invoke(FunctionName="f")["FunctionError"] == "Unhandled"
+    assert _refusal(functions) == "ConcurrentInvocationLimitExceeded"
 
 
 def _refusal(functions: Any) -> str:

@@ -3,8 +3,8 @@
 The rules are plain functions; `Admission` counts what runs on this node for them. Source:
 Lambda Developer Guide, "Understanding Lambda function scaling" and "Lambda quotas": what is
 not reserved is shared by all functions without a reservation; synchronous requests come at
-most ten times a second for each unit of concurrency. That a function gains at most 1,000
-environments in ten seconds never holds one back here, since the account has 1,000 in all.
+most ten times a second for each unit of concurrency. How fast a function may gain environments
+is the host's to decide, which makes them (`host.scaling`).
 """
 
 from __future__ import annotations
