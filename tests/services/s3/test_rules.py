@@ -263,22 +263,6 @@ _OPEN = {
 
 
 @pytest.mark.parametrize(
-    ("account", "action", "arn", "allowed"),
-    [
-        ("222222222222", "s3:GetObject", "arn:aws:s3:::b/x", True),
-        ("222222222222", "s3:PutObject", "arn:aws:s3:::b/x", None),
-        ("222222222222", "s3:GetObject", "arn:aws:s3:::b/secret/x", False),
-        ("333333333333", "s3:GetObject", "arn:aws:s3:::b/x", None),
-    ],
-)
-def test_a_policy_lets_in_whom_it_names(
-    account: str, action: str, arn: str, allowed: bool | None
-) -> None:
-    document = policy.check_policy(json.dumps(_OPEN), "b")
-    assert policy.decide(document, account, "", action, arn) is allowed
-
-
-@pytest.mark.parametrize(
     "text",
     [
         "no json",

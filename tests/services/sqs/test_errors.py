@@ -74,7 +74,10 @@ TABLE = [
     (
         "GetQueueUrl",
         {"QueueName": "standard", "QueueOwnerAWSAccountId": "111111111111"},
-        NO_QUEUE,
+        (
+            "QueueDoesNotExist",
+            "The specified queue does not exist or you do not have access to it.",
+        ),
     ),
     ("SetQueueAttributes", {"QueueUrl": URL}, missing("Attributes")),
     (

@@ -90,13 +90,3 @@ def test_a_handle_of_another_queue_is_told(sqs):
     with pytest.raises(sqs.exceptions.ReceiptHandleIsInvalid) as caught:
         sqs.delete_message(QueueUrl=other, ReceiptHandle=got["ReceiptHandle"])
     assert "is not valid for this queue." in str(caught.value)
-
-
-def test_a_queue_of_another_account_is_found_by_its_owner(client, account):
-    owner = client("sqs")
-    url = owner.create_queue(QueueName="shared")["QueueUrl"]
-    other = client("sqs", access_key="111111111111")
-    found = other.get_queue_url(QueueName="shared", QueueOwnerAWSAccountId=account)
-    assert found["QueueUrl"] == url
-    with pytest.raises(ClientError):
-        other.get_queue_url(QueueName="shared")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from lambent.core import resource_policy
 from lambent.core.context import Params, RequestContext
 from lambent.services.s3 import acl, policy
 from lambent.services.s3.errors import access_denied, no_such_bucket
@@ -129,4 +130,4 @@ async def _policy_decides(
         return None
     arn = bucket.arn if key is None else f"{bucket.arn}/{key}"
     document = policy.check_policy(unpack_document(record.value), bucket.name)
-    return policy.decide(document, context.account, context.principal, action, arn)
+    return resource_policy.decide(document, context.account, context.principal, action, arn)

@@ -1,7 +1,6 @@
-"""Bucket policies: what is stored is checked, and what they grant to other accounts.
+"""Bucket policies: what S3 refuses to store, and whether one lets everyone in. Pure.
 
-Source: "Policies and permissions in Amazon S3". The bucket's own account is never asked
-here: what its identities may do is IAM's affair.
+Source: "Policies and permissions in Amazon S3".
 """
 
 from __future__ import annotations
@@ -9,22 +8,17 @@ from __future__ import annotations
 import fnmatch
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from lambent.core.errors import AwsError
+from lambent.core.resource_policy import listed
 
 SIZE_LIMIT: Final = 20 * 1024
 
 
 def _malformed(message: str) -> AwsError:
     return AwsError("MalformedPolicy", message, 400)
-
-
-def _listed(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]
 
 
 def check_policy(text: str, bucket: str) -> dict[str, Any]:
@@ -37,7 +31,7 @@ def check_policy(text: str, bucket: str) -> dict[str, Any]:
         raise _malformed("Policies must be valid JSON and the first byte must be '{'") from None
     if not isinstance(policy, dict):
         raise _malformed("Policies must be valid JSON and the first byte must be '{'")
-    statements = _listed(policy.get("Statement"))
+    statements = listed(policy.get("Statement"))
     if not statements:
         raise _malformed("Missing required field Statement")
     for statement in statements:
@@ -51,10 +45,10 @@ def check_policy(text: str, bucket: str) -> dict[str, Any]:
             raise _malformed("Missing required field Action")
         if "Resource" not in statement and "NotResource" not in statement:
             raise _malformed("Missing required field Resource")
-        for action in _listed(statement.get("Action")):
+        for action in listed(statement.get("Action")):
             if action != "*" and not str(action).lower().startswith("s3:"):
                 raise _malformed("Policy has invalid action")
-        for resource in _listed(statement.get("Resource")):
+        for resource in listed(statement.get("Resource")):
             if not _concerns(str(resource), bucket):
                 raise _malformed("Policy has invalid resource")
     return policy
@@ -65,58 +59,13 @@ def _concerns(resource: str, bucket: str) -> bool:
     return match is not None and fnmatch.fnmatchcase(bucket, match[1].replace("[", "[[]"))
 
 
-def _matches(patterns: Iterable[Any], value: str) -> bool:
-    for pattern in patterns:
-        expression = re.escape(str(pattern)).replace(r"\*", ".*").replace(r"\?", ".")
-        if re.fullmatch(expression, value, re.DOTALL):
-            return True
-    return False
-
-
-def _names(principal: Any, account: str, caller: str) -> bool:
-    if principal == "*":
-        return True
-    if not isinstance(principal, Mapping):
-        return False
-    root = f"arn:aws:iam::{account}:root"
-    return any(
-        named in ("*", account, root) or (caller and named == caller)
-        for named in _listed(principal.get("AWS"))
-    )
-
-
-def decide(
-    policy: Mapping[str, Any], account: str, caller: str, action: str, arn: str
-) -> bool | None:
-    """Whether another account's caller may do `action` ("s3:GetObject") to `arn`; None when
-    the policy does not say.
-
-    A denial outweighs all permission. Statements with conditions are passed over, since
-    nothing vouches for conditions here.
-    """
-    allowed: bool | None = None
-    for statement in _listed(policy.get("Statement")):
-        if "Principal" not in statement or not _names(statement["Principal"], account, caller):
-            continue
-        if not _matches((str(a).lower() for a in _listed(statement.get("Action"))), action.lower()):
-            continue
-        if not _matches(_listed(statement.get("Resource")), arn):
-            continue
-        if statement.get("Condition"):
-            continue
-        if statement["Effect"] == "Deny":
-            return False
-        allowed = True
-    return allowed
-
-
 def is_public(policy: Mapping[str, Any]) -> bool:
     """Whether some statement lets everyone in, whatever the circumstances."""
-    for statement in _listed(policy.get("Statement")):
+    for statement in listed(policy.get("Statement")):
         if statement.get("Effect") != "Allow" or statement.get("Condition"):
             continue
         principal = statement.get("Principal")
-        named = _listed(principal.get("AWS")) if isinstance(principal, Mapping) else [principal]
+        named = listed(principal.get("AWS")) if isinstance(principal, Mapping) else [principal]
         if "*" in named:
             return True
     return False

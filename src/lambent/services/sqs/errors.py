@@ -13,6 +13,25 @@ def no_such_queue() -> AwsError:
     return AwsError("QueueDoesNotExist", "The specified queue does not exist.")
 
 
+def hidden_queue() -> AwsError:
+    """Another account's queue is not there, or not for the caller, who is not told which."""
+    return AwsError(
+        "QueueDoesNotExist", "The specified queue does not exist or you do not have access to it."
+    )
+
+
+def access_denied(caller: str, queue: str, action: str, *, denied: bool) -> AwsError:
+    """The queue's policy does not let the caller do that, or forbids it (`denied`)."""
+    action = f"sqs:{action.lower()}"
+    why = (
+        "with an explicit deny in a resource-based policy"
+        if denied
+        else f"because no resource-based policy allows the {action} action"
+    )
+    message = f"User: {caller} is not authorized to perform: {action} on resource: {queue} {why}"
+    return AwsError("AccessDeniedException", message, 403)
+
+
 def no_such_resource(message: str) -> AwsError:
     """A queue or task that a move task needs is not there."""
     return AwsError("ResourceNotFoundException", message, 404)

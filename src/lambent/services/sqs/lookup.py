@@ -1,9 +1,17 @@
-"""From a queue's URL to its definition, and from a dead-letter queue to its sources."""
+"""From a queue's URL to its definition for one who may use it, and from a dead-letter queue to
+its sources.
+
+The queue's own account may do everything; others need the queue's policy.
+Source: SQS Developer Guide, "Amazon SQS API permissions: Actions and resource reference".
+"""
 
 from __future__ import annotations
 
+import json
+
+from lambent.core import resource_policy
 from lambent.core.context import Params, RequestContext
-from lambent.services.sqs import errors, redrive
+from lambent.services.sqs import errors, policy, redrive
 from lambent.services.sqs.model import Queue
 from lambent.services.sqs.names import parse_url
 from lambent.services.sqs.queues import Queues
@@ -20,10 +28,27 @@ def address(context: RequestContext, params: Params) -> tuple[str, str, str]:
 
 
 async def queue_of(
-    tx: Transaction, queues: Queues, context: RequestContext, params: Params
+    tx: Transaction, queues: Queues, context: RequestContext, params: Params, action: str
 ) -> Queue:
-    """The queue that a request's QueueUrl names; AwsError QueueDoesNotExist."""
-    return await queues.get(tx, *address(context, params))
+    """The queue that a request's QueueUrl names, for `action` ("SendMessage", also for its
+    batches); AwsError QueueDoesNotExist, or AccessDenied when the caller may not."""
+    queue = await queues.get(tx, *address(context, params))
+    if (
+        queue.account != context.account
+        and (allowed := permits(queue, context, action)) is not True
+    ):
+        raise errors.access_denied(context.principal, queue.arn, action, denied=allowed is False)
+    return queue
+
+
+def permits(queue: Queue, context: RequestContext, action: str) -> bool | None:
+    """Whether the queue's policy lets a caller of another account in; None: it does not say."""
+    text = queue.attributes.get("Policy")
+    if not text or action not in policy.SHARED:
+        return None
+    return resource_policy.decide(
+        json.loads(text), context.account, context.principal, f"sqs:{action}", queue.arn
+    )
 
 
 async def sources_of(

@@ -53,7 +53,7 @@ class MessageOperations:
         message = sending.draft(params, context.trace, context.account)
 
         async def body(tx: Transaction) -> tuple[Queue, sending.Receipt]:
-            queue = await queue_of(tx, self._queues, context, params)
+            queue = await queue_of(tx, self._queues, context, params, "SendMessage")
             return queue, await sending.send(tx, self._ids, queue, message)
 
         queue, receipt = await self._store.transact(body)
@@ -77,7 +77,7 @@ class MessageOperations:
             )
 
         async def body(tx: Transaction) -> tuple[Queue, list[int], Result]:
-            queue = await queue_of(tx, self._queues, context, params)
+            queue = await queue_of(tx, self._queues, context, params, "SendMessage")
             good = [draft for _, draft in drafts if isinstance(draft, sending.Draft)]
             answers = iter(await sending.send_all(tx, self._ids, queue, good))
             successful: list[dict[str, Any]] = []
@@ -125,7 +125,7 @@ class MessageOperations:
             raise errors.unknown_attribute(name)
 
         async def body(tx: Transaction) -> tuple[Queue, list[Received], float | None]:
-            queue = await queue_of(tx, self._queues, context, params)
+            queue = await queue_of(tx, self._queues, context, params, "ReceiveMessage")
             lease = float(
                 attributes.value(queue, "VisibilityTimeout") if visibility is None else visibility
             )
@@ -172,7 +172,7 @@ class MessageOperations:
 
     async def delete_message(self, context: RequestContext, params: Params) -> Result:
         async def body(tx: Transaction) -> tuple[Queue, float | None]:
-            queue = await queue_of(tx, self._queues, context, params)
+            queue = await queue_of(tx, self._queues, context, params, "DeleteMessage")
             return queue, await _delete(tx, queue, params)
 
         queue, age = await self._store.transact(body)
@@ -183,7 +183,7 @@ class MessageOperations:
         entries = batches.check(params.get("Entries"), "DeleteMessageBatchRequestEntry")
 
         async def body(tx: Transaction) -> tuple[Queue, list[float | None], Result]:
-            queue = await queue_of(tx, self._queues, context, params)
+            queue = await queue_of(tx, self._queues, context, params, "DeleteMessage")
             ages: list[float | None] = []
 
             async def delete(entry: Mapping[str, Any]) -> None:
@@ -199,7 +199,7 @@ class MessageOperations:
 
     async def change_message_visibility(self, context: RequestContext, params: Params) -> Result:
         async def body(tx: Transaction) -> None:
-            queue = await queue_of(tx, self._queues, context, params)
+            queue = await queue_of(tx, self._queues, context, params, "ChangeMessageVisibility")
             await _change_visibility(tx, queue, params)
 
         await self._store.transact(body)
@@ -211,7 +211,7 @@ class MessageOperations:
         entries = batches.check(params.get("Entries"), "ChangeMessageVisibilityBatchRequestEntry")
 
         async def body(tx: Transaction) -> Result:
-            queue = await queue_of(tx, self._queues, context, params)
+            queue = await queue_of(tx, self._queues, context, params, "ChangeMessageVisibility")
             return await batches.each(entries, lambda entry: _change_visibility(tx, queue, entry))
 
         return await self._store.transact(body)

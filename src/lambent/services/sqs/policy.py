@@ -16,9 +16,8 @@ from lambent.services.sqs.model import Queue
 Change = Callable[[Queue, dict[str, Any] | None], dict[str, Any]]
 
 _LABEL = re.compile(r"[A-Za-z0-9_-]{1,80}\Z")
-_ACTIONS = frozenset(
+SHARED = frozenset(
     (
-        "*",
         "SendMessage",
         "ReceiveMessage",
         "DeleteMessage",
@@ -29,6 +28,8 @@ _ACTIONS = frozenset(
         "PurgeQueue",
     )
 )
+"""What the owner can let other accounts do."""
+
 MAX_ACTIONS = 7
 
 
@@ -73,7 +74,7 @@ def add(
             403,
         )
     for action in actions:
-        if action not in _ACTIONS:
+        if action != "*" and action not in SHARED:
             raise errors.invalid_value(
                 f"SQS:{action}",
                 "ActionName",

@@ -12,7 +12,7 @@ from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
 from lambent.core.ids import Ids
 from lambent.services.sqs import attributes, errors, policy, redrive
-from lambent.services.sqs.lookup import queue_of, sources_of
+from lambent.services.sqs.lookup import permits, queue_of, sources_of
 from lambent.services.sqs.model import Queue
 from lambent.services.sqs.names import check_name, queue_url
 from lambent.services.sqs.queues import Queues
@@ -71,7 +71,11 @@ class QueueOperations:
         owner = params.get("QueueOwnerAWSAccountId") or context.account
 
         async def body(tx: Transaction) -> None:
-            await self._queues.get(tx, owner, context.region, name)
+            queue = await self._queues.find(tx, owner, context.region, name)
+            if owner == context.account and queue is None:
+                raise errors.no_such_queue()
+            if owner != context.account and not (queue and permits(queue, context, "GetQueueUrl")):
+                raise errors.hidden_queue()
 
         await self._store.transact(body)
         return {"QueueUrl": queue_url(context.endpoint, owner, name)}
@@ -101,14 +105,16 @@ class QueueOperations:
 
     async def delete_queue(self, context: RequestContext, params: Params) -> Result:
         async def body(tx: Transaction) -> None:
-            await self._queues.delete(tx, await queue_of(tx, self._queues, context, params))
+            await self._queues.delete(
+                tx, await queue_of(tx, self._queues, context, params, "DeleteQueue")
+            )
 
         await self._store.transact(body)
         return None
 
     async def purge_queue(self, context: RequestContext, params: Params) -> Result:
         async def body(tx: Transaction) -> None:
-            queue = await queue_of(tx, self._queues, context, params)
+            queue = await queue_of(tx, self._queues, context, params, "PurgeQueue")
             if tx.now - queue.purged < PURGE_INTERVAL:
                 raise AwsError(
                     "PurgeQueueInProgress",
@@ -126,7 +132,7 @@ class QueueOperations:
             raise errors.unknown_attribute(name)
 
         async def body(tx: Transaction) -> dict[str, str]:
-            queue = await queue_of(tx, self._queues, context, params)
+            queue = await queue_of(tx, self._queues, context, params, "GetQueueAttributes")
             counts = await tx.work_counts(queue.work)
             computed = (
                 counts.ready,
@@ -153,7 +159,7 @@ class QueueOperations:
             raise errors.missing("Attributes")
 
         async def body(tx: Transaction) -> None:
-            queue = await queue_of(tx, self._queues, context, params)
+            queue = await queue_of(tx, self._queues, context, params, "SetQueueAttributes")
             await self.change_attributes(tx, queue, given)
 
         await self._store.transact(body)
@@ -197,7 +203,7 @@ class QueueOperations:
         page = limit or MAX_RESULTS
 
         async def body(tx: Transaction) -> list[str]:
-            queue = await queue_of(tx, self._queues, context, params)
+            queue = await queue_of(tx, self._queues, context, params, "ListDeadLetterSourceQueues")
             return await sources_of(
                 tx, self._queues, queue, after=params.get("NextToken") or "", limit=page + 1
             )
@@ -211,7 +217,7 @@ class QueueOperations:
 
     async def list_queue_tags(self, context: RequestContext, params: Params) -> Result:
         async def body(tx: Transaction) -> dict[str, str]:
-            return (await queue_of(tx, self._queues, context, params)).tags
+            return (await queue_of(tx, self._queues, context, params, "ListQueueTags")).tags
 
         return {"Tags": await self._store.transact(body) or None}
 
@@ -221,7 +227,7 @@ class QueueOperations:
             raise errors.missing("Tags")
 
         async def body(tx: Transaction) -> None:
-            queue = await queue_of(tx, self._queues, context, params)
+            queue = await queue_of(tx, self._queues, context, params, "TagQueue")
             tags = {**queue.tags, **added}
             _check_tags(tags)
             await self._queues.save(tx, msgspec.structs.replace(queue, tags=tags))
@@ -235,7 +241,7 @@ class QueueOperations:
             raise errors.invalid("Tag keys must be between 1 and 50.")
 
         async def body(tx: Transaction) -> None:
-            queue = await queue_of(tx, self._queues, context, params)
+            queue = await queue_of(tx, self._queues, context, params, "UntagQueue")
             tags = {key: text for key, text in queue.tags.items() if key not in removed}
             await self._queues.save(tx, msgspec.structs.replace(queue, tags=tags))
 
@@ -246,6 +252,7 @@ class QueueOperations:
         return await self._change_policy(
             context,
             params,
+            "AddPermission",
             lambda queue, document: policy.add(
                 document,
                 queue.arn,
@@ -259,14 +266,15 @@ class QueueOperations:
         return await self._change_policy(
             context,
             params,
+            "RemovePermission",
             lambda _, document: policy.remove(document, params.get("Label") or ""),
         )
 
     async def _change_policy(
-        self, context: RequestContext, params: Params, change: policy.Change
+        self, context: RequestContext, params: Params, action: str, change: policy.Change
     ) -> Result:
         async def body(tx: Transaction) -> None:
-            queue = await queue_of(tx, self._queues, context, params)
+            queue = await queue_of(tx, self._queues, context, params, action)
             text = queue.attributes.get("Policy")
             document: dict[str, Any] | None = json.loads(text) if text else None
             changed = change(queue, document)

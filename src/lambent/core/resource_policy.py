@@ -1,0 +1,71 @@
+"""What a resource's own policy says to callers of other accounts. Pure.
+
+The resource's own account is never asked here: what its identities may do is IAM's affair.
+Source: IAM User Guide, "Cross-account policy evaluation logic".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+_SESSION = re.compile(r"arn:([\w-]+):sts::(\d{12}):assumed-role/([^/]+)/")
+
+
+def listed(value: Any) -> list[Any]:
+    """What may stand alone or in a list, as a list."""
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def decide(
+    policy: Mapping[str, Any], account: str, caller: str, action: str, arn: str
+) -> bool | None:
+    """Whether another account's caller may do `action` ("s3:GetObject") to `arn`; None when
+    the policy does not say.
+
+    A denial outweighs all permission. Statements with conditions are passed over, since
+    nothing vouches for conditions here.
+    """
+    allowed: bool | None = None
+    for statement in listed(policy.get("Statement")):
+        if "Principal" not in statement or not _names(statement["Principal"], account, caller):
+            continue
+        if not _matches((str(a).lower() for a in listed(statement.get("Action"))), action.lower()):
+            continue
+        if not _matches(listed(statement.get("Resource")), arn):
+            continue
+        if statement.get("Condition"):
+            continue
+        if statement.get("Effect") == "Deny":
+            return False
+        allowed = allowed or statement.get("Effect") == "Allow" or None
+    return allowed
+
+
+def _matches(patterns: Iterable[Any], value: str) -> bool:
+    for pattern in patterns:
+        expression = re.escape(str(pattern)).replace(r"\*", ".*").replace(r"\?", ".")
+        if re.fullmatch(expression, value, re.DOTALL):
+            return True
+    return False
+
+
+def _names(principal: Any, account: str, caller: str) -> bool:
+    if principal == "*":
+        return True
+    if not isinstance(principal, Mapping):
+        return False
+    root = f"arn:aws:iam::{account}:root"
+    known = {"*", account, root}
+    if caller:
+        known |= {caller, _role(caller)}
+    return any(named in known for named in listed(principal.get("AWS")))
+
+
+def _role(caller: str) -> str:
+    """The role that a session's ARN is of; of any other ARN, itself."""
+    session = _SESSION.match(caller)
+    return f"arn:{session[1]}:iam::{session[2]}:role/{session[3]}" if session else caller

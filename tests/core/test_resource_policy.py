@@ -1,0 +1,57 @@
+"""What a resource's policy grants to callers of other accounts."""
+
+import pytest
+
+from lambent.core.resource_policy import decide
+
+OTHER = "222222222222"
+ROLE = f"arn:aws:iam::{OTHER}:role/R"
+SESSION = f"arn:aws:sts::{OTHER}:assumed-role/R/someone"
+GET, PUT = "s3:GetObject", "s3:PutObject"
+ARN, SECRET = "arn:aws:s3:::b/x", "arn:aws:s3:::b/secret/x"
+
+
+def allow(principal, **more):
+    return {
+        "Effect": "Allow",
+        "Principal": principal,
+        "Action": "s3:Get*",
+        "Resource": ["arn:aws:s3:::b/*"],
+        **more,
+    }
+
+
+ROOT = allow({"AWS": f"arn:aws:iam::{OTHER}:root"})
+NEVER = {
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "s3:*",
+    "Resource": "arn:aws:s3:::b/secret/*",
+}
+
+
+@pytest.mark.parametrize(
+    ("statements", "account", "caller", "action", "arn", "allowed"),
+    [
+        ([ROOT, NEVER], OTHER, "", GET, ARN, True),
+        ([ROOT, NEVER], OTHER, "", "S3:getobject", ARN, True),
+        ([ROOT, NEVER], OTHER, "", PUT, ARN, None),
+        ([ROOT, NEVER], OTHER, "", GET, SECRET, False),
+        ([NEVER, ROOT], OTHER, "", GET, SECRET, False),
+        ([ROOT, NEVER], "333333333333", "", GET, ARN, None),
+        (ROOT, OTHER, "", GET, ARN, True),
+        (allow("*"), "333333333333", "", GET, ARN, True),
+        (allow({"AWS": OTHER}), OTHER, "", GET, ARN, True),
+        (allow({"AWS": ROLE}), OTHER, ROLE, GET, ARN, True),
+        (allow({"AWS": ROLE}), OTHER, SESSION, GET, ARN, True),
+        (allow({"AWS": ROLE}), OTHER, f"{ROLE}2", GET, ARN, None),
+        (allow({"Service": "sns.amazonaws.com"}), OTHER, ROLE, GET, ARN, None),
+        (allow("*", Condition={"Bool": {"x": "y"}}), OTHER, ROLE, GET, ARN, None),
+        (allow("*", Effect="Perhaps"), OTHER, ROLE, GET, ARN, None),
+        (allow("*", Resource=None), OTHER, ROLE, GET, ARN, None),
+        ([], OTHER, ROLE, GET, ARN, None),
+        (None, OTHER, ROLE, GET, ARN, None),
+    ],
+)
+def test_a_policy_lets_in_whom_it_names(statements, account, caller, action, arn, allowed):
+    assert decide({"Statement": statements}, account, caller, action, arn) is allowed
