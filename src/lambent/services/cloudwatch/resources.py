@@ -6,10 +6,10 @@ AWS::CloudWatch::CompositeAlarm, AWS::CloudWatch::Dashboard.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from lambent.core.errors import AwsError
+from lambent.core.context import Params
+from lambent.core.resource_parts import PutResource, document, quietly, tag_list, tags
 from lambent.core.resources import Created, Properties, ResourceRequest
 from lambent.services.cloudwatch import alarms
 from lambent.services.cloudwatch.alarm_operations import AlarmOperations
@@ -19,8 +19,33 @@ _NUMBERS = ("Threshold",)
 _WHOLE = ("Period", "EvaluationPeriods", "DatapointsToAlarm")
 
 
-class AlarmResource:
-    """AWS::CloudWatch::Alarm. `Ref` is the alarm's name."""
+class _AlarmType(PutResource):
+    """What alarms of both kinds share. `Ref` is the alarm's name."""
+
+    named = "AlarmName"
+    properties: frozenset[str]
+    replaces = frozenset(("AlarmName",))
+    attributes = frozenset(("Arn",))
+
+    def __init__(self, operations: AlarmOperations) -> None:
+        self._operations = operations
+
+    def _params(self, request: ResourceRequest, name: str, properties: Properties) -> Params:
+        given = {key: properties[key] for key in self.properties if key in properties}
+        own = tag_list(tags(request, properties))
+        return {**_typed(given), "AlarmName": name, "Tags": own}
+
+    async def delete(
+        self, request: ResourceRequest, physical_id: str, properties: Properties
+    ) -> None:
+        await quietly(
+            self._operations.delete_alarms(request.context, {"AlarmNames": [physical_id]}),
+            "ResourceNotFound",
+        )
+
+
+class AlarmResource(_AlarmType):
+    """AWS::CloudWatch::Alarm."""
 
     properties = frozenset(
         (
@@ -33,51 +58,33 @@ class AlarmResource:
         )
     )
     required = frozenset(("ComparisonOperator", "EvaluationPeriods"))
-    replaces = frozenset(("AlarmName",))
-    attributes = frozenset(("Arn",))
 
-    def __init__(self, operations: AlarmOperations) -> None:
-        self._operations = operations
+    async def _put(self, request: ResourceRequest, name: str, properties: Properties) -> Created:
+        params = self._params(request, name, properties)
+        await self._operations.put_metric_alarm(request.context, params)
+        return _created(request, name)
 
-    async def create(self, request: ResourceRequest, properties: Properties) -> Created:
-        name = properties.get("AlarmName") or request.default_name
-        tags = {**request.tags}
-        tags |= {one["Key"]: str(one["Value"]) for one in properties.get("Tags") or ()}
-        await self._put(request, name, properties, tags)
-        return self._created(request, name)
 
-    async def update(
-        self, request: ResourceRequest, physical_id: str, old: Properties, new: Properties
-    ) -> Created:
-        await self._put(request, physical_id, new, {})
-        return self._created(request, physical_id)
+class CompositeAlarmResource(_AlarmType):
+    """AWS::CloudWatch::CompositeAlarm."""
 
-    async def _put(
-        self, request: ResourceRequest, name: str, properties: Properties, tags: dict[str, str]
-    ) -> None:
-        given = {key: properties[key] for key in self.properties if key in properties}
-        await self._operations.put_metric_alarm(
-            request.context,
-            {
-                **_typed(given),
-                "AlarmName": name,
-                "Tags": [{"Key": key, "Value": text} for key, text in tags.items()],
-            },
+    properties = frozenset(
+        (
+            *("ActionsEnabled", "AlarmActions", "AlarmDescription", "AlarmName", "AlarmRule"),
+            *("InsufficientDataActions", "OKActions", "Tags"),
         )
+    )
+    required = frozenset(("AlarmRule",))
 
-    async def delete(
-        self, request: ResourceRequest, physical_id: str, properties: Properties
-    ) -> None:
-        try:
-            await self._operations.delete_alarms(request.context, {"AlarmNames": [physical_id]})
-        except AwsError as error:
-            if error.code != "ResourceNotFound":
-                raise
+    async def _put(self, request: ResourceRequest, name: str, properties: Properties) -> Created:
+        params = self._params(request, name, properties)
+        await self._operations.put_composite_alarm(request.context, params)
+        return _created(request, name)
 
-    @staticmethod
-    def _created(request: ResourceRequest, name: str) -> Created:
-        context = request.context
-        return Created(name, {"Arn": alarms.arn(context.account, context.region, name)})
+
+def _created(request: ResourceRequest, name: str) -> Created:
+    context = request.context
+    return Created(name, {"Arn": alarms.arn(context.account, context.region, name)})
 
 
 def _typed(given: dict[str, Any]) -> dict[str, Any]:
@@ -109,49 +116,10 @@ def _query(one: dict[str, Any]) -> dict[str, Any]:
     return query
 
 
-class CompositeAlarmResource:
-    """AWS::CloudWatch::CompositeAlarm. `Ref` is the alarm's name."""
-
-    properties = frozenset(
-        (
-            *("ActionsEnabled", "AlarmActions", "AlarmDescription", "AlarmName", "AlarmRule"),
-            *("InsufficientDataActions", "OKActions", "Tags"),
-        )
-    )
-    required = frozenset(("AlarmRule",))
-    replaces = frozenset(("AlarmName",))
-    attributes = frozenset(("Arn",))
-
-    def __init__(self, operations: AlarmOperations) -> None:
-        self._operations = operations
-        self.delete = AlarmResource(operations).delete
-
-    async def create(self, request: ResourceRequest, properties: Properties) -> Created:
-        name = properties.get("AlarmName") or request.default_name
-        tags = {**request.tags}
-        tags |= {one["Key"]: str(one["Value"]) for one in properties.get("Tags") or ()}
-        return await self._put(request, name, properties, tags)
-
-    async def update(
-        self, request: ResourceRequest, physical_id: str, old: Properties, new: Properties
-    ) -> Created:
-        return await self._put(request, physical_id, new, {})
-
-    async def _put(
-        self, request: ResourceRequest, name: str, properties: Properties, tags: dict[str, str]
-    ) -> Created:
-        given = {key: properties[key] for key in self.properties if key in properties}
-        listed = [{"Key": key, "Value": text} for key, text in tags.items()]
-        await self._operations.put_composite_alarm(
-            request.context, {**_typed(given), "AlarmName": name, "Tags": listed}
-        )
-        context = request.context
-        return Created(name, {"Arn": alarms.arn(context.account, context.region, name)})
-
-
-class DashboardResource:
+class DashboardResource(PutResource):
     """AWS::CloudWatch::Dashboard. `Ref` is the dashboard's name."""
 
+    named = "DashboardName"
     properties = frozenset(("DashboardBody", "DashboardName"))
     required = frozenset(("DashboardBody",))
     replaces = frozenset(("DashboardName",))
@@ -159,31 +127,17 @@ class DashboardResource:
     def __init__(self, operations: DashboardOperations) -> None:
         self._operations = operations
 
-    async def create(self, request: ResourceRequest, properties: Properties) -> Created:
-        name = properties.get("DashboardName") or request.default_name
-        await self._put(request, name, properties)
-        return Created(name)
-
-    async def update(
-        self, request: ResourceRequest, physical_id: str, old: Properties, new: Properties
-    ) -> Created:
-        await self._put(request, physical_id, new)
-        return Created(physical_id)
-
-    async def _put(self, request: ResourceRequest, name: str, properties: Properties) -> None:
-        body = properties["DashboardBody"]
-        text = body if isinstance(body, str) else json.dumps(body)
+    async def _put(self, request: ResourceRequest, name: str, properties: Properties) -> Created:
+        body = document(properties["DashboardBody"])
         await self._operations.put_dashboard(
-            request.context, {"DashboardName": name, "DashboardBody": text}
+            request.context, {"DashboardName": name, "DashboardBody": body}
         )
+        return Created(name)
 
     async def delete(
         self, request: ResourceRequest, physical_id: str, properties: Properties
     ) -> None:
-        try:
-            await self._operations.delete_dashboards(
-                request.context, {"DashboardNames": [physical_id]}
-            )
-        except AwsError as error:
-            if error.code != "DashboardNotFoundError":
-                raise
+        await quietly(
+            self._operations.delete_dashboards(request.context, {"DashboardNames": [physical_id]}),
+            "DashboardNotFoundError",
+        )

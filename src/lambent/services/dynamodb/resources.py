@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lambent.core.context import RequestContext
-from lambent.core.errors import AwsError
+from lambent.core.resource_parts import quietly, tag_list, tags
 from lambent.core.resources import Created, Properties, ResourceRequest
 from lambent.services.dynamodb.errors import invalid
 from lambent.services.dynamodb.tables import Tables
@@ -75,11 +75,6 @@ def _encryption(given: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return {"Enabled": given.get("SSEEnabled", False), **rest}
 
 
-def _tags(request: ResourceRequest, properties: Mapping[str, Any]) -> dict[str, str]:
-    own = {tag["Key"]: str(tag["Value"]) for tag in properties.get("Tags") or ()}
-    return {**request.tags, **own}
-
-
 class TableResource:
     """AWS::DynamoDB::Table. `Ref` is the table's name."""
 
@@ -111,9 +106,7 @@ class TableResource:
                 params[kind] = [_index(index) for index in params[kind]]
         params["TableName"] = given.get("TableName") or request.default_name[:255]
         params["SSESpecification"] = _encryption(given.get("SSESpecification"))
-        params["Tags"] = [
-            {"Key": key, "Value": value} for key, value in _tags(request, given).items()
-        ]
+        params["Tags"] = tag_list(tags(request, given))
         if "StreamSpecification" in given:
             params["StreamSpecification"] = _stream(given["StreamSpecification"])
         await self._tables.create(request.context, params)
@@ -141,11 +134,10 @@ class TableResource:
     async def delete(
         self, request: ResourceRequest, physical_id: str, properties: Properties
     ) -> None:
-        try:
-            await self._tables.delete(request.context, {"TableName": physical_id})
-        except AwsError as error:
-            if error.code != "ResourceNotFoundException":
-                raise
+        await quietly(
+            self._tables.delete(request.context, {"TableName": physical_id}),
+            "ResourceNotFoundException",
+        )
 
     def _given(self, request: ResourceRequest, properties: Properties) -> dict[str, Any]:
         """The properties as those of AWS::DynamoDB::Table, in the API's types."""
@@ -198,14 +190,13 @@ class TableResource:
     ) -> None:
         context = request.context
         arn = context.arn("dynamodb", f"table/{name}")
-        tags = _tags(request, after)
+        wanted = tags(request, after)
         result = await self._tables.list_tags(context, {"ResourceArn": arn}) or {}
         present = {tag["Key"]: tag["Value"] for tag in result["Tags"]}
-        if gone := [key for key in present if key not in tags]:
+        if gone := [key for key in present if key not in wanted]:
             await self._tables.untag(context, {"ResourceArn": arn, "TagKeys": gone})
-        if tags and tags != present:
-            given = [{"Key": key, "Value": value} for key, value in tags.items()]
-            await self._tables.tag(context, {"ResourceArn": arn, "Tags": given})
+        if wanted and wanted != present:
+            await self._tables.tag(context, {"ResourceArn": arn, "Tags": tag_list(wanted)})
 
 
 def _stream(given: Mapping[str, Any]) -> dict[str, Any]:

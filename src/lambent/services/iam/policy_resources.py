@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from lambent.core.context import RequestContext
 from lambent.core.errors import AwsError
+from lambent.core.resource_parts import document, quietly
 from lambent.core.resources import Created, Properties, ResourceRequest
 from lambent.services.iam.operations import Operations
-from lambent.services.iam.resource_parts import NOTHING, document, or_present, quietly
+from lambent.services.iam.resource_parts import GONE, NOTHING, or_present
 
 
 def _holders(properties: Properties) -> list[tuple[str, str]]:
@@ -52,7 +53,8 @@ class InlinePolicyResource:
             await quietly(
                 getattr(self._operations, f"delete_{word}_policy")(
                     context, {f"{word.capitalize()}Name": holder, "PolicyName": name}
-                )
+                ),
+                GONE,
             )
 
     async def create(self, request: ResourceRequest, properties: Properties) -> Created:
@@ -105,7 +107,7 @@ class ManagedPolicyResource:
                 context, {f"{word.capitalize()}Name": name, "PolicyArn": arn}
             )
             if verb == "detach":
-                await quietly(call)
+                await quietly(call, GONE)
             else:
                 await call
 
@@ -171,7 +173,7 @@ class ManagedPolicyResource:
         try:
             found = await self._operations.list_entities_for_policy(context, named) or {}
         except AwsError as error:
-            if error.code == "NoSuchEntityException":
+            if error.code == GONE:
                 return
             raise
         holders = [

@@ -10,16 +10,10 @@ from typing import Any
 
 from lambent.core.context import RequestContext
 from lambent.core.errors import AwsError
+from lambent.core.resource_parts import document, quietly, tag_list, tags
 from lambent.core.resources import Created, Properties, ResourceRequest
 from lambent.services.iam.operations import Operations
-from lambent.services.iam.resource_parts import (
-    NOTHING,
-    document,
-    or_present,
-    quietly,
-    tag_list,
-    tags,
-)
+from lambent.services.iam.resource_parts import GONE, NOTHING, or_present
 
 
 class _PrincipalResource:
@@ -68,14 +62,17 @@ class _PrincipalResource:
                         context,
                         "delete_{}_policy",
                         {**named, "PolicyName": one["PolicyName"]},
-                    )
+                    ),
+                    GONE,
                 )
         arns = list(new.get("ManagedPolicyArns") or ())
         for arn in arns:
             await self._call(context, "attach_{}_policy", {**named, "PolicyArn": arn})
         for arn in old.get("ManagedPolicyArns") or ():
             if arn not in arns:
-                await quietly(self._call(context, "detach_{}_policy", {**named, "PolicyArn": arn}))
+                await quietly(
+                    self._call(context, "detach_{}_policy", {**named, "PolicyArn": arn}), GONE
+                )
 
     async def _set_tags(
         self, request: ResourceRequest, name: str, old: Properties, new: Properties
@@ -94,7 +91,7 @@ class _PrincipalResource:
         try:
             attached = await self._call(context, "list_attached_{}_policies", named)
         except AwsError as error:
-            if error.code == "NoSuchEntityException":
+            if error.code == GONE:
                 return
             raise
         for policy in attached["AttachedPolicies"]:
@@ -182,7 +179,7 @@ class RoleResource(_PrincipalResource):
                 request.context, {"RoleName": physical_id}
             )
         except AwsError as error:
-            if error.code == "NoSuchEntityException":
+            if error.code == GONE:
                 return
             raise
         for profile in (answer or {})["InstanceProfiles"]:
@@ -250,7 +247,8 @@ class UserResource(_PrincipalResource):
                 await quietly(
                     self._operations.remove_user_from_group(
                         context, {"GroupName": group, "UserName": name}
-                    )
+                    ),
+                    GONE,
                 )
 
     async def update(
@@ -277,7 +275,7 @@ class UserResource(_PrincipalResource):
         try:
             groups = await self._operations.list_groups_for_user(context, named)
         except AwsError as error:
-            if error.code == "NoSuchEntityException":
+            if error.code == GONE:
                 return
             raise
         for group in (groups or {})["Groups"]:
@@ -289,7 +287,7 @@ class UserResource(_PrincipalResource):
             await self._operations.delete_access_key(
                 context, {**named, "AccessKeyId": key["AccessKeyId"]}
             )
-        await quietly(self._operations.delete_login_profile(context, named))
+        await quietly(self._operations.delete_login_profile(context, named), GONE)
         await super().delete(request, physical_id, properties)
 
 
@@ -327,7 +325,7 @@ class GroupResource(_PrincipalResource):
         try:
             answer = await self._operations.get_group(request.context, {"GroupName": physical_id})
         except AwsError as error:
-            if error.code == "NoSuchEntityException":
+            if error.code == GONE:
                 return
             raise
         for user in (answer or {})["Users"]:

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Awaitable, Mapping
-from typing import Any
+from collections.abc import Awaitable
 
 from lambent.core.context import Result
 from lambent.core.errors import AwsError
-from lambent.core.resources import Properties, ResourceRequest
+from lambent.core.resources import ResourceRequest
 
 NOTHING: frozenset[str] = frozenset()
-
-
-def document(value: Any) -> str:
-    """A policy document as text; templates may give either."""
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-async def quietly(call: Awaitable[Result]) -> None:
-    """Await a removal; what is gone already is no error."""
-    try:
-        await call
-    except AwsError as error:
-        if error.code != "NoSuchEntityException":
-            raise
+GONE = "NoSuchEntityException"
+"""The code of what is not there any more."""
 
 
 async def or_present(request: ResourceRequest, call: Awaitable[Result]) -> None:
@@ -34,14 +20,3 @@ async def or_present(request: ResourceRequest, call: Awaitable[Result]) -> None:
     except AwsError as error:
         if error.code != "EntityAlreadyExistsException" or not request.resumed:
             raise
-
-
-def tags(request: ResourceRequest, properties: Properties) -> dict[str, str]:
-    """The stack's tags and the resource's own."""
-    own = {tag["Key"]: str(tag["Value"]) for tag in properties.get("Tags") or ()}
-    return {**request.tags, **own}
-
-
-def tag_list(values: Mapping[str, str]) -> list[dict[str, str]]:
-    """Tags as IAM takes them."""
-    return [{"Key": key, "Value": value} for key, value in values.items()]

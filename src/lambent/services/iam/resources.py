@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from lambent.core.context import RequestContext
 from lambent.core.errors import AwsError
+from lambent.core.resource_parts import quietly
 from lambent.core.resources import Created, Properties, ResourceRequest, ResourceType
 from lambent.services.iam.operations import Operations
 from lambent.services.iam.policy_resources import InlinePolicyResource, ManagedPolicyResource
 from lambent.services.iam.principal_resources import GroupResource, RoleResource, UserResource
-from lambent.services.iam.resource_parts import or_present, quietly
+from lambent.services.iam.resource_parts import GONE, or_present
 
 
 class AccessKeyResource:
@@ -56,7 +57,8 @@ class AccessKeyResource:
             self._operations.delete_access_key(
                 request.context,
                 {"UserName": properties["UserName"], "AccessKeyId": physical_id},
-            )
+            ),
+            GONE,
         )
 
 
@@ -107,7 +109,7 @@ class InstanceProfileResource:
         try:
             await self._settle(request.context, physical_id, {"Roles": []})
         except AwsError as error:
-            if error.code == "NoSuchEntityException":
+            if error.code == GONE:
                 return
             raise
         await self._operations.delete_instance_profile(
@@ -145,7 +147,8 @@ class MembershipResource:
             await quietly(
                 self._operations.remove_user_from_group(
                     request.context, {"GroupName": group, "UserName": user}
-                )
+                ),
+                GONE,
             )
 
     async def delete(

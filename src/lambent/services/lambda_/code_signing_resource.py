@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lambent.core.resource_parts import tags
 from lambent.core.resources import Created, Properties, ResourceRequest
-from lambent.services.lambda_.resource_parts import Resource, chosen, tags
+from lambent.services.lambda_.resource_parts import Resource, chosen
 
 
 class CodeSigningConfigResource(Resource):

@@ -9,7 +9,8 @@ from typing import Any
 from lambent.core.context import Params, RequestContext
 from lambent.core.errors import AwsError
 from lambent.core.registry import method_name
-from lambent.core.resources import Properties, ResourceRequest
+from lambent.core.resource_parts import quietly, text
+from lambent.core.resources import Properties
 
 _INTEGERS = frozenset(
     {
@@ -62,22 +63,9 @@ def typed(value: Any, name: str = "") -> Any:
     return value
 
 
-def text(value: Any) -> str:
-    """A template value as text."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
-
-
 def chosen(properties: Properties, names: Iterable[str]) -> Params:
     """Those of the properties that are there, typed."""
     return {name: typed(properties[name], name) for name in names if name in properties}
-
-
-def tags(request: ResourceRequest, properties: Properties) -> dict[str, str]:
-    """The stack's tags and the resource's own."""
-    own = properties.get("Tags") or []
-    return {**request.tags, **{tag["Key"]: text(tag["Value"]) for tag in own}}
 
 
 class Resource:
@@ -97,8 +85,4 @@ class Resource:
         return result or {}
 
     async def _remove(self, context: RequestContext, operation: str, params: Params) -> None:
-        try:
-            await self._call(context, operation, params)
-        except AwsError as error:
-            if error.code != "ResourceNotFoundException":
-                raise
+        await quietly(self._call(context, operation, params), "ResourceNotFoundException")

@@ -13,6 +13,7 @@ from typing import Any
 
 from lambent.core.context import Params, RequestContext
 from lambent.core.errors import AwsError
+from lambent.core.resource_parts import tags
 from lambent.core.resources import Created, Properties, ResourceRequest, ResourceType
 from lambent.services.lambda_ import own_settings, template_flow
 from lambent.services.lambda_.code_signing_resource import CodeSigningConfigResource
@@ -21,7 +22,7 @@ from lambent.services.lambda_.layer_resources import (
     LayerVersionResource,
 )
 from lambent.services.lambda_.mappings import IDEMPOTENCY
-from lambent.services.lambda_.resource_parts import Resource, chosen, tags
+from lambent.services.lambda_.resource_parts import Resource, chosen
 from lambent.services.lambda_.version_resources import AliasResource, VersionResource
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from lambent.core.errors import AwsError
+from lambent.core.resource_parts import PutResource, quietly, tags
 from lambent.core.resources import Created, Properties, ResourceRequest
 from lambent.services.logs.operations import LogOperations
+
+_GONE = "ResourceNotFoundException"
 
 
 class LogGroupResource:
@@ -36,12 +38,11 @@ class LogGroupResource:
 
     async def create(self, request: ResourceRequest, properties: Properties) -> Created:
         name = properties.get("LogGroupName") or request.default_name
-        tags = {tag["Key"]: str(tag["Value"]) for tag in properties.get("Tags") or ()}
         await self._operations.create_log_group(
             request.context,
             {
                 "logGroupName": name,
-                "tags": {**request.tags, **tags},
+                "tags": tags(request, properties),
                 "logGroupClass": properties.get("LogGroupClass"),
                 "kmsKeyId": properties.get("KmsKeyId"),
             },
@@ -69,11 +70,10 @@ class LogGroupResource:
     async def delete(
         self, request: ResourceRequest, physical_id: str, properties: Properties
     ) -> None:
-        try:
-            await self._operations.delete_log_group(request.context, {"logGroupName": physical_id})
-        except AwsError as error:
-            if error.code != "ResourceNotFoundException":
-                raise
+        await quietly(
+            self._operations.delete_log_group(request.context, {"logGroupName": physical_id}),
+            _GONE,
+        )
 
     @staticmethod
     def _created(request: ResourceRequest, name: str) -> Created:
@@ -107,19 +107,14 @@ class LogStreamResource:
     async def delete(
         self, request: ResourceRequest, physical_id: str, properties: Properties
     ) -> None:
-        try:
-            await self._operations.delete_log_stream(
-                request.context,
-                {"logGroupName": properties["LogGroupName"], "logStreamName": physical_id},
-            )
-        except AwsError as error:
-            if error.code != "ResourceNotFoundException":
-                raise
+        params = {"logGroupName": properties["LogGroupName"], "logStreamName": physical_id}
+        await quietly(self._operations.delete_log_stream(request.context, params), _GONE)
 
 
-class MetricFilterResource:
+class MetricFilterResource(PutResource):
     """AWS::Logs::MetricFilter. `Ref` is the filter's name."""
 
+    named = "FilterName"
     properties = frozenset(
         (
             "ApplyOnTransformedLogs",
@@ -137,18 +132,7 @@ class MetricFilterResource:
     def __init__(self, operations: LogOperations) -> None:
         self._operations = operations
 
-    async def create(self, request: ResourceRequest, properties: Properties) -> Created:
-        name = properties.get("FilterName") or request.default_name
-        await self._put(request, name, properties)
-        return Created(name)
-
-    async def update(
-        self, request: ResourceRequest, physical_id: str, old: Properties, new: Properties
-    ) -> Created:
-        await self._put(request, physical_id, new)
-        return Created(physical_id)
-
-    async def _put(self, request: ResourceRequest, name: str, properties: Properties) -> None:
+    async def _put(self, request: ResourceRequest, name: str, properties: Properties) -> Created:
         await self._operations.put_metric_filter(
             request.context,
             {
@@ -160,18 +144,13 @@ class MetricFilterResource:
                 ],
             },
         )
+        return Created(name)
 
     async def delete(
         self, request: ResourceRequest, physical_id: str, properties: Properties
     ) -> None:
-        try:
-            await self._operations.delete_metric_filter(
-                request.context,
-                {"logGroupName": properties["LogGroupName"], "filterName": physical_id},
-            )
-        except AwsError as error:
-            if error.code != "ResourceNotFoundException":
-                raise
+        params = {"logGroupName": properties["LogGroupName"], "filterName": physical_id}
+        await quietly(self._operations.delete_metric_filter(request.context, params), _GONE)
 
 
 def _transformation(given: Properties) -> dict[str, Any]:

@@ -7,12 +7,12 @@ the bucket that was begun is taken away again.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
+from lambent.core.resource_parts import PutResource, document, quietly, tag_list, tags
 from lambent.core.resources import Created, Properties, ResourceRequest, ResourceType
 from lambent.services.s3 import template
 from lambent.services.s3.operations import Operations
@@ -176,11 +176,10 @@ class BucketType:
     async def delete(
         self, request: ResourceRequest, physical_id: str, properties: Properties
     ) -> None:
-        try:
-            await self._operations.delete_bucket(request.context, {"Bucket": physical_id})
-        except AwsError as error:
-            if error.code != "NoSuchBucket":
-                raise
+        await quietly(
+            self._operations.delete_bucket(request.context, {"Bucket": physical_id}),
+            "NoSuchBucket",
+        )
 
     async def _refuse_existing(self, context: RequestContext, name: str) -> None:
         # CreateBucket by the owner succeeds in us-east-1; a stack must not adopt a bucket.
@@ -202,12 +201,10 @@ class BucketType:
             elif member in old:
                 await setting.reset(context, name)
         await self._apply_logging(context, name, old, new)
-        tags = {key: value for key, value in request.tags.items() if not key.startswith("aws:")}
-        tags |= {entry["Key"]: str(entry["Value"]) for entry in new.get("Tags", ())}
-        if tags:
-            tag_set = [{"Key": key, "Value": value} for key, value in tags.items()]
+        wanted = {key: value for key, value in tags(request, new).items() if key[:4] != "aws:"}
+        if wanted:
             await self._operations.put_bucket_tagging(
-                context, {"Bucket": name, "Tagging": {"TagSet": tag_set}}
+                context, {"Bucket": name, "Tagging": {"TagSet": tag_list(wanted)}}
             )
         elif old.get("Tags"):
             await self._operations.delete_bucket_tagging(context, {"Bucket": name})
@@ -237,9 +234,10 @@ def _created(context: RequestContext, name: str) -> Created:
     return Created(name, attributes)
 
 
-class BucketPolicyType:
+class BucketPolicyType(PutResource):
     """AWS::S3::BucketPolicy."""
 
+    named = "Bucket"
     properties = frozenset({"Bucket", "PolicyDocument"})
     required = frozenset({"Bucket", "PolicyDocument"})
     replaces = frozenset({"Bucket"})
@@ -248,27 +246,19 @@ class BucketPolicyType:
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
 
-    async def create(self, request: ResourceRequest, properties: Properties) -> Created:
-        document = properties["PolicyDocument"]
-        text = document if isinstance(document, str) else json.dumps(document)
+    async def _put(self, request: ResourceRequest, name: str, properties: Properties) -> Created:
         await self._operations.put_bucket_policy(
-            request.context, {"Bucket": properties["Bucket"], "Policy": text}
+            request.context, {"Bucket": name, "Policy": document(properties["PolicyDocument"])}
         )
-        return Created(properties["Bucket"])
-
-    async def update(
-        self, request: ResourceRequest, physical_id: str, old: Properties, new: Properties
-    ) -> Created:
-        return await self.create(request, new)
+        return Created(name)
 
     async def delete(
         self, request: ResourceRequest, physical_id: str, properties: Properties
     ) -> None:
-        try:
-            await self._operations.delete_bucket_policy(request.context, {"Bucket": physical_id})
-        except AwsError as error:
-            if error.code != "NoSuchBucket":
-                raise
+        await quietly(
+            self._operations.delete_bucket_policy(request.context, {"Bucket": physical_id}),
+            "NoSuchBucket",
+        )
 
 
 def resource_types(operations: Operations) -> Mapping[str, ResourceType]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from lambent.core.errors import AwsError
 from lambent.core.ids import Ids
+from lambent.core.resource_parts import quietly, tag_list, tags
 from lambent.core.resources import Created, Properties, ResourceRequest
 from lambent.services.secretsmanager import passwords
 from lambent.services.secretsmanager.operations import SecretOperations
@@ -49,11 +50,10 @@ class SecretResource:
         return json.dumps({**template, rules["GenerateStringKey"]: password})
 
     async def create(self, request: ResourceRequest, properties: Properties) -> Created:
-        tags = {tag["Key"]: str(tag["Value"]) for tag in properties.get("Tags") or ()}
         text = self._text(properties)
         name = properties.get("Name") or request.default_name
         try:
-            arn = await self._made(request, properties, name, text, tags)
+            arn = await self._made(request, properties, name, text)
         except AwsError as error:
             if error.code != "ResourceExistsException" or not request.resumed:
                 raise
@@ -67,7 +67,6 @@ class SecretResource:
         properties: Properties,
         name: str,
         text: str | None,
-        tags: dict[str, str],
     ) -> str:
         result = await self._operations.create_secret(
             request.context,
@@ -75,9 +74,7 @@ class SecretResource:
                 "Name": name,
                 "Description": properties.get("Description"),
                 "KmsKeyId": properties.get("KmsKeyId"),
-                "Tags": [
-                    {"Key": key, "Value": value} for key, value in {**request.tags, **tags}.items()
-                ],
+                "Tags": tag_list(tags(request, properties)),
                 **({} if text is None else {"SecretString": text}),
             },
         )
@@ -99,10 +96,7 @@ class SecretResource:
     async def delete(
         self, request: ResourceRequest, physical_id: str, properties: Properties
     ) -> None:
-        try:
-            await self._operations.delete_secret(
-                request.context, {"SecretId": physical_id, "ForceDeleteWithoutRecovery": True}
-            )
-        except AwsError as error:
-            if error.code != "ResourceNotFoundException":
-                raise
+        params = {"SecretId": physical_id, "ForceDeleteWithoutRecovery": True}
+        await quietly(
+            self._operations.delete_secret(request.context, params), "ResourceNotFoundException"
+        )

@@ -5,10 +5,10 @@ Source: CloudFormation template reference, AWS::SQS::Queue and AWS::SQS::QueuePo
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from lambent.core.errors import AwsError
+from lambent.core.resource_parts import document, quietly, tags, text
 from lambent.core.resources import Created, Properties, ResourceRequest
 from lambent.services.sqs.names import parse_url
 from lambent.services.sqs.queue_operations import QueueOperations
@@ -44,11 +44,7 @@ _RESET = {
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, dict):
-        return json.dumps(value)
-    return str(value)
+    return document(value) if isinstance(value, dict) else text(value)
 
 
 def _attributes(properties: Properties) -> dict[str, str]:
@@ -78,7 +74,7 @@ class QueueResource:
             name = request.default_name[: 80 - len(suffix)] + suffix
         result = await self._operations.create_queue(
             request.context,
-            {"QueueName": name, "Attributes": attributes, "tags": _tags(request, properties)},
+            {"QueueName": name, "Attributes": attributes, "tags": tags(request, properties)},
         )
         return self._created(request, (result or {})["QueueUrl"])
 
@@ -87,23 +83,23 @@ class QueueResource:
     ) -> Created:
         before, after = _attributes(old), _attributes(new)
         changed = {
-            name: text
-            for name, text in after.items()
-            if before.get(name) != text and name != "FifoQueue"
+            name: value
+            for name, value in after.items()
+            if before.get(name) != value and name != "FifoQueue"
         }
         changed |= {name: _RESET[name] for name in before if name not in after and name in _RESET}
         if changed:
             await self._operations.set_queue_attributes(
                 request.context, {"QueueUrl": physical_id, "Attributes": changed}
             )
-        tags, present = _tags(request, new), await self._present_tags(request, physical_id)
-        if gone := [key for key in present if key not in tags]:
+        wanted, present = tags(request, new), await self._present_tags(request, physical_id)
+        if gone := [key for key in present if key not in wanted]:
             await self._operations.untag_queue(
                 request.context, {"QueueUrl": physical_id, "TagKeys": gone}
             )
-        if tags and tags != present:
+        if wanted and wanted != present:
             await self._operations.tag_queue(
-                request.context, {"QueueUrl": physical_id, "Tags": tags}
+                request.context, {"QueueUrl": physical_id, "Tags": wanted}
             )
         return self._created(request, physical_id)
 
@@ -114,11 +110,10 @@ class QueueResource:
     async def delete(
         self, request: ResourceRequest, physical_id: str, properties: Properties
     ) -> None:
-        try:
-            await self._operations.delete_queue(request.context, {"QueueUrl": physical_id})
-        except AwsError as error:
-            if error.code != "QueueDoesNotExist":
-                raise
+        await quietly(
+            self._operations.delete_queue(request.context, {"QueueUrl": physical_id}),
+            "QueueDoesNotExist",
+        )
 
     @staticmethod
     def _created(request: ResourceRequest, url: str) -> Created:
@@ -127,11 +122,6 @@ class QueueResource:
             url,
             {"Arn": request.context.arn("sqs", name), "QueueName": name, "QueueUrl": url},
         )
-
-
-def _tags(request: ResourceRequest, properties: Properties) -> dict[str, str]:
-    own = {tag["Key"]: str(tag["Value"]) for tag in properties.get("Tags") or ()}
-    return {**request.tags, **own}
 
 
 class QueuePolicyResource:

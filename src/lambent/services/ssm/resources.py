@@ -5,7 +5,7 @@ Source: CloudFormation template reference, AWS::SSM::Parameter.
 
 from __future__ import annotations
 
-from lambent.core.errors import AwsError
+from lambent.core.resource_parts import quietly, tag_list, text
 from lambent.core.resources import Created, Properties, ResourceRequest
 from lambent.services.ssm.operations import ParameterOperations
 
@@ -35,13 +35,8 @@ class ParameterResource:
 
     async def create(self, request: ResourceRequest, properties: Properties) -> Created:
         name = properties.get("Name") or request.default_name
-        tags = {**request.tags, **(properties.get("Tags") or {})}
-        await self._put(
-            request,
-            name,
-            properties,
-            {"Tags": [{"Key": key, "Value": str(text)} for key, text in tags.items()]},
-        )
+        own = {key: text(value) for key, value in (properties.get("Tags") or {}).items()}
+        await self._put(request, name, properties, {"Tags": tag_list({**request.tags, **own})})
         return self._created(name, properties)
 
     async def update(
@@ -62,11 +57,10 @@ class ParameterResource:
     async def delete(
         self, request: ResourceRequest, physical_id: str, properties: Properties
     ) -> None:
-        try:
-            await self._operations.delete_parameter(request.context, {"Name": physical_id})
-        except AwsError as error:
-            if error.code != "ParameterNotFound":
-                raise
+        await quietly(
+            self._operations.delete_parameter(request.context, {"Name": physical_id}),
+            "ParameterNotFound",
+        )
 
     @staticmethod
     def _created(name: str, properties: Properties) -> Created:
