@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from lambent.core.context import Params, RequestContext, Result
@@ -12,6 +13,7 @@ from lambent.services.s3.model import SETTINGS, Bucket, pack_document, unpack_do
 from lambent.services.s3.settings_operations import SettingsOperations
 from lambent.store.contract import Transaction
 
+_Named = Callable[[SettingsOperations, RequestContext, Params], Awaitable[Result]]
 _ANALYTICS: Final = "AnalyticsConfiguration"
 _INVENTORY: Final = "InventoryConfiguration"
 _METRICS: Final = "MetricsConfiguration"
@@ -22,10 +24,8 @@ def _sort(kind: str, name: str) -> bytes:
     return f"{kind}/{name}".encode()
 
 
-class NamedSettingsOperations(SettingsOperations):
-    """Stored and given back by id; nothing acts on them."""
-
-    async def _put_named(self, context: RequestContext, params: Params, kind: str) -> None:
+def _put(kind: str) -> _Named:
+    async def put(self: SettingsOperations, context: RequestContext, params: Params) -> None:
         document = params[kind]
         if document.get("Id") != params["Id"]:
             raise malformed_xml()
@@ -35,22 +35,33 @@ class NamedSettingsOperations(SettingsOperations):
 
         await self._change(context, params, f"s3:Put{kind}", change)
 
-    async def _get_named(self, context: RequestContext, params: Params, kind: str) -> Result:
-        _, found = await self._read_setting(
-            context, params, f"s3:Get{kind}", f"{kind}/{params['Id']}"
-        )
+    return put
+
+
+def _get(kind: str) -> _Named:
+    async def get(self: SettingsOperations, context: RequestContext, params: Params) -> Result:
+        setting = f"{kind}/{params['Id']}"
+        _, found = await self._read_setting(context, params, f"s3:Get{kind}", setting)
         if found is None:
             raise _no_configuration()
         return {kind: found}
 
-    async def _delete_named(self, context: RequestContext, params: Params, kind: str) -> None:
+    return get
+
+
+def _delete(kind: str) -> _Named:
+    async def delete(self: SettingsOperations, context: RequestContext, params: Params) -> None:
         async def change(tx: Transaction, bucket: Bucket) -> None:
             if not await tx.delete(SETTINGS, bucket.key, _sort(kind, params["Id"])):
                 raise _no_configuration()
 
         await self._change(context, params, f"s3:Put{kind}", change)
 
-    async def _list_named(self, context: RequestContext, params: Params, kind: str) -> Result:
+    return delete
+
+
+def _list(kind: str) -> _Named:
+    async def listed(self: SettingsOperations, context: RequestContext, params: Params) -> Result:
         async def read(tx: Transaction) -> list[Any]:
             bucket = await open_bucket(tx, context, params, f"s3:Get{kind}")
             records = await tx.scan(
@@ -61,93 +72,31 @@ class NamedSettingsOperations(SettingsOperations):
         found = await self.store.transact(read)
         return {f"{kind}List": found, "IsTruncated": False}
 
-    async def put_bucket_analytics_configuration(
-        self, context: RequestContext, params: Params
-    ) -> Result:
-        await self._put_named(context, params, _ANALYTICS)
-        return None
+    return listed
 
-    async def get_bucket_analytics_configuration(
-        self, context: RequestContext, params: Params
-    ) -> Result:
-        return await self._get_named(context, params, _ANALYTICS)
 
-    async def delete_bucket_analytics_configuration(
-        self, context: RequestContext, params: Params
-    ) -> Result:
-        await self._delete_named(context, params, _ANALYTICS)
-        return None
+class NamedSettingsOperations(SettingsOperations):
+    """Stored and given back by id; nothing acts on them."""
 
-    async def list_bucket_analytics_configurations(
-        self, context: RequestContext, params: Params
-    ) -> Result:
-        return await self._list_named(context, params, _ANALYTICS)
+    put_bucket_analytics_configuration = _put(_ANALYTICS)
+    get_bucket_analytics_configuration = _get(_ANALYTICS)
+    delete_bucket_analytics_configuration = _delete(_ANALYTICS)
+    list_bucket_analytics_configurations = _list(_ANALYTICS)
 
-    async def put_bucket_inventory_configuration(
-        self, context: RequestContext, params: Params
-    ) -> Result:
-        await self._put_named(context, params, _INVENTORY)
-        return None
+    put_bucket_inventory_configuration = _put(_INVENTORY)
+    get_bucket_inventory_configuration = _get(_INVENTORY)
+    delete_bucket_inventory_configuration = _delete(_INVENTORY)
+    list_bucket_inventory_configurations = _list(_INVENTORY)
 
-    async def get_bucket_inventory_configuration(
-        self, context: RequestContext, params: Params
-    ) -> Result:
-        return await self._get_named(context, params, _INVENTORY)
+    put_bucket_metrics_configuration = _put(_METRICS)
+    get_bucket_metrics_configuration = _get(_METRICS)
+    delete_bucket_metrics_configuration = _delete(_METRICS)
+    list_bucket_metrics_configurations = _list(_METRICS)
 
-    async def delete_bucket_inventory_configuration(
-        self, context: RequestContext, params: Params
-    ) -> Result:
-        await self._delete_named(context, params, _INVENTORY)
-        return None
-
-    async def list_bucket_inventory_configurations(
-        self, context: RequestContext, params: Params
-    ) -> Result:
-        return await self._list_named(context, params, _INVENTORY)
-
-    async def put_bucket_metrics_configuration(
-        self, context: RequestContext, params: Params
-    ) -> Result:
-        await self._put_named(context, params, _METRICS)
-        return None
-
-    async def get_bucket_metrics_configuration(
-        self, context: RequestContext, params: Params
-    ) -> Result:
-        return await self._get_named(context, params, _METRICS)
-
-    async def delete_bucket_metrics_configuration(
-        self, context: RequestContext, params: Params
-    ) -> Result:
-        await self._delete_named(context, params, _METRICS)
-        return None
-
-    async def list_bucket_metrics_configurations(
-        self, context: RequestContext, params: Params
-    ) -> Result:
-        return await self._list_named(context, params, _METRICS)
-
-    async def put_bucket_intelligent_tiering_configuration(
-        self, context: RequestContext, params: Params
-    ) -> Result:
-        await self._put_named(context, params, _TIERING)
-        return None
-
-    async def get_bucket_intelligent_tiering_configuration(
-        self, context: RequestContext, params: Params
-    ) -> Result:
-        return await self._get_named(context, params, _TIERING)
-
-    async def delete_bucket_intelligent_tiering_configuration(
-        self, context: RequestContext, params: Params
-    ) -> Result:
-        await self._delete_named(context, params, _TIERING)
-        return None
-
-    async def list_bucket_intelligent_tiering_configurations(
-        self, context: RequestContext, params: Params
-    ) -> Result:
-        return await self._list_named(context, params, _TIERING)
+    put_bucket_intelligent_tiering_configuration = _put(_TIERING)
+    get_bucket_intelligent_tiering_configuration = _get(_TIERING)
+    delete_bucket_intelligent_tiering_configuration = _delete(_TIERING)
+    list_bucket_intelligent_tiering_configurations = _list(_TIERING)
 
 
 def _no_configuration() -> AwsError:
