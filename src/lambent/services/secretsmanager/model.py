@@ -1,8 +1,6 @@
-"""What Secrets Manager keeps, and how staging labels move. Pure."""
+"""What Secrets Manager keeps."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import msgspec
 
@@ -41,34 +39,3 @@ class Secret(msgspec.Struct, frozen=True, array_like=True):
 
 encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Secret).decode
-
-
-def with_version(
-    versions: Sequence[Version], version: Version, stages: Sequence[str]
-) -> list[Version]:
-    """The versions once `version` was added and carries `stages`.
-
-    A label lies on one version only. Where AWSCURRENT moves, the version that had it
-    becomes AWSPREVIOUS; a version that loses its last label is deprecated and dropped.
-    Source: Secrets Manager user guide, "What's in a Secrets Manager secret?".
-    """
-    added = [*[v for v in versions if v.id != version.id], version]
-    for stage in stages:
-        added = moved(added, stage, version.id)
-    return [v for v in added if v.stages or v.id == version.id]
-
-
-def moved(versions: Sequence[Version], stage: str, to: str | None) -> list[Version]:
-    """The versions once `stage` lies on version `to` (None: on no version)."""
-    holder = next((v.id for v in versions if stage in v.stages), None)
-    result: list[Version] = []
-    for version in versions:
-        stages = [label for label in version.stages if label != stage]
-        if version.id == to:
-            stages.append(stage)
-        if stage == CURRENT and to is not None and holder is not None and holder != to:
-            stages = [label for label in stages if label != PREVIOUS]
-            if version.id == holder:
-                stages.append(PREVIOUS)
-        result.append(msgspec.structs.replace(version, stages=stages))
-    return result
