@@ -11,7 +11,7 @@ import contextlib
 import os
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 from lambent.core.clock import Clock
 from lambent.core.ids import Ids
@@ -160,7 +160,7 @@ class Attempt:
     def open_apart(self, endpoint: str, gateway: Gateway | None) -> tuple[str, str]:
         """In a network of its own: the addresses, there, of its APIs and of the node, whose
         URL is `endpoint`."""
-        self.network = Alone(self._server.serve, endpoint, gateway)
+        self.network = Alone(self._server.serve, endpoint, gateway, extensions_api.MOST)
         return self.network.api_address, self.network.endpoint
 
     def watch(self, output: int) -> None:
@@ -269,18 +269,27 @@ class Attempt:
             await self._news.wait()
             timer.cancel()
 
-    async def _reach(self, port: int) -> socket.socket:
+    @contextlib.asynccontextmanager
+    async def _reach(self, port: int) -> AsyncIterator[socket.socket]:
         """A connection to what listens in the environment. OSError when it is not there, or
         not the environment's."""
         process, listener = self._process, (self.address, port)
-        if self.network is not None and self._left:
-            return await self.programs.connect(*listener)
-        if self.network is not None or process is None or not process.owns(listener, _ANYONE):
+        if self.network is not None:
+            async with self.network.reach(listener) as made:
+                yield made
+            return
+        if process is None or not process.owns(listener, _ANYONE):
             raise ConnectionRefusedError
-        made = socket.socket()
-        made.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(made, listener)
-        return made
+        with socket.socket() as made:
+            made.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(made, listener)
+            yield made
+
+    def initialised(self) -> None:
+        """The initialisation is over, however: nobody subscribes to telemetry any more."""
+        self.telemetry.closed = True
+        if self.network is not None and not self.telemetry.has_subscribers:
+            self.network.close_ways()
 
     # Listener of the Runtime API ---------------------------------------------------------
 

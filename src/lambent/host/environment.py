@@ -303,7 +303,7 @@ class Environment:
                 attempt.fault = report.nobody_attached(self._door.port, self._door.patience)
             elif not in_time:
                 attempt.timed_out = True
-        attempt.telemetry.closed = True
+        attempt.initialised()
         attempt.drain()
         self._memory = max(self._memory, attempt.memory())
         self._report_extensions(attempt)

@@ -13,7 +13,6 @@ import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from lambent.core.ids import Ids
 from lambent.host.report import exit_text
@@ -74,8 +73,6 @@ class Programs:
         self._exited = exited
         self._control: socket.socket | None = None
         self._output: int | None = None
-        self._asked: dict[int, asyncio.Future[socket.socket]] = {}
-        self._count = 0
 
     def beside(
         self, programs: Mapping[str, str], environment: Mapping[str, str], address: str
@@ -92,25 +89,10 @@ class Programs:
 
     def begin(self) -> bool:
         """Let the runtime begin; True."""
-        self._send({"begin": True})
-        return True
-
-    async def connect(self, host: str, port: int) -> socket.socket:
-        """A connection, from within the environment, to what listens there. OSError."""
-        self._count += 1
-        number = self._count
-        made: asyncio.Future[socket.socket] = asyncio.get_running_loop().create_future()
-        self._asked[number] = made
-        self._send({"connect": number, "host": host, "port": port})
-        try:
-            return await made
-        finally:
-            self._asked.pop(number, None)
-
-    def _send(self, message: Mapping[str, object]) -> None:
         if self._control is not None:
             with contextlib.suppress(OSError):  # they are gone: someone else sees that
-                self._control.send(json.dumps(message).encode())
+                self._control.send(json.dumps({"begin": True}).encode())
+        return True
 
     def drain(self) -> bool:
         """Read once what they wrote; whether there may be more."""
@@ -129,8 +111,6 @@ class Programs:
     def close(self) -> None:
         """They are gone."""
         loop = asyncio.get_running_loop()
-        for asked in self._asked.values():
-            asked.cancel()
         if self._control is not None:
             loop.remove_reader(self._control.fileno())
             self._control.close()
@@ -143,30 +123,14 @@ class Programs:
     def _told(self) -> None:
         assert self._control is not None
         try:
-            data, fds, _, _ = socket.recv_fds(self._control, _READ_BYTES, 1)
+            data = self._control.recv(_READ_BYTES)
         except (BlockingIOError, ConnectionResetError):
             return
         if not data:
             asyncio.get_running_loop().remove_reader(self._control.fileno())
             return
-        given = [socket.socket(fileno=fd) for fd in fds]
         # The environment's own processes write here, so anything may come.
-        try:
-            self._take_message(json.loads(data), given)
-        except (ValueError, KeyError, TypeError, OverflowError):
-            pass
-        finally:
-            for unused in given:
-                unused.close()
-
-    def _take_message(self, message: dict[str, Any], given: list[socket.socket]) -> None:
-        if "exited" in message:
+        with contextlib.suppress(ValueError, KeyError, TypeError, OverflowError):
+            message = json.loads(data)
             how = exit_text(int(message["status"]), "exit code")
             self._exited(str(message["exited"]), how)
-            return
-        asked = self._asked.get(message["connected" if given else "refused"])
-        if asked is not None and not asked.done():
-            if given:
-                asked.set_result(given.pop())
-            else:
-                asked.set_exception(ConnectionRefusedError())

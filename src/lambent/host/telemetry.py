@@ -15,7 +15,8 @@ import json
 import re
 import socket
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from lambent.core.clock import Clock
@@ -24,6 +25,8 @@ from lambent.host.platform_events import PlatformEvent
 _FIRST_DELAY = 0.1
 _LAST_DELAY = 5.0
 _ANSWER_BYTES = 1 << 16
+Reach = Callable[[int], AbstractAsyncContextManager[socket.socket]]
+"""Connects to a port of the environment's; OSError when nobody listens there."""
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,9})", re.IGNORECASE)
 _BEHIND = "Consumer seems to have fallen behind as it has not acknowledged receipt of logs."
 _NEWER = frozenset({"platform.initRuntimeDone", "platform.initReport"})
@@ -70,12 +73,12 @@ class Delivery:
         self,
         subscription: Subscription,
         clock: Clock,
-        connect: Callable[[int], Awaitable[socket.socket]],
+        reach: Reach,
         sent: Callable[[], None],
     ) -> None:
         self._subscription = subscription
         self._clock = clock
-        self._connect = connect
+        self._reach = reach
         self._sent = sent
         self._waiting: deque[bytes] = deque()
         self._size = 0
@@ -164,30 +167,41 @@ class Delivery:
     async def _send(self, batch: list[bytes]) -> bool:
         """Send a batch; whether it was taken."""
         destination = self._subscription.destination
-        writer: asyncio.StreamWriter | None = None
+        loop = asyncio.get_running_loop()
         try:
-            made = await self._connect(destination.port)
-            made.setblocking(False)
-            reader, writer = await asyncio.open_connection(sock=made)
-            if destination.protocol == "TCP":
-                writer.write(b"\n".join(batch) + b"\n")
-                await writer.drain()
-                return True
-            body = b"[" + b",".join(batch) + b"]"
-            head = (
-                f"{destination.method} {destination.path} HTTP/1.1\r\n"
-                f"Host: sandbox.localdomain:{destination.port}\r\n"
-                "Content-Type: application/json\r\nConnection: close\r\n"
-                f"Content-Length: {len(body)}\r\n\r\n"
-            )
-            writer.write(head.encode() + body)
-            await writer.drain()
-            answer = await reader.readuntil(b"\r\n\r\n")
-            if (length := _LENGTH.search(answer)) is not None:
-                await reader.readexactly(min(int(length[1]), _ANSWER_BYTES))
-            return answer.split(b" ", 2)[1][:1] == b"2"
-        except (OSError, ValueError, EOFError, IndexError, asyncio.LimitOverrunError):
+            async with self._reach(destination.port) as made:
+                if destination.protocol == "TCP":
+                    await loop.sock_sendall(made, b"\n".join(batch) + b"\n")
+                    return True
+                await loop.sock_sendall(made, _request(destination, batch))
+                return await _taken(made)
+        except (OSError, ValueError, IndexError):
             return False
-        finally:
-            if writer is not None:
-                writer.close()
+
+
+def _request(destination: Destination, batch: list[bytes]) -> bytes:
+    body = b"[" + b",".join(batch) + b"]"
+    head = (
+        f"{destination.method} {destination.path} HTTP/1.1\r\n"
+        f"Host: sandbox.localdomain:{destination.port}\r\n"
+        "Content-Type: application/json\r\nConnection: close\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+async def _taken(made: socket.socket) -> bool:
+    """Read an answer, of which only the status matters: whether it is one of success.
+    ValueError or IndexError when it is no answer."""
+    loop = asyncio.get_running_loop()
+    answer = b""
+    wanted: int | None = None
+    while wanted is None or len(answer) < wanted:
+        data = await loop.sock_recv(made, _ANSWER_BYTES)
+        answer += data
+        if wanted is None and (end := answer.find(b"\r\n\r\n")) >= 0:
+            length = _LENGTH.search(answer, 0, end + 2)
+            wanted = end + 4 + (int(length[1]) if length else 0)
+        if not data or len(answer) > _ANSWER_BYTES:
+            break
+    return wanted is not None and answer.split(b" ", 2)[1][:1] == b"2"

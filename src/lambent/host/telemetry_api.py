@@ -8,8 +8,7 @@ Logs API"; the limits and messages are those of the subscription's validation th
 from __future__ import annotations
 
 import json
-import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +17,7 @@ from lambent.core.clock import Clock
 from lambent.host import report
 from lambent.host.extensions_api import Extensions, known
 from lambent.host.journal import Journal
-from lambent.host.telemetry import Delivery, Destination, Subscription
+from lambent.host.telemetry import Delivery, Destination, Reach, Subscription
 from lambent.host.wire import Connection, Request, Streaming
 
 TELEMETRY = b"/2022-07-01/telemetry"
@@ -49,18 +48,18 @@ class _Subscribed:
 
 
 class TelemetryApi:
-    """The subscriptions of one environment (a `wire.Handler`). `connect` reaches a port of
-    the environment's; `sent` is called when a subscriber has everything."""
+    """The subscriptions of one environment (a `wire.Handler`). `sent` is called when a
+    subscriber has everything."""
 
     def __init__(
         self,
         extensions: Extensions,
         journal: Journal,
         clock: Clock,
-        connect: Callable[[int], Awaitable[socket.socket]],
+        reach: Reach,
         sent: Callable[[], None],
     ) -> None:
-        self._connect = connect
+        self._reach = reach
         self._sent = sent
         self.closed = False
         """Whether the initialisation is over: nobody subscribes any more."""
@@ -73,6 +72,11 @@ class TelemetryApi:
         """Deliver what waits, without waiting for more."""
         for each in self._subscribed.values():
             each.delivery.flush()
+
+    @property
+    def has_subscribers(self) -> bool:
+        """Whether there is anyone to deliver to."""
+        return bool(self._subscribed)
 
     @property
     def idle(self) -> bool:
@@ -110,7 +114,7 @@ class TelemetryApi:
         connection.respond(200, b'"OK"')
         if before is not None:
             return
-        delivery = Delivery(subscription, self._clock, self._connect, self._sent)
+        delivery = Delivery(subscription, self._clock, self._reach, self._sent)
         self._subscribed[extension.id] = _Subscribed(api, delivery)
         types = subscription.types
         self._journal.platform(

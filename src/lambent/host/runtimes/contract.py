@@ -41,9 +41,11 @@ class Beside:
 class Network:
     """A network of a process's own: its loopback, on which these ports are served by whoever
     `serve` gives the listening sockets to (in the order of the ports, which then owns them),
-    and nothing else."""
+    and nothing else. So many `ways`, sockets by which what listens there can be connected to,
+    are given along with them."""
 
     ports: Sequence[int]
+    ways: int
     serve: Callable[[Sequence[socket.socket]], None]
 
 

@@ -232,6 +232,7 @@ class _ZygoteLauncher:
             "debug": launch.debug,
             "zygote": control is not None,
             "ports": list(launch.network.ports) if launch.network else [],
+            "ways": launch.network.ways if launch.network else 0,
         }
         descriptors = [launch.output]
         if control is not None:

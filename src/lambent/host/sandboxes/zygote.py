@@ -25,7 +25,7 @@ from lambent.host.sandboxes.cgroups import Group
 _MESSAGE_BYTES = 1 << 20
 _AT_ONCE = 64
 """Messages that are read before others have their turn."""
-_FDS = socket.CMSG_SPACE(4 * 4)
+_FDS = socket.CMSG_SPACE(16 * 4)
 
 
 _log = logging.getLogger(__name__)

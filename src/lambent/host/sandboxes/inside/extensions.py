@@ -1,15 +1,13 @@
 """Extensions beside the runtime's process, in the same sandbox.
 
 The environment's process, inside already, starts a monitor, which starts one process per
-extension, tells the node how each ends, and makes connections for the node to what listens
-in here, be its network the machine's or its own. The runtime begins when the node says so: on
+extension, and tells the node how each ends. The runtime begins when the node says so: on
 Lambda every extension has registered by then.
 
 Messages on the control socket (SOCK_SEQPACKET, JSON):
 
-    node → monitor  {"begin": true}, {"connect": n, "host", "port"}
+    node → monitor  {"begin": true}
     monitor → node  {"exited": name, "status": wait status}
-                    {"connected": n} + the socket, {"refused": n}
 """
 
 from __future__ import annotations
@@ -71,28 +69,15 @@ class _Monitor:
                 data = self._control.recv(1 << 16)
                 if not data:
                     return
-                self._obey(json.loads(data))
+                os.write(self._begin, b"b")
 
     def _reap(self) -> None:
         with contextlib.suppress(ChildProcessError):
             while (found := os.waitpid(-1, os.WNOHANG))[0]:
                 name = self._names.pop(found[0], "")
                 if name:
-                    self._send({"exited": name, "status": found[1]})
-
-    def _obey(self, message: dict[str, Any]) -> None:
-        if "begin" in message:
-            os.write(self._begin, b"b")
-            return
-        number = message["connect"]
-        try:
-            with socket.create_connection((message["host"], message["port"])) as made:
-                self._send({"connected": number}, made.fileno())
-        except OSError:
-            self._send({"refused": number})
-
-    def _send(self, message: Mapping[str, object], *fds: int) -> None:
-        socket.send_fds(self._control, [json.dumps(message).encode()], fds)
+                    message = {"exited": name, "status": found[1]}
+                    self._control.send(json.dumps(message).encode())
 
 
 def _become(path: str, environment: Mapping[str, str], output: int) -> None:

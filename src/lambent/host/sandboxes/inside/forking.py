@@ -361,9 +361,9 @@ class Zygote:
         kernel.unshare(kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS)
         kernel.sethostname("localhost")
         if launch["ports"]:
-            listening = network.enter(launch["ports"])
+            made = network.enter(launch["ports"], launch["ways"])
             message = json.dumps({"listening": launch["start"]}).encode()
-            socket.send_fds(control, [message], [each.fileno() for each in listening])
+            socket.send_fds(control, [message], [each.fileno() for each in made])
         mounts.furnish(
             launch["code"],
             launch["layers"],

@@ -2,6 +2,8 @@
 
 What listens on the loopback are sockets that this process makes and gives away before it
 becomes the function: whoever accepts on them, outside, is all that can be reached from here.
+The other way round, what listens here is reached from outside by sockets that are made here and
+given away before they are connected: they stay of this network, whoever has them.
 """
 
 from __future__ import annotations
@@ -19,17 +21,19 @@ _IFF_UP = 1
 _BACKLOG = 128
 
 
-def enter(ports: Sequence[int]) -> list[socket.socket]:
-    """Leave the machine's network; the sockets that listen on these ports of the loopback."""
+def enter(ports: Sequence[int], ways: int) -> list[socket.socket]:
+    """Leave the machine's network; the sockets that listen on these ports of the loopback, and
+    so many `ways` that are not connected."""
     kernel.unshare(kernel.CLONE_NEWNET)
     _up("lo")
-    listening: list[socket.socket] = []
+    made: list[socket.socket] = []
     for port in ports:
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         listener.bind(("127.0.0.1", port))
         listener.listen(_BACKLOG)
-        listening.append(listener)
-    return listening
+        made.append(listener)
+    made += (socket.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in range(ways))
+    return made
 
 
 def _up(name: str) -> None:
