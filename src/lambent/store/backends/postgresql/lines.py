@@ -29,6 +29,7 @@ from lambent.store.backends.postgresql.connecting import (
     passing,
     unavailable,
 )
+from lambent.store.backends.postgresql.known import Known
 from lambent.store.backends.postgresql.overlay import Effect, Overlay
 from lambent.store.backends.postgresql.schema import SCHEMA
 from lambent.store.backends.postgresql.shared import Job, Shared
@@ -44,7 +45,7 @@ FATE_SECONDS: Final = 20.0
 """How long to ask what became of a commit whose answer was lost."""
 CODES_REMEMBERED: Final = 10_000
 _NEXT: Final = (
-    "SELECT next, last, minimum, extract(epoch FROM clock_timestamp())::float8 FROM store"
+    "SELECT next, last, minimum, stamps, extract(epoch FROM clock_timestamp())::float8 FROM store"
 )
 
 
@@ -83,7 +84,7 @@ class Lines:
         self.time = time
         self.commits = 0
         self.transactions = 0
-        self.names: dict[str, int] = {}
+        self.known = Known()
         self._writers = _Line(self, writable=True, most=1)
         self._readers = _Line(self, writable=False, most=READERS)
         self._writes: dict[object, bool] = {}
@@ -154,6 +155,7 @@ class _Line:
                 if connection is None or fresh:
                     connection = None
                     connection = await connect(self._lines.to)
+                    self._lines.known.forget()
                 await self._share(connection, jobs)
             except Exception as error:  # the waiters are told, whatever it is
                 gone = lost(error, connection)
@@ -176,11 +178,11 @@ class _Line:
             await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             row = await connection.fetchrow(_NEXT)
         assert row is not None
-        number, last, minimum, clock = row
+        number, last, minimum, stamps, clock = row
         if minimum > SCHEMA:
             raise StoreUnavailable("A newer version of Lambent has taken the database over.")
         now = max(last, clock if lines.time is None else lines.time())
-        state = Overlay(now, number, self._writable, lines.names)
+        state = Overlay(now, number, self._writable, lines.known, stamps)
         jobs += self._take()
         shared = Shared(connection, state, lines.channel)
         await shared.play(list(jobs))
@@ -197,7 +199,7 @@ class _Line:
                 raise
         lines.commits += 1
         lines.transactions += len(jobs)
-        lines.names.update(state.named)
+        lines.known.names.update(state.named)
         lines.committed(state.effects, connection.get_server_pid())
         self._tell(jobs, shared)
 

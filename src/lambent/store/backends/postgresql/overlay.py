@@ -5,6 +5,8 @@ A database transaction is shared by many bodies. What was read from the database
 `work`, `logs` and `blobs` until it is written in one statement (`writes.py`). So a body that
 finds everything here runs without waiting for the database at all.
 
+What did not change since it was read in an earlier transaction is `known` (`known.py`).
+
 A body that needs more awaits `ask`, which hands the question to the driver (`shared.py`).
 Every change is journalled, so that a body's own changes can be undone. Knows no SQL.
 """
@@ -17,10 +19,8 @@ from typing import Any, Final
 
 import msgspec
 
+from lambent.store.backends.postgresql.known import UNKNOWN, Known, Question, bucket
 from lambent.store.contract import Work
-
-Question = tuple[Any, ...]
-"""What to ask the database: the kind, then its arguments; see `reads.py`."""
 
 CLEAN: Final[Question] = ("clean",)
 """Asks that everything be written first: the next question goes over what was changed."""
@@ -86,7 +86,9 @@ class Ask:
 
 
 class Overlay:
-    """One database transaction's state. `number` is the next of the store's one sequence.
+    """One database transaction's state. `number` is the next of the store's one sequence;
+    `stamps` are those that the transaction began with, and `touched` which of them are not
+    the database's any more.
 
     `alone` is whether the body that runs may write statement by statement. `changes` counts
     the bodies that changed something.
@@ -99,22 +101,28 @@ class Overlay:
         "changes",
         "effects",
         "journal",
+        "known",
         "logs",
         "named",
-        "names",
         "now",
         "number",
         "records",
+        "stamps",
+        "touched",
         "turns",
         "work",
         "writable",
     )
 
-    def __init__(self, now: float, number: int, writable: bool, names: dict[str, int]) -> None:
+    def __init__(
+        self, now: float, number: int, writable: bool, known: Known, stamps: list[int]
+    ) -> None:
         self.now = now
         self.number = number
         self.writable = writable
-        self.names = names
+        self.known = known
+        self.stamps = stamps
+        self.touched: set[int] = set()
         self.alone = False
         self.changes = 0
         self.base: dict[Question, Any] = {}
@@ -132,7 +140,24 @@ class Overlay:
         try:
             return self.base[question]
         except KeyError:
-            return await Ask(question)
+            pass
+        if question[0] == "get" and bucket(question[1]) not in self.touched:
+            found = self.known.find(question, self.stamps)
+            if found is not UNKNOWN:
+                self.base[question] = found
+                return found
+        return await Ask(question)
+
+    def answered(self, answers: dict[Question, Any]) -> None:
+        """The database gave these answers."""
+        self.base.update(answers)
+        for question, answer in answers.items():
+            if question[0] != "get" or bucket(question[1]) not in self.touched:
+                self.known.learn(question, answer, self.stamps)
+
+    def touch(self, collection: int) -> None:
+        """Records of this collection are being changed in the database."""
+        self.touched.add(bucket(collection))
 
     async def clean(self, changed: dict[int, Any], number: int) -> None:
         """Return once nothing under `number` is unwritten."""
@@ -172,7 +197,7 @@ class Overlay:
 
     async def find(self, name: str) -> int | None:
         """The number of a name; None when it was never written to."""
-        number = self.names.get(name) or self.named.get(name)
+        number = self.known.names.get(name) or self.named.get(name)
         if number is None:
             number = await self.ask(("name", name))
         return number

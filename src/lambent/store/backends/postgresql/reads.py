@@ -15,7 +15,8 @@ from lambent.store.backends.postgresql import groups, tenants
 from lambent.store.backends.postgresql.connecting import Connection
 from lambent.store.backends.postgresql.groups import ITEM
 from lambent.store.backends.postgresql.keys import short
-from lambent.store.backends.postgresql.overlay import Item, Question
+from lambent.store.backends.postgresql.known import Question
+from lambent.store.backends.postgresql.overlay import Item
 from lambent.store.contract import LogEntry, Record, WorkCounts
 
 LAST: Final = (1 << 63) - 1

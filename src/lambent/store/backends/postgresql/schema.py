@@ -113,6 +113,13 @@ STEPS: Final = (
         ALTER TABLE blob ALTER bytes SET STORAGE EXTERNAL;
         """,
     ),
+    # Who does not know of stamps changes records without them.
+    Step(
+        2,
+        """
+        ALTER TABLE store ADD stamps bigint[] NOT NULL DEFAULT array_fill(0::bigint, ARRAY[64]);
+        """,
+    ),
 )
 SCHEMA: Final = len(STEPS)
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from lambent.store.backends.postgresql.alone import WRITES
 from lambent.store.backends.postgresql.connecting import Connection
+from lambent.store.backends.postgresql.known import Question
 from lambent.store.backends.postgresql.links import BlobLinks
 from lambent.store.backends.postgresql.log import Logs
 from lambent.store.backends.postgresql.overlay import (
@@ -26,7 +27,6 @@ from lambent.store.backends.postgresql.overlay import (
     CLEAN,
     WRITABLE,
     Overlay,
-    Question,
 )
 from lambent.store.backends.postgresql.reads import answer
 from lambent.store.backends.postgresql.records import Records
@@ -128,7 +128,7 @@ class Shared:
             if question != CLEAN and question not in state.base
         ]
         if asked:
-            state.base.update(await answer(self._connection, asked))
+            state.answered(await answer(self._connection, asked))
 
     def _go_on(self, run: _Run) -> Question | None:
         """Run a body until it asks for something; None once it has ended."""
@@ -218,6 +218,8 @@ class Shared:
         question = self._go_on(run)
         while question is not None:
             if question[0] in WRITES:
+                if question[0] == "clear":
+                    state.touch(question[1])
                 found = await WRITES[question[0]](connection, *question[1:])
                 state.base = {key: value for key, value in state.base.items() if key[0] == "name"}
                 question = self._step(run, found)

@@ -43,7 +43,7 @@ async def write(connection: Connection, state: Overlay, channel: str, last: bool
     The transaction's id, by which its fate can be asked for later.
     """
     statement = _Statement()
-    statement.add("UPDATE store SET next = {0}, last = {1}", state.number, state.now)
+    _sequence(statement, state)
     _names(statement, state)
     _records(statement, state)
     touched, left = _work(statement, state)
@@ -83,6 +83,21 @@ def notifications(effects: list[tuple[Effect, str]]) -> list[str]:
             messages[-1] += "\n" + line
             size += length
     return messages
+
+
+def _sequence(statement: _Statement, state: Overlay) -> None:
+    """The one row: the sequence, the time, and the stamps of what is being changed."""
+    for collection, rows in state.records.items():
+        if rows:
+            state.touch(collection)
+    if not state.touched:
+        statement.add("UPDATE store SET next = {0}, last = {1}", state.number, state.now)
+        return
+    stamp = state.take(1)
+    stamps = [stamp if at in state.touched else old for at, old in enumerate(state.stamps)]
+    statement.add(
+        "UPDATE store SET next = {0}, last = {1}, stamps = {2}", state.number, state.now, stamps
+    )
 
 
 def _names(statement: _Statement, state: Overlay) -> None:
