@@ -3,28 +3,19 @@
 Loaded by file into the zygote (see `python_zygote`): it imports nothing but the standard
 library and the runtime's own distributions. A function that brings its own boto3 gets that
 one, untouched by anything here.
-
-Besides importing, it remembers what botocore works out anew for every session although it
-never changes: the parsed service models, which services there are, which handlers take
-keyword arguments, and the event names' aliases. That is three quarters of the time of a
-session's first client.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
-import functools
 import importlib
-import inspect
 import io
 import os
 import sys
 import types
-from collections.abc import Callable
 from typing import Any
 
-_VARKEYWORDS = inspect.CO_VARKEYWORDS
 _SERVICES = (
     *("s3", "sqs", "dynamodb", "sns", "events", "lambda", "sts", "ssm"),
     *("secretsmanager", "logs", "kinesis", "stepfunctions"),
@@ -35,10 +26,20 @@ _CALLS = {
     "sqs": ("list_queues", b"{}"),
 }
 _NOWHERE = "http://127.0.0.1:1"
+_VARIABLES = {
+    **dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), "us-east-1"),
+    **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "preload"),
+    "AWS_SESSION_TOKEN": "preload",
+    "AWS_ENDPOINT_URL": _NOWHERE,
+}
+"""As functions find them; nothing is called with these."""
+_ROUNDS = 3
+"""Once to have it remembered, then from memory, as environments will."""
 
 
-def preload() -> frozenset[str]:
+def preload(remembering: Any) -> frozenset[str]:
     """Load everything; the names of the modules that the runtime client itself needs.
+    `remembering` is `python_botocore`.
 
     Those stay loaded in every environment, as they do on Lambda; all others give way when
     the function brings a module of the same name.
@@ -51,7 +52,7 @@ def preload() -> frozenset[str]:
     needed = frozenset(sys.modules)
     for name in ("http.client", "concurrent.futures.thread"):
         importlib.import_module(name)
-    _preload_boto3()
+    _preload_boto3(remembering)
     return needed
 
 
@@ -84,31 +85,22 @@ def connect_client() -> None:
     client.runtime_client = extension  # type: ignore[attr-defined]
 
 
-def _preload_boto3() -> None:
+def _preload_boto3(remembering: Any) -> None:
+    """Load it, and go all the ways that a function's first session and clients will go: what
+    was run before needs less time and, as much of it is remembered, less memory."""
     import boto3
-    import botocore.hooks
-    import botocore.loaders
     from botocore.awsrequest import AWSResponse
     from botocore.config import Config
     from botocore.exceptions import EndpointConnectionError
 
-    files = botocore.loaders.JSONFileLoader
-    files.load_file = staticmethod(functools.lru_cache(maxsize=None)(files().load_file))
-    _remember_services(botocore.loaders.Loader, os.path.join(boto3.__path__[0], "data"))
-    botocore.hooks.accepts_kwargs = _accepting_kwargs(botocore.hooks.accepts_kwargs)
-    _remember_aliases(botocore.hooks)
-    session = boto3.session.Session(
-        region_name="us-east-1",
-        aws_access_key_id="preload",
-        aws_secret_access_key="preload",  # noqa: S106 - nothing is called with it
-    )
+    remembering.remember()
+    os.environ.update(_VARIABLES)
     config = Config(retries={"total_max_attempts": 1})
-    clients = {
-        service: session.client(service, endpoint_url=_NOWHERE, config=config)
-        for service in _SERVICES
-    }
+    for _ in range(_ROUNDS):
+        session = boto3.session.Session()
+        clients = {service: session.client(service, config=config) for service in _SERVICES}
     for service in ("dynamodb", "s3"):
-        session.resource(service, endpoint_url=_NOWHERE)
+        session.resource(service)
     for service, (operation, answer) in _CALLS.items():
         client = clients[service]
         # Once to nowhere for the way out, once with an answer for the way back.
@@ -119,6 +111,9 @@ def _preload_boto3() -> None:
         getattr(client, operation)()
     for client in clients.values():
         client.close()
+    for name in _VARIABLES:
+        del os.environ[name]
+    remembering.make_ahead()
 
 
 class _Raw(io.BytesIO):
@@ -126,51 +121,3 @@ class _Raw(io.BytesIO):
 
     def stream(self, **_: Any) -> Any:
         yield self.read()
-
-
-def _remember_services(loader: Any, boto3_data: str) -> None:
-    """Listing the services reads 900 folders; those of boto3 itself do not change."""
-    original = loader.list_available_services
-    known: dict[tuple[str, ...], list[str]] = {}
-    unchanging = {loader.BUILTIN_DATA_PATH, boto3_data}
-
-    def list_available_services(self: Any, type_name: str) -> Any:
-        folders = [path for path in self.search_paths if os.path.isdir(path)]
-        if not unchanging.issuperset(folders):
-            return original(self, type_name)
-        key = (type_name, *folders)
-        if key not in known:
-            known[key] = original(self, type_name)
-        return list(known[key])
-
-    loader.list_available_services = list_available_services
-
-
-def _accepting_kwargs(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """The same answer from the code object's flags, without building a signature."""
-
-    def accepts_kwargs(function: Any) -> Any:
-        plain = getattr(function, "__func__", function)
-        if type(plain) is types.FunctionType and not plain.__dict__:
-            return plain.__code__.co_flags & _VARKEYWORDS
-        return original(function)
-
-    return accepts_kwargs
-
-
-def _remember_aliases(hooks: Any) -> None:
-    """Each session aliases the same names by the same table."""
-    original = hooks.EventAliaser._alias_event_name
-    known: dict[str, str] = {}
-
-    def alias_event_name(self: Any, name: str) -> Any:
-        if self._event_aliases != hooks.EVENT_ALIASES:
-            return original(self, name)
-        alias = known.get(name)
-        if alias is None:
-            alias = original(self, name)
-            if len(known) < 10_000:
-                known[name] = alias
-        return alias
-
-    hooks.EventAliaser._alias_event_name = alias_event_name

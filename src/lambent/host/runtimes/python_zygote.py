@@ -77,11 +77,12 @@ def main() -> None:
     load("_lambent_sandbox", os.path.join(_HERE, "../sandboxes/inside/__init__.py"))
     forking = importlib.import_module("_lambent_sandbox.forking")
     preloading = load("python_preload", os.path.join(_HERE, "python_preload.py"))
+    remembering = load("python_botocore", os.path.join(_HERE, "python_botocore.py"))
     python_forks = load("python_forks", os.path.join(_HERE, "python_forks.py"))
     own = set(sys.modules)
     forking.enter(control, options)
     sys.path.append(sys.argv[3])
-    needed = preloading.preload() | own
+    needed = preloading.preload(remembering) | own
     preloaded = {name.partition(".")[0] for name in sys.modules.keys() - needed}
     zygote = forking.Zygote(control, options)
     # What is shared stays shared: the collector of a child never touches it.
