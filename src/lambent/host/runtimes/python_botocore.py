@@ -137,7 +137,7 @@ def _remember_rules(creator: Any) -> None:
             found = known[id(below)] = (original(**rule), below)
         return found[0]
 
-    creator.create = classmethod(create)
+    creator.create = classmethod(create)  # type: ignore[arg-type]
 
 
 def _remember_models(creator: Any) -> None:
