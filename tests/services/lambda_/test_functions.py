@@ -175,9 +175,14 @@ def test_what_is_not_there_is_not_found(functions: Any, account: str) -> None:
             r".*Member must have length less than or equal to 64",
         ),
         (
-            {"Layers": ["arn:aws:lambda:us-east-1:123456789012:layer:none:1"]},
+            {"EphemeralStorage": {"Size": 10241}},
+            "ValidationException",
+            r".*Value '10241' at 'ephemeralStorage.size' .* less than or equal to 10240",
+        ),
+        (
+            {"Runtime": "python2.7"},
             "InvalidParameterValueException",
-            r"Layer version arn:aws:lambda:us-east-1:123456789012:layer:none:1 does not exist\.",
+            r"The runtime parameter of python2\.7 is no longer supported for creating .*",
         ),
     ],
 )
@@ -251,7 +256,7 @@ def test_an_old_revision_id_is_refused(make: Make, functions: Any) -> None:
         )
     )
     assert (code, status) == ("PreconditionFailedException", 412)
-    assert message.startswith("The RevisionId provided does not match the latest RevisionId.")
+    assert message.startswith("The Revision Id provided does not match the latest Revision Id.")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Published versions, aliases and layers through boto3."""
+"""Published versions and aliases through boto3."""
 
 from __future__ import annotations
 
@@ -88,35 +88,33 @@ def test_a_weighted_alias_shares_calls_out(make: Make, functions: Any) -> None:
     assert seen == {"1", "2"}
 
 
+def test_the_first_page_of_versions_leads_to_the_next(make: Make, functions: Any) -> None:
+    make("f", Publish=True)
+    pages = functions.get_paginator("list_versions_by_function").paginate(
+        FunctionName="f", PaginationConfig={"PageSize": 1}
+    )
+    assert [one["Version"] for page in pages for one in page["Versions"]] == ["$LATEST", "1"]
+
+
+def test_a_weighted_alias_shows_the_version_it_points_to(make: Make, functions: Any) -> None:
+    make("f", SAYS.format("one"), Publish=True)
+    functions.update_function_code(
+        FunctionName="f", ZipFile=archive(SAYS.format("two")), Publish=True
+    )
+    functions.create_alias(
+        FunctionName="f",
+        Name="live",
+        FunctionVersion="1",
+        RoutingConfig={"AdditionalVersionWeights": {"2": 0.9}},
+    )
+    shown = functions.get_function_configuration(FunctionName="f", Qualifier="live")
+    assert shown["Version"] == "1"
+    whole = functions.get_function(FunctionName="f", Qualifier="live")
+    assert whole["Configuration"]["Version"] == "1"
+
+
 def test_an_alias_needs_its_version(make: Make, functions: Any) -> None:
     arn = make("f")["FunctionArn"]
     assert refused(
         lambda: functions.create_alias(FunctionName="f", Name="live", FunctionVersion="9")
     ) == ("ResourceNotFoundException", 404, f"Function not found: {arn}:9")
-
-
-def test_a_layer_lies_beside_the_code(make: Make, functions: Any) -> None:
-    made = functions.publish_layer_version(
-        LayerName="words",
-        Content={"ZipFile": archive("WORD = 'layered'\n", "python/words.py")},
-        CompatibleRuntimes=["python3.11"],
-    )
-    assert made["Version"] == 1
-    make(
-        "f",
-        "import words\ndef handler(event, context):\n    return words.WORD\n",
-        Layers=[made["LayerVersionArn"]],
-    )
-    assert payload(functions.invoke(FunctionName="f")) == "layered"
-    shown = functions.get_function_configuration(FunctionName="f")
-    assert [layer["Arn"] for layer in shown["Layers"]] == [made["LayerVersionArn"]]
-    functions.publish_layer_version(
-        LayerName="words", Content={"ZipFile": archive("WORD = 2\n", "python/words.py")}
-    )
-    listed = functions.list_layer_versions(LayerName="words")["LayerVersions"]
-    assert [one["Version"] for one in listed] == [2, 1]
-    functions.delete_layer_version(LayerName="words", VersionNumber=1)
-    assert (
-        refused(lambda: functions.get_layer_version(LayerName="words", VersionNumber=1))[0]
-        == "ResourceNotFoundException"
-    )

@@ -12,6 +12,7 @@ from lambent.core.context import RequestContext
 from lambent.core.errors import AwsError
 from lambent.services.lambda_ import records
 from lambent.services.lambda_.code import CodeStore
+from lambent.services.lambda_.layer_lookup import LayerVersion
 from lambent.services.lambda_.model import Layer, Version
 from lambent.services.lambda_.names import Reference
 from lambent.store.contract import Store, Transaction
@@ -33,11 +34,11 @@ class Downloads:
             f"{reference.region}/{reference.name}/{version.number}/{version.build}"
         )
 
-    def layer_url(self, context: RequestContext, name: str, layer: Layer) -> str:
+    def layer_url(self, context: RequestContext, of: LayerVersion, layer: Layer) -> str:
         """Where the layer's archive is."""
         return (
-            f"{context.endpoint}/_lambent/{PATH}layer/{context.account}/{context.region}/"
-            f"{name}/{layer.number}/{layer.blob}"
+            f"{context.endpoint}/_lambent/{PATH}layer/{of.account}/{of.region}/"
+            f"{of.name}/{layer.number}/{layer.blob}"
         )
 
     async def fetch(self, path: str) -> bytes:

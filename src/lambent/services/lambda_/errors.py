@@ -42,12 +42,12 @@ def validation(value: object, member: str, constraint: str) -> AwsError:
     )
 
 
-def stale_revision() -> AwsError:
-    """The caller's RevisionId is not the present one."""
+def stale_revision(shown_by: str) -> AwsError:
+    """The caller's RevisionId is not the present one, which `shown_by` tells."""
     return AwsError(
         "PreconditionFailedException",
-        "The RevisionId provided does not match the latest RevisionId. Call the "
-        "GetFunction/GetAlias API to retrieve the latest RevisionId",
+        "The Revision Id provided does not match the latest Revision Id. Call the "
+        f"{shown_by} API to retrieve the latest Revision Id",
         412,
         _USER,
     )

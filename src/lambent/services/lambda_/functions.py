@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from lambent.core.context import Params, RequestContext, Result
 from lambent.services.lambda_ import (
     asynchronous,
     code_signing,
     describe,
     errors,
+    layer_keeping,
     own_settings,
     paging,
     records,
@@ -48,7 +51,7 @@ class FunctionOperations(Base):
         deployed = [reference.name, *(params.get("Layers") or ())]
 
         async def body(tx: Transaction) -> tuple[Version, bool]:
-            own = {**chosen, **await referenced(tx, params.get("Layers"))}
+            own = {**chosen, **await referenced(tx, context, params.get("Layers"))}
             unsigned = await code_signing.check(tx, context, signing, deployed)
             function = Function(
                 latest=Version(
@@ -147,12 +150,15 @@ class FunctionOperations(Base):
             had = {layer["Arn"] for layer in latest.settings.get("Layers", ())}
             added = [arn for arn in params.get("Layers") or () if arn not in had]
             unsigned = await code_signing.check(tx, context, function.code_signing, added)
+            before = msgspec.structs.replace(latest)
             latest.settings = settings.update(reference.name, latest.settings, params)
             if "Layers" in params:
                 latest.settings.pop("Layers", None)
-                latest.settings.update(await referenced(tx, params["Layers"]))
+                latest.settings.update(await referenced(tx, context, params["Layers"]))
             latest.modified, latest.revision, latest.build = tx.now, revision, build
             await records.put_function(tx, reference, function)
+            if "Layers" in params:
+                await layer_keeping.release(tx, [before])
             return latest, unsigned
 
         version, unsigned = await self._store.transact(body)
@@ -254,7 +260,9 @@ class FunctionOperations(Base):
         async def body(tx: Transaction) -> None:
             function = await records.get_function(tx, reference)
             if number is None:
+                versions = [function.latest, *await records.versions(tx, reference)]
                 await records.delete_function(tx, reference)
+                await layer_keeping.release(tx, versions)
                 await tx.drop(asynchronous.queue_of(reference))
                 return
             if not number.isdigit():
@@ -267,8 +275,11 @@ class FunctionOperations(Base):
                     )
             if function.provisioned.pop(number, None) is not None:
                 await records.put_function(tx, reference, function)
-            await records.delete_version(tx, reference, number)
-            await records.drop_unused_code(tx, reference, function)
+            version = await records.find_version(tx, reference, number)
+            if version is not None:
+                await records.delete_version(tx, reference, number)
+                await layer_keeping.release(tx, [version])
+                await records.drop_unused_code(tx, reference, function)
 
         await self._store.transact(body)
         if number is None:

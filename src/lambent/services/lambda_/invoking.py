@@ -82,10 +82,13 @@ class Runner:
         self._specs: OrderedDict[str, FunctionSpec] = OrderedDict()
         self._functions: OrderedDict[str, tuple[bytes, Function]] = OrderedDict()
 
-    async def resolve(self, reference: Reference) -> Resolved:
-        """What the reference means now; ResourceNotFoundException when nothing."""
-        # The share picks among an alias's versions.
-        share = 0.0 if reference.qualifier is None else self._ids.random()
+    async def resolve(self, reference: Reference, share: float | None = None) -> Resolved:
+        """What the reference means now; ResourceNotFoundException when nothing.
+
+        `share` picks among an alias's versions, as `records.resolve` says; by chance when None.
+        """
+        if share is None:
+            share = 1.0 if reference.qualifier is None else self._ids.random()
 
         async def body(tx: Transaction) -> Resolved:
             function = await self._function(tx, reference)

@@ -12,6 +12,8 @@ from typing import Any
 from lambent.core.context import Params, RequestContext, Result
 from lambent.services.lambda_ import errors, policy, records
 from lambent.services.lambda_.base import Base
+from lambent.services.lambda_.layer_lookup import LayerVersion, named, require_access
+from lambent.services.lambda_.layers import numbered
 from lambent.services.lambda_.model import Layer
 from lambent.store.contract import Transaction
 
@@ -21,14 +23,13 @@ class LayerPermissionOperations(Base):
 
     async def add_layer_version_permission(self, context: RequestContext, params: Params) -> Result:
         """AddLayerVersionPermission."""
-        name, number = _version(params)
-        resource = context.arn("lambda", f"layer:{name}:{number}")
-        added = policy.layer_statement(params, resource)
+        wanted = _own(context, params, "AddLayerVersionPermission")
+        added = policy.layer_statement(params, wanted.arn)
         revision = self._ids.uuid()
 
         async def body(tx: Transaction) -> None:
-            layer = await _layer(tx, context, params)
-            records.require_revision(params.get("RevisionId"), layer.revision)
+            layer = await _layer(tx, wanted)
+            _require_revision(params, layer)
             if any(one["Sid"] == added["Sid"] for one in layer.policy):
                 raise errors.conflict(
                     f"The statement id ({added['Sid']}) provided already exists. Please provide "
@@ -36,7 +37,7 @@ class LayerPermissionOperations(Base):
                 )
             layer.policy.append(added)
             layer.revision = revision
-            await records.put_layer(tx, context.account, context.region, name, layer)
+            await records.put_layer(tx, wanted.account, wanted.region, wanted.name, layer)
 
         await self._store.transact(body)
         return {"Statement": _compact(added), "RevisionId": revision}
@@ -45,42 +46,48 @@ class LayerPermissionOperations(Base):
         self, context: RequestContext, params: Params
     ) -> Result:
         """RemoveLayerVersionPermission."""
-        name, _ = _version(params)
+        wanted = _own(context, params, "RemoveLayerVersionPermission")
         sid, revision = params["StatementId"], self._ids.uuid()
 
         async def body(tx: Transaction) -> None:
-            layer = await _layer(tx, context, params)
+            layer = await _layer(tx, wanted)
             left = [one for one in layer.policy if one["Sid"] != sid]
             if len(left) == len(layer.policy):
                 raise errors.not_found(f"Statement {sid} is not found in resource policy.")
-            records.require_revision(params.get("RevisionId"), layer.revision)
+            _require_revision(params, layer)
             layer.policy, layer.revision = left, revision
-            await records.put_layer(tx, context.account, context.region, name, layer)
+            await records.put_layer(tx, wanted.account, wanted.region, wanted.name, layer)
 
         await self._store.transact(body)
         return None
 
     async def get_layer_version_policy(self, context: RequestContext, params: Params) -> Result:
         """GetLayerVersionPolicy."""
-        layer = await self._store.transact(lambda tx: _layer(tx, context, params))
+        wanted = _own(context, params, "GetLayerVersionPolicy")
+        layer = await self._store.transact(lambda tx: _layer(tx, wanted))
         if not layer.policy:
             raise errors.not_found("No policy is associated with the given resource.")
         document = policy.document(layer.policy)
         return {"Policy": _compact(document), "RevisionId": layer.revision}
 
 
-def _version(params: Params) -> tuple[str, int]:
-    """The layer's name, which may be given as an ARN, and the number."""
-    return str(params["LayerName"]).rpartition(":")[2], int(params["VersionNumber"])
+def _own(context: RequestContext, params: Params, action: str) -> LayerVersion:
+    """The version that is meant; AccessDeniedException when it is another account's."""
+    wanted = named(context, params["LayerName"], numbered(params))
+    if wanted.account != context.account:
+        require_access(context, wanted, None, action)
+    return wanted
 
 
-async def _layer(tx: Transaction, context: RequestContext, params: Params) -> Layer:
-    name, number = _version(params)
-    layer = await records.find_layer(tx, context.account, context.region, name, number)
+async def _layer(tx: Transaction, wanted: LayerVersion) -> Layer:
+    layer = await wanted.find(tx)
     if layer is None:
-        arn = context.arn("lambda", f"layer:{name}:{number}")
-        raise errors.not_found(f"Layer version {arn} does not exist.")
+        raise errors.not_found(f"Layer version {wanted.arn} does not exist.")
     return layer
+
+
+def _require_revision(params: Params, layer: Layer) -> None:
+    records.require_revision(params.get("RevisionId"), layer.revision, "GetLayerPolicy")
 
 
 def _compact(document: dict[str, Any]) -> str:

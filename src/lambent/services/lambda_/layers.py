@@ -9,18 +9,13 @@ import base64
 from typing import Any
 
 from lambent.core.context import Params, RequestContext, Result
-from lambent.services.lambda_ import describe, errors, paging, records
+from lambent.services.lambda_ import describe, errors, layer_keeping, paging, records, settings
 from lambent.services.lambda_.base import Base
-from lambent.services.lambda_.layer_lookup import find_by_arn
+from lambent.services.lambda_.layer_lookup import LayerVersion, named, parse, require_access
 from lambent.services.lambda_.model import Layer
 from lambent.store.contract import Transaction
 
 _COUNTERS = "lambda.layer-counts"
-
-
-def _name(context: RequestContext, text: str) -> str:
-    """A layer's name, given as such or as an ARN."""
-    return text.rpartition(":layer:")[2] if text.startswith("arn:") else text
 
 
 class LayerOperations(Base):
@@ -28,14 +23,19 @@ class LayerOperations(Base):
 
     async def publish_layer_version(self, context: RequestContext, params: Params) -> Result:
         """PublishLayerVersion."""
-        name = _name(context, params["LayerName"])
+        wanted = named(context, params["LayerName"])
+        if wanted.account != context.account:
+            require_access(context, wanted, None, "PublishLayerVersion")
+        runtimes = params.get("CompatibleRuntimes") or []
+        for runtime in runtimes:
+            settings.check_runtime(runtime, "compatibleRuntimes")
         archive = await self._code.take(context, params["Content"])
 
         async def body(tx: Transaction) -> Layer:
             place = records.place(context.account, context.region)
-            counter = await tx.get(_COUNTERS, place, name.encode())
+            counter = await tx.get(_COUNTERS, place, wanted.name.encode())
             number = 1 if counter is None else int(counter.value) + 1
-            await tx.put(_COUNTERS, place, name.encode(), str(number).encode())
+            await tx.put(_COUNTERS, place, wanted.name.encode(), str(number).encode())
             layer = Layer(
                 number=number,
                 description=params.get("Description", ""),
@@ -43,64 +43,68 @@ class LayerOperations(Base):
                 blob=archive.blob.id,
                 sha256=archive.sha256,
                 size=archive.size,
-                runtimes=params.get("CompatibleRuntimes") or [],
+                runtimes=runtimes,
                 architectures=params.get("CompatibleArchitectures") or [],
                 license=params.get("LicenseInfo", ""),
             )
             await tx.link_blob(archive.blob)
-            await records.put_layer(tx, context.account, context.region, name, layer)
+            await records.put_layer(tx, context.account, context.region, wanted.name, layer)
             return layer
 
-        return self._shown(context, name, await self._store.transact(body))
+        return self._shown(context, wanted, await self._store.transact(body))
 
     async def get_layer_version(self, context: RequestContext, params: Params) -> Result:
         """GetLayerVersion."""
-        name = _name(context, params["LayerName"])
-        number = int(params["VersionNumber"])
-        layer = await self._store.transact(
-            lambda tx: records.find_layer(tx, context.account, context.region, name, number)
-        )
-        if layer is None:
-            raise errors.not_found()
-        return self._shown(context, name, layer)
+        number = numbered(params)
+        return await self._get(context, named(context, params["LayerName"], number))
 
     async def get_layer_version_by_arn(self, context: RequestContext, params: Params) -> Result:
         """GetLayerVersionByArn."""
-        layer = await self._store.transact(lambda tx: find_by_arn(tx, params["Arn"]))
+        wanted = parse(params["Arn"])
+        if wanted is None:
+            raise errors.not_found()
+        return await self._get(context, wanted)
+
+    async def _get(self, context: RequestContext, wanted: LayerVersion) -> Result:
+        layer = await self._store.transact(wanted.find)
+        require_access(context, wanted, layer, "GetLayerVersion")
         if layer is None:
             raise errors.not_found()
-        return self._shown(context, params["Arn"].split(":")[6], layer)
+        return self._shown(context, wanted, layer)
 
     async def list_layer_versions(self, context: RequestContext, params: Params) -> Result:
         """ListLayerVersions, newest first."""
-        name = _name(context, params["LayerName"])
+        wanted = named(context, params["LayerName"])
+        if wanted.account != context.account:
+            require_access(context, wanted, None, "ListLayerVersions")
         stored = await self._store.transact(
-            lambda tx: records.layers(tx, context.account, context.region, name)
+            lambda tx: records.layers(tx, wanted.account, wanted.region, wanted.name)
         )
         chosen, marker = paging.page(
-            stored[::-1],
+            [layer for layer in stored[::-1] if _suits(layer, params)],
             lambda layer: str(99_999_999 - layer.number).zfill(8),
             params.get("Marker"),
             params.get("MaxItems"),
         )
-        shown = [_summary(context, name, layer) for layer in chosen]
+        shown = [_summary(wanted, layer) for layer in chosen]
         return {"LayerVersions": shown, "NextMarker": marker}
 
     async def list_layers(self, context: RequestContext, params: Params) -> Result:
-        """ListLayers, each with its newest version."""
+        """ListLayers, each with its newest version that suits the caller."""
 
         async def body(tx: Transaction) -> list[dict[str, Any]]:
             shown = []
             place = records.place(context.account, context.region)
             for counter in await tx.scan(_COUNTERS, place):
-                name = counter.sort.decode()
-                versions = await records.layers(tx, context.account, context.region, name)
-                if versions:
+                one = named(context, counter.sort.decode())
+                versions = await records.layers(tx, one.account, one.region, one.name)
+                suitable = [layer for layer in versions if _suits(layer, params)]
+                if suitable:
                     shown.append(
                         {
-                            "LayerName": name,
-                            "LayerArn": context.arn("lambda", f"layer:{name}"),
-                            "LatestMatchingVersion": _summary(context, name, versions[-1]),
+                            "LayerName": one.name,
+                            "LayerArn": one.layer_arn,
+                            "LatestMatchingVersion": _summary(one, suitable[-1]),
                         }
                     )
             return shown
@@ -115,29 +119,43 @@ class LayerOperations(Base):
 
     async def delete_layer_version(self, context: RequestContext, params: Params) -> Result:
         """DeleteLayerVersion; deleting what is not there succeeds."""
-        name = _name(context, params["LayerName"])
-        await self._store.transact(
-            lambda tx: records.delete_layer(
-                tx, context.account, context.region, name, int(params["VersionNumber"])
-            )
-        )
+        wanted = named(context, params["LayerName"], numbered(params))
+        if wanted.account != context.account:
+            require_access(context, wanted, None, "DeleteLayerVersion")
+        await self._store.transact(lambda tx: layer_keeping.delete(tx, wanted))
         return None
 
-    def _shown(self, context: RequestContext, name: str, layer: Layer) -> dict[str, Any]:
+    def _shown(self, context: RequestContext, wanted: LayerVersion, layer: Layer) -> dict[str, Any]:
         return {
-            **_summary(context, name, layer),
-            "LayerArn": context.arn("lambda", f"layer:{name}"),
+            **_summary(wanted, layer),
+            "LayerArn": wanted.layer_arn,
             "Content": {
-                "Location": self._downloads.layer_url(context, name, layer),
+                "Location": self._downloads.layer_url(context, wanted, layer),
                 "CodeSha256": base64.b64encode(bytes.fromhex(layer.sha256)).decode(),
                 "CodeSize": layer.size,
             },
         }
 
 
-def _summary(context: RequestContext, name: str, layer: Layer) -> dict[str, Any]:
+def numbered(params: Params) -> int:
+    """VersionNumber; InvalidParameterValueException when no version can have it."""
+    number = int(params["VersionNumber"])
+    if number < 1:
+        raise errors.invalid("Layer Version Cannot be less than 1")
+    return number
+
+
+def _suits(layer: Layer, params: Params) -> bool:
+    """Whether a version says it is for the runtime and architecture that are asked for."""
+    runtime, architecture = params.get("CompatibleRuntime"), params.get("CompatibleArchitecture")
+    return (runtime is None or runtime in layer.runtimes) and (
+        architecture is None or architecture in layer.architectures
+    )
+
+
+def _summary(wanted: LayerVersion, layer: Layer) -> dict[str, Any]:
     shown: dict[str, Any] = {
-        "LayerVersionArn": context.arn("lambda", f"layer:{name}:{layer.number}"),
+        "LayerVersionArn": f"{wanted.layer_arn}:{layer.number}",
         "Version": layer.number,
         "Description": layer.description,
         "CreatedDate": describe.timestamp(layer.created),

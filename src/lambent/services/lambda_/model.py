@@ -8,6 +8,7 @@
 | lambda.mappings | account/region | UUID |
 | lambda.urls | id | empty |
 | lambda.layers | account/region/name | version, in eight digits |
+| lambda.layers-kept | account/region/name | version, in eight digits |
 | lambda.code-signing | account/region | ARN |
 
 Configurations are kept by the API's own member names, so that what was set is what is shown.

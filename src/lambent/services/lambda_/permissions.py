@@ -29,7 +29,7 @@ class PermissionOperations(Base):
         async def body(tx: Transaction) -> None:
             function = await records.get_function(tx, reference)
             await records.resolve(tx, reference, function)
-            records.require_revision(params.get("RevisionId"), _revision(function))
+            records.require_revision(params.get("RevisionId"), _revision(function), "GetPolicy")
             statements = function.policies.setdefault(_key(reference), [])
             if any(one["Sid"] == added["Sid"] for one in statements):
                 raise errors.conflict(
@@ -57,7 +57,7 @@ class PermissionOperations(Base):
             left = [one for one in statements if one["Sid"] != sid]
             if len(left) == len(statements):
                 raise errors.not_found(f"Statement {sid} is not found in resource policy.")
-            records.require_revision(params.get("RevisionId"), _revision(function))
+            records.require_revision(params.get("RevisionId"), _revision(function), "GetPolicy")
             function.policies[_key(reference)] = left
             function.latest.revision = self._ids.uuid()
             await records.put_function(tx, reference, function)

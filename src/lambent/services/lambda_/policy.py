@@ -66,6 +66,16 @@ def layer_statement(params: Params, resource: str) -> dict[str, Any]:
     return made
 
 
+def allows_layer(statements: Iterable[Mapping[str, Any]], account: str) -> bool:
+    """Whether another account may use a layer's version. There are no organisations here, so
+    what is for one alone is for nobody."""
+    return any(
+        "Condition" not in one
+        and (one["Principal"] == "*" or account in str(one["Principal"].get("AWS")).split(":"))
+        for one in statements
+    )
+
+
 def _principal(text: str) -> Any:
     if text == "*":
         return text

@@ -60,7 +60,7 @@ class ProvisioningOperations(Base):
     ) -> Result:
         """GetProvisionedConcurrencyConfig."""
         reference = self._provisionable(context, params, "GetProvisionedConcurrencyConfig")
-        resolved = await self._runner.resolve(reference)
+        resolved = await self._runner.resolve(reference, share=1.0)
         return await self._provisioned(reference, resolved)
 
     async def list_provisioned_concurrency_configs(
@@ -75,7 +75,7 @@ class ProvisioningOperations(Base):
         shown: list[dict[str, Any]] = []
         for qualifier in qualifiers:
             one = Reference(reference.account, reference.region, reference.name, qualifier)
-            figures = await self._provisioned(one, await self._runner.resolve(one))
+            figures = await self._provisioned(one, await self._runner.resolve(one, share=1.0))
             shown.append({"FunctionArn": one.qualified, **figures})
         return {"ProvisionedConcurrencyConfigs": shown, "NextMarker": marker}
 
@@ -91,7 +91,7 @@ class ProvisioningOperations(Base):
             if function.provisioned.pop(reference.qualifier or LATEST, None) is not None:
                 await records.put_function(tx, reference, function)
 
-        before = await self._runner.resolve(reference)
+        before = await self._runner.resolve(reference, share=1.0)
         await self._store.transact(body)
         await self._platform.host.keep(await self._runner.spec(reference, before), 0)
         await self._keeping.settle(reference)

@@ -89,7 +89,7 @@ class VersionOperations(Base):
         versions = await self._store.transact(body)
         chosen, marker = paging.page(
             versions,
-            lambda version: "" if version.number == LATEST else version.number.zfill(8),
+            _order,
             params.get("Marker"),
             params.get("MaxItems"),
         )
@@ -181,6 +181,11 @@ class VersionOperations(Base):
         await self._store.transact(body)
         await self._keeping.settle(reference)
         return None
+
+
+def _order(version: Version) -> str:
+    """$LATEST comes before all digits."""
+    return version.number if version.number == LATEST else version.number.zfill(8)
 
 
 def _only(reference: Reference) -> Reference:

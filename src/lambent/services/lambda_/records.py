@@ -22,6 +22,7 @@ VERSIONS = "lambda.versions"
 CODE = "lambda.code"
 MAPPINGS = "lambda.mappings"
 LAYERS = "lambda.layers"
+KEPT_LAYERS = "lambda.layers-kept"
 URLS = "lambda.urls"
 CODE_SIGNING = "lambda.code-signing"
 
@@ -152,12 +153,12 @@ async def delete_version(tx: Transaction, reference: Reference, number: str) -> 
 
 
 async def resolve(
-    tx: Transaction, reference: Reference, function: Function, share: float = 0.0
+    tx: Transaction, reference: Reference, function: Function, share: float = 1.0
 ) -> Version:
     """The version that a reference means.
 
-    `share` in [0, 1) picks between an alias's two versions. ResourceNotFoundException when
-    there is no such version or alias.
+    `share` in [0, 1) picks between an alias's two versions; 1 is the one it points to.
+    ResourceNotFoundException when there is no such version or alias.
     """
     qualifier = reference.qualifier
     if qualifier is None or qualifier == LATEST:
@@ -231,10 +232,13 @@ async def mappings(tx: Transaction, account: str, region: str) -> list[Mapping]:
 
 
 async def find_layer(
-    tx: Transaction, account: str, region: str, name: str, number: int
+    tx: Transaction, account: str, region: str, name: str, number: int, kept: bool = False
 ) -> Layer | None:
-    """A layer's version, or None."""
-    record = await tx.get(LAYERS, place(account, region, name), _number(str(number)))
+    """A layer's version, or None. With `kept`, also one that is deleted but still in use."""
+    at = place(account, region, name), _number(str(number))
+    record = await tx.get(LAYERS, *at)
+    if record is None and kept:
+        record = await tx.get(KEPT_LAYERS, *at)
     return None if record is None else decode(record, Layer)
 
 
@@ -248,12 +252,36 @@ async def put_layer(tx: Transaction, account: str, region: str, name: str, layer
     await tx.put(LAYERS, place(account, region, name), _number(str(layer.number)), _encode(layer))
 
 
-async def delete_layer(tx: Transaction, account: str, region: str, name: str, number: int) -> None:
-    """Remove a layer's version and its archive."""
-    layer = await find_layer(tx, account, region, name, number)
-    if layer is not None:
-        await tx.unlink_blob(layer.blob)
-        await tx.delete(LAYERS, place(account, region, name), _number(str(number)))
+async def delete_layer(
+    tx: Transaction, account: str, region: str, name: str, number: int, keep: bool
+) -> None:
+    """Remove a layer's version; with its archive, unless it is kept for functions."""
+    at = place(account, region, name), _number(str(number))
+    record = await tx.get(LAYERS, *at)
+    if record is None:
+        return
+    await tx.delete(LAYERS, *at)
+    if keep:
+        await tx.put(KEPT_LAYERS, *at, record.value)
+    else:
+        await tx.unlink_blob(decode(record, Layer).blob)
+
+
+async def is_kept(tx: Transaction, account: str, region: str, name: str, number: int) -> bool:
+    """Whether a layer's version is deleted but kept."""
+    at = place(account, region, name), _number(str(number))
+    return await tx.get(KEPT_LAYERS, *at) is not None
+
+
+async def drop_kept_layer(
+    tx: Transaction, account: str, region: str, name: str, number: int
+) -> None:
+    """Give up a kept version with its archive."""
+    at = place(account, region, name), _number(str(number))
+    record = await tx.get(KEPT_LAYERS, *at)
+    if record is not None:
+        await tx.unlink_blob(decode(record, Layer).blob)
+        await tx.delete(KEPT_LAYERS, *at)
 
 
 # URLs ------------------------------------------------------------------------------------
@@ -308,7 +336,10 @@ async def code_signings(
     ]
 
 
-def require_revision(wanted: str | None, present: str) -> None:
-    """PreconditionFailedException when the caller named another RevisionId."""
+def require_revision(
+    wanted: str | None, present: str, shown_by: str = "GetFunction/GetAlias"
+) -> None:
+    """PreconditionFailedException when the caller named another RevisionId. `shown_by` is the
+    operation that tells the present one."""
     if wanted is not None and wanted != present:
-        raise errors.stale_revision()
+        raise errors.stale_revision(shown_by)

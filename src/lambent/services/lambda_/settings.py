@@ -59,6 +59,18 @@ RUNTIMES = (
     "provided",
     "go1.x",
 )
+RETIRED = (
+    "nodejs",
+    "nodejs4.3",
+    "nodejs4.3-edge",
+    "nodejs6.10",
+    "python2.7",
+    "ruby2.5",
+    "dotnetcore1.0",
+    "dotnetcore2.0",
+    "dotnetcore2.1",
+)
+"""Runtimes that Lambda knew once: layers may name them, functions no more."""
 RESERVED_VARIABLES = frozenset(
     {
         "_HANDLER",
@@ -84,6 +96,7 @@ RESERVED_VARIABLES = frozenset(
 ENVIRONMENT_BYTES = 4096
 MAXIMUM_TIMEOUT = 900
 MAXIMUM_MEMORY = 10240
+MAXIMUM_EPHEMERAL = 10240
 MAXIMUM_LAYERS = 5
 
 _MEMBERS = (
@@ -185,11 +198,14 @@ def _logging(name: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
 def check(params: Params) -> None:
     """AwsError when a value cannot be, whatever the function is."""
     runtime = params.get("Runtime")
-    if runtime is not None and runtime not in RUNTIMES:
+    if runtime in RETIRED:
         raise errors.invalid(
-            f"Value {runtime} at 'runtime' failed to satisfy constraint: Member must satisfy "
-            f"enum value set: [{', '.join(RUNTIMES)}] or be a valid ARN"
+            f"The runtime parameter of {runtime} is no longer supported for creating or updating "
+            "AWS Lambda functions. We recommend you use a supported runtime while creating or "
+            "updating functions."
         )
+    if runtime is not None:
+        check_runtime(runtime, "runtime")
     role = params.get("Role")
     if role is not None and _ROLE.fullmatch(role) is None:
         raise errors.validation(
@@ -197,8 +213,19 @@ def check(params: Params) -> None:
         )
     _at_most(params, "Timeout", "timeout", MAXIMUM_TIMEOUT)
     _at_most(params, "MemorySize", "memorySize", MAXIMUM_MEMORY)
+    ephemeral = params.get("EphemeralStorage") or {}
+    _at_most(ephemeral, "Size", "ephemeralStorage.size", MAXIMUM_EPHEMERAL)
     if len(params.get("Layers") or ()) > MAXIMUM_LAYERS:
         raise errors.invalid(f"Cannot reference more than {MAXIMUM_LAYERS} layers.")
+
+
+def check_runtime(runtime: str, shown: str) -> None:
+    """InvalidParameterValueException when it is no runtime's identifier, and never was."""
+    if runtime not in RUNTIMES and runtime not in RETIRED:
+        raise errors.invalid(
+            f"Value {runtime} at '{shown}' failed to satisfy constraint: Member must satisfy "
+            f"enum value set: [{', '.join(RUNTIMES)}] or be a valid ARN"
+        )
 
 
 def _at_most(params: Params, member: str, shown: str, most: int) -> None:
