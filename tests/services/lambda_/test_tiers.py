@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
+import socket
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.services.lambda_.conftest import ROLE, Make, payload, until
+from tests.services.lambda_.conftest import ECHO, ROLE, Make, archive, payload, until
 
 ONCE = """
 import os, uuid
@@ -164,3 +167,96 @@ def test_an_update_replaces_the_zygote(
     functions.update_function_configuration(FunctionName="f", Description="changed")
     assert payload(functions.invoke(FunctionName="f"))[0] != before
     until(lambda: _figures(lambent, arn)["zygotes"] == 1)
+
+
+SNAPPED = """
+import os, random, secrets, ssl, uuid
+import numpy.random
+from snapshot_restore_py import register_after_restore, register_before_snapshot
+MADE = str(uuid.uuid4())
+said = []
+register_before_snapshot(said.append, "before")
+register_after_restore(said.append, "after")
+def handler(event, context):
+    if event == "die":
+        os._exit(1)
+    return {"made": MADE, "said": said, "seeded": numpy.random.seeded, "chosen": [
+        random.random(), str(uuid.uuid4()), str(uuid.uuid1()), ssl.RAND_bytes(8).hex(),
+        secrets.token_hex(8)]}
+"""
+NUMPY = "seeded = 0\ndef seed():\n    global seeded\n    seeded += 1\n"
+
+
+def _published(functions: Any, code: bytes) -> None:
+    functions.create_function(
+        FunctionName="f",
+        Runtime="python3.12",
+        Role=ROLE,
+        Handler="index.handler",
+        Code={"ZipFile": code},
+        SnapStart=SNAP,
+        Publish=True,
+        Timeout=30,
+    )
+
+
+def _version(functions: Any) -> Any:
+    return functions.get_function_configuration(FunctionName="f", Qualifier="1")
+
+
+def test_a_snapshot_comes_back_with_the_node_and_each_restore_is_different(
+    fresh_node: Callable[..., Any], connect: Callable[..., Any]
+) -> None:
+    node = fresh_node()
+    functions = connect(node.endpoint, "lambda")
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as file:
+        file.writestr("index.py", SNAPPED)
+        file.writestr("numpy/__init__.py", "")
+        file.writestr("numpy/random.py", NUMPY)
+    _published(functions, code.getvalue())
+    until(lambda: _version(functions)["State"] == "Active")
+    node.stop()
+    node.start()
+    shown = _version(functions)
+    assert (shown["State"], shown["SnapStart"]) == ("Active", {**SNAP, "OptimizationStatus": "On"})
+    answers = []
+    for event in (b"1", b'"die"', b"1"):
+        answer = functions.invoke(FunctionName="f", Qualifier="1", Payload=event)
+        answers.append(payload(answer))
+    one, _, two = answers
+    assert one["made"] == two["made"]  # of one snapshot
+    assert one["said"] == two["said"] == ["before", "after"]
+    assert one["seeded"] == two["seeded"] == 1
+    assert not set(one["chosen"]) & set(two["chosen"])
+
+
+def test_a_version_whose_snapshot_was_interrupted_becomes_active_later(
+    fresh_node: Callable[..., Any], connect: Callable[..., Any]
+) -> None:
+    node = fresh_node()
+    functions = connect(node.endpoint, "lambda")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        waits = (
+            f"import socket\ntry:\n    socket.create_connection(('127.0.0.1', {port})).recv(1)\n"
+            "except OSError:\n    pass\n"
+        )
+        _published(functions, archive(waits + ECHO))
+        assert _version(functions)["State"] == "Pending"
+        node.stop()
+    node.start()
+    until(lambda: _version(functions)["State"] == "Active")
+
+
+def test_a_failed_version_stays_failed(
+    fresh_node: Callable[..., Any], connect: Callable[..., Any]
+) -> None:
+    node = fresh_node()
+    functions = connect(node.endpoint, "lambda")
+    _published(functions, archive("raise ValueError('not today')"))
+    until(lambda: _version(functions)["State"] == "Failed")
+    node.stop()
+    node.start()
+    shown = _version(functions)
+    assert shown["State"] == "Failed" and "not today" in shown["StateReason"]

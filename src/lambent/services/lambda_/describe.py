@@ -10,7 +10,7 @@ from typing import Any
 from lambent.services.lambda_ import own_settings, snapshots
 from lambent.services.lambda_.model import Alias, Function, Version
 from lambent.services.lambda_.names import Reference
-from lambent.services.lambda_.snapshots import ACTIVE, Snapshot
+from lambent.services.lambda_.snapshots import ACTIVE
 
 _ONLY_SINGLE = (
     # ListFunctions leaves these out: see its documentation.
@@ -31,14 +31,13 @@ def configuration(
     qualified: bool = False,
     creating: bool = False,
     updating: bool = False,
-    snapshot: Snapshot = ACTIVE,
 ) -> dict[str, Any]:
     """A FunctionConfiguration.
 
     `qualified` puts the reference's qualifier (else the version's number) into the ARN.
-    `creating` and `updating` show the state that an answer to those calls shows, `snapshot`
-    that of a version with SnapStart.
+    `creating` and `updating` show the state that an answer to those calls shows.
     """
+    snapshot = version.snapshot or ACTIVE
     arn = reference.arn
     if qualified:
         arn = f"{arn}:{reference.qualifier or version.number}"

@@ -186,7 +186,6 @@ class FunctionOperations(Base):
                 reference,
                 version,
                 qualified=reference.qualifier is not None,
-                snapshot=self._keeping.snapshot(version),
             ),
             "Code": {
                 "RepositoryType": "S3",
@@ -208,12 +207,7 @@ class FunctionOperations(Base):
             return await records.resolve(tx, reference, function)
 
         version = await self._store.transact(body)
-        return describe.configuration(
-            reference,
-            version,
-            qualified=reference.qualifier is not None,
-            snapshot=self._keeping.snapshot(version),
-        )
+        return describe.configuration(reference, version, qualified=reference.qualifier is not None)
 
     async def own_settings(self, context: RequestContext, params: Params) -> Result:
         """What only Lambent has a setting for, of $LATEST; no operation of AWS's API."""

@@ -7,16 +7,17 @@ Environments are asked of the cluster: each node keeps its part. Zygotes are eac
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import replace
+from typing import Any
 
 from lambent.cluster.members import Membership
 from lambent.host.contract import FunctionHost, FunctionSpec
 from lambent.services.lambda_ import own_settings, records, snapshots
 from lambent.services.lambda_.invoking import Resolved, Runner
-from lambent.services.lambda_.model import Function, Version
+from lambent.services.lambda_.model import Function
 from lambent.services.lambda_.names import LATEST, Reference
-from lambent.services.lambda_.snapshots import ACTIVE, Snapshot
-from lambent.store.contract import Store
+from lambent.store.contract import Store, Transaction
 
 
 def part(count: int, nodes: int, rank: int) -> int:
@@ -36,7 +37,7 @@ class Keeping:
         self._host = host
         self._membership = membership
         self._provisioned: dict[str, Reference] = {}
-        self._snapshots: dict[str, Snapshot] = {}
+        self._taken: set[str] = set()
         self._making: set[asyncio.Task[None]] = set()
 
     def part(self, count: int) -> int:
@@ -55,18 +56,17 @@ class Keeping:
         if function.published or own_settings.of(function.latest.settings).get("Tier"):
             await self._ready(reference)
 
-    def snapshot(self, version: Version) -> Snapshot:
-        """How far the snapshot of a version is on this node."""
-        return self._snapshots.get(version.build, ACTIVE)
-
     async def take_snapshot(self, reference: Reference, number: str) -> None:
-        """A version is published: initialise it, if it has SnapStart; meanwhile it is pending."""
+        """Initialise a version, if it has SnapStart; the one that is still pending then is so no
+        more. A node does so once; one whose initialisation failed stays so."""
         one = Reference(reference.account, reference.region, reference.name, number)
         resolved = await self._runner.resolve(one)
         version = resolved.version
-        if snapshots.applies(version) and version.build not in self._snapshots:
-            self._snapshots[version.build] = snapshots.PENDING
-            self._prime(await self._runner.spec(one, resolved))
+        state = (version.snapshot or snapshots.ACTIVE).state
+        if snapshots.applies(version) and version.build not in self._taken and state != "Failed":
+            self._taken.add(version.build)
+            spec = await self._runner.spec(one, resolved)
+            self._spawn(self._snapshot(one, spec))
 
     async def stop(self) -> None:
         """Make nothing ready any more."""
@@ -102,19 +102,27 @@ class Keeping:
             return
         spec = await self._runner.spec(reference, one)
         if tier == "warm":
-            self._prime(spec if wanted else replace(spec, tier="cold"))
+            self._spawn(self._host.prime(spec if wanted else replace(spec, tier="cold")))
         elif not one.function.provisioned:
             await self._host.keep(spec, int(wanted))
 
-    def _prime(self, spec: FunctionSpec) -> None:
-        task = asyncio.create_task(self._primed(spec))
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.create_task(work)
         self._making.add(task)
         task.add_done_callback(self._making.discard)
 
-    async def _primed(self, spec: FunctionSpec) -> None:
+    async def _snapshot(self, reference: Reference, spec: FunctionSpec) -> None:
+        """Have the snapshot taken, and write down how that went."""
         fault = await self._host.prime(spec)
-        if spec.snap_start:
-            self._snapshots[spec.revision] = snapshots.failed(*fault) if fault else ACTIVE
+        taken = snapshots.failed(*fault) if fault else snapshots.ACTIVE
+
+        async def body(tx: Transaction) -> None:
+            version = await records.find_version(tx, reference, spec.version)
+            if version is not None and version.snapshot == snapshots.PENDING:
+                version.snapshot = taken
+                await records.put_version(tx, reference, version)
+
+        await self._store.transact(body)
 
     async def share_out(self) -> None:
         """There are more nodes now, or fewer: keep this node's part."""

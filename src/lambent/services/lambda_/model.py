@@ -21,12 +21,21 @@ from typing import Any
 import msgspec
 
 
+class Snapshot(msgspec.Struct, frozen=True):
+    """How far a version's snapshot is: "Pending", "Active" or "Failed", and why."""
+
+    state: str
+    code: str = ""
+    reason: str = ""
+
+
 class Version(msgspec.Struct, kw_only=True):
     """One version of a function; "$LATEST" is the one that changes.
 
     `settings` holds the members of FunctionConfiguration that callers set. `build` changes
     with every change of code or settings; `revision` (the API's RevisionId) with those of
-    the resource policy too. `modified` in seconds since the epoch.
+    the resource policy too. `modified` in seconds since the epoch. A version with SnapStart has
+    a `snapshot`.
     """
 
     number: str
@@ -36,6 +45,7 @@ class Version(msgspec.Struct, kw_only=True):
     modified: float
     revision: str
     build: str
+    snapshot: Snapshot | None = None
 
 
 class Alias(msgspec.Struct, kw_only=True):

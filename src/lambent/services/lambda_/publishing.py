@@ -12,7 +12,7 @@ import msgspec
 
 from lambent.core.context import Params, RequestContext, Result
 from lambent.core.ids import Ids
-from lambent.services.lambda_ import describe, errors, paging, records
+from lambent.services.lambda_ import describe, errors, paging, records, snapshots
 from lambent.services.lambda_.base import Base
 from lambent.services.lambda_.model import Alias, Function, Version
 from lambent.services.lambda_.names import LATEST, Reference
@@ -46,6 +46,7 @@ async def publish(
         modified=tx.now,
         revision=ids.uuid(),
         build=ids.uuid(),
+        snapshot=snapshots.PENDING if snapshots.enabled(settings) else None,
     )
     await records.put_version(tx, reference, version)
     return version
@@ -74,9 +75,7 @@ class VersionOperations(Base):
 
         version = await self._store.transact(body)
         await self._keeping.take_snapshot(reference, version.number)
-        return describe.configuration(
-            _only(reference), version, qualified=True, snapshot=self._keeping.snapshot(version)
-        )
+        return describe.configuration(_only(reference), version, qualified=True)
 
     async def list_versions_by_function(self, context: RequestContext, params: Params) -> Result:
         """ListVersionsByFunction."""

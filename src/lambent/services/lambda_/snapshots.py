@@ -1,6 +1,6 @@
 """SnapStart: which versions have it, what it cannot be combined with, and how far they are.
 
-Plain functions, and the states of this node's snapshots. Source: Lambda Developer Guide,
+Plain functions. Source: Lambda Developer Guide,
 "Improving startup performance with Lambda SnapStart". What runtimes can have a snapshot is
 not checked, as AWS's API does not: where none can be taken, each environment is initialised.
 """
@@ -8,11 +8,10 @@ not checked, as AWS's API does not: where none can be taken, each environment is
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from lambent.services.lambda_ import errors
-from lambent.services.lambda_.model import Version
+from lambent.services.lambda_.model import Snapshot, Version
 from lambent.services.lambda_.names import LATEST
 
 MOST_STORAGE = 512
@@ -48,15 +47,6 @@ def check_provisioned(version: Version) -> None:
         raise errors.invalid(
             "Provisioned Concurrency is not supported for SnapStart enabled functions."
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """How far a version's snapshot is: "Pending", "Active" or "Failed", and why."""
-
-    state: str
-    code: str = ""
-    reason: str = ""
 
 
 PENDING = Snapshot("Pending", "Creating", "The function is being created.")
