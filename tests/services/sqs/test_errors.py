@@ -69,6 +69,34 @@ TABLE = [
             "DelaySeconds",
         ),
     ),
+    (
+        "CreateQueue",
+        {"QueueName": "standard", "tags": {"a": "b"}},
+        (
+            "QueueNameExists",
+            "A queue already exists with the same name and a different value for tags",
+        ),
+    ),
+    *[
+        (
+            "CreateQueue",
+            {"QueueName": "q", "Attributes": {"RedrivePolicy": text}},
+            invalid(text, "RedrivePolicy", "Redrive policy is not a valid JSON map."),
+        )
+        for text in ("{", "[]", '"x"', "null")
+    ],
+    (
+        "CreateQueue",
+        {
+            "QueueName": "q",
+            "Attributes": {"SqsManagedSseEnabled": "true", "KmsMasterKeyId": "alias/aws/sqs"},
+        },
+        (
+            "InvalidAttributeValue",
+            "You can use one type of server-side encryption (SSE) at one time. You can either "
+            "enable KMS SSE or SQS SSE.",
+        ),
+    ),
     ("GetQueueUrl", {}, missing("QueueName")),
     ("GetQueueUrl", {"QueueName": "missing"}, NO_QUEUE),
     (
@@ -85,6 +113,19 @@ TABLE = [
         {"QueueUrl": URL, "Attributes": {"Policy": "{"}},
         ("InvalidAttributeValue", "Invalid value for the parameter Policy."),
     ),
+    *[
+        (
+            "SetQueueAttributes",
+            {"QueueUrl": URL, "Attributes": {"Policy": json.dumps({"Statement": [statement]})}},
+            ("InvalidAttributeValue", "Invalid value for the parameter Policy."),
+        )
+        for statement in (
+            {"Principal": "*", "Action": "*"},
+            {"Effect": "Perhaps", "Principal": "*", "Action": "*"},
+            {"Effect": "Allow", "Action": "*"},
+            {"Effect": "Allow", "Principal": "*"},
+        )
+    ],
     (
         "SetQueueAttributes",
         {"QueueUrl": URL, "Attributes": {"FifoQueue": "true"}},
@@ -169,6 +210,45 @@ TABLE = [
             "message attribute type 'String'.",
         ),
     ),
+    (
+        "SendMessage",
+        {
+            "QueueUrl": URL,
+            "MessageBody": "x",
+            "MessageAttributes": {"": {"DataType": "String", "StringValue": "x"}},
+        },
+        ("InvalidParameterValue", "The request must contain non-empty message attribute name."),
+    ),
+    *[
+        (
+            "SendMessage",
+            {
+                "QueueUrl": URL,
+                "MessageBody": "x",
+                "MessageAttributes": {"a": {"DataType": "Number", "StringValue": number}},
+            },
+            (
+                "InvalidParameterValue",
+                "Can't cast the value of message attribute 'a' to a number.",
+            ),
+        )
+        for number in ("1" * 39, "1e127", "-1e127", "1e-129", "NaN", " 1", "1_000", "٣")
+    ],
+    (
+        "SendMessage",
+        {
+            "QueueUrl": URL,
+            "MessageBody": "x",
+            "MessageSystemAttributes": {
+                "AWSTraceHeader": {"DataType": "Number", "StringValue": "1"}
+            },
+        },
+        (
+            "InvalidParameterValue",
+            "The message system attribute 'AWSTraceHeader' has an invalid message system "
+            "attribute type, the set of supported types is String.",
+        ),
+    ),
     ("SendMessage", {"QueueUrl": FIFO, "MessageBody": "x"}, missing("MessageGroupId")),
     (
         "SendMessage",
@@ -194,6 +274,26 @@ TABLE = [
             "TooManyEntriesInBatchRequest",
             "Maximum number of entries per request are 10. You have sent 11.",
         ),
+    ),
+    (
+        "SendMessageBatch",
+        {"QueueUrl": URL, "Entries": [ENTRY, {"MessageBody": "x"}]},
+        missing("SendMessageBatchRequestEntry.2.Id"),
+    ),
+    (
+        "SendMessageBatch",
+        {"QueueUrl": URL, "Entries": [{"Id": "1", "MessageBody": ""}]},
+        missing("SendMessageBatchRequestEntry.1.MessageBody"),
+    ),
+    (
+        "DeleteMessageBatch",
+        {"QueueUrl": URL, "Entries": [{"Id": "1"}]},
+        missing("DeleteMessageBatchRequestEntry.1.ReceiptHandle"),
+    ),
+    (
+        "ChangeMessageVisibilityBatch",
+        {"QueueUrl": URL, "Entries": [{"Id": "1", "VisibilityTimeout": 1}]},
+        missing("ChangeMessageVisibilityBatchRequestEntry.1.ReceiptHandle"),
     ),
     (
         "SendMessageBatch",
@@ -268,6 +368,13 @@ TABLE = [
         {"MaxResults": 1001},
         invalid(1001, "MaxResults", "MaxResults must be an integer between 1 and 1000."),
     ),
+    *[
+        (operation, params, ("InvalidParameterValue", "Invalid or expired next token."))
+        for operation, params in [
+            ("ListQueues", {"MaxResults": 1, "NextToken": "x"}),
+            ("ListDeadLetterSourceQueues", {"QueueUrl": URL, "MaxResults": 1, "NextToken": "x"}),
+        ]
+    ],
     ("TagQueue", {"QueueUrl": URL}, missing("Tags")),
     (
         "TagQueue",
@@ -277,7 +384,7 @@ TABLE = [
     ("AddPermission", {"QueueUrl": URL, "Label": "l"}, missing("AWSAccountIds")),
     (
         "AddPermission",
-        {"QueueUrl": URL, "Label": "l", "AWSAccountIds": ["1"] * 1},
+        {"QueueUrl": URL, "Label": "l", "AWSAccountIds": ["111111111111"]},
         missing("Actions"),
     ),
     (
@@ -304,6 +411,14 @@ TABLE = [
             "Only the queue owner is allowed to invoke this action.",
         ),
     ),
+    *[
+        (
+            "AddPermission",
+            {"QueueUrl": URL, "Label": "l", "AWSAccountIds": [id], "Actions": ["SendMessage"]},
+            invalid(f"[{id}]", "PrincipalId", "Unable to verify."),
+        )
+        for id in ("*", "arn:aws:iam::111111111111:root", "1")
+    ],
     (
         "RemovePermission",
         {"QueueUrl": URL, "Label": "l"},
@@ -404,6 +519,21 @@ def test_json_errors_tell_the_older_code_too(raw, urls):
     }
     answer = raw("POST", "/", body, headers, sign="sqs")
     assert answer.headers["x-amzn-query-error"] == f"{PREFIX}NonExistentQueue;Sender"
+
+
+@pytest.mark.parametrize("values", [{"StringListValues": []}, {"BinaryListValues": ["eA=="]}])
+def test_lists_as_message_attributes_are_not_supported(raw, urls, values):
+    attribute = {"a": {"DataType": "String", "StringValue": "x", **values}}
+    message = {"MessageBody": "x", "MessageAttributes": attribute}
+    for operation, params in [
+        ("SendMessage", message),
+        ("SendMessageBatch", {"Entries": [{"Id": "1", **message}]}),
+    ]:
+        said = ask(raw, "json", operation, {"QueueUrl": urls[URL], **params})
+        assert (said.status, said.code) == (400, "UnsupportedOperation")
+        assert said.message == (
+            f"Message attribute list values in {operation} operation are not supported."
+        )
 
 
 @pytest.mark.parametrize(

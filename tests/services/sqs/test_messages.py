@@ -280,6 +280,8 @@ def test_a_message_that_was_received_too_often_moves_to_the_dead_letter_queue(sq
     assert [item["Body"] for item in left] == ["good"]
     (moved,) = sqs.receive_message(QueueUrl=dead, AttributeNames=["All"])["Messages"]
     assert moved["MessageId"] == sent["MessageId"]
+    # It counts across queues: twice there, once here.
+    assert moved["Attributes"]["ApproximateReceiveCount"] == "3"
     assert moved["Attributes"]["DeadLetterQueueSourceArn"].endswith(":orders")
     assert sqs.list_dead_letter_source_queues(QueueUrl=dead)["queueUrls"] == [queue]
 

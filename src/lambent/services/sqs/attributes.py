@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 
+from lambent.core.errors import AwsError
 from lambent.services.sqs import errors, policy
 from lambent.services.sqs.model import Queue
 
@@ -64,7 +65,24 @@ READABLE = frozenset(
 
 def validated(given: Mapping[str, str], fifo: bool, creating: bool) -> dict[str, str]:
     """The attributes in SQS's own notation ("030" → "30"); AwsError for a bad one."""
-    return {name: _validated(name, value, fifo, creating) for name, value in given.items()}
+    found = {name: _validated(name, value, fifo, creating) for name, value in given.items()}
+    if found.get("KmsMasterKeyId") and found.get("SqsManagedSseEnabled") == "true":
+        raise AwsError(
+            "InvalidAttributeValue",
+            "You can use one type of server-side encryption (SSE) at one time. You can either "
+            "enable KMS SSE or SQS SSE.",
+        )
+    return found
+
+
+def merged(present: Mapping[str, str], changed: Mapping[str, str]) -> dict[str, str]:
+    """The attributes after a change; of the two encryptions, the one that was named last."""
+    kept = dict(present)
+    if changed.get("KmsMasterKeyId"):
+        kept.pop("SqsManagedSseEnabled", None)
+    if changed.get("SqsManagedSseEnabled") == "true":
+        kept.pop("KmsMasterKeyId", None)
+    return {**kept, **changed}
 
 
 def check_together(merged: Mapping[str, str]) -> None:
@@ -120,9 +138,8 @@ def _document(name: str, value: str) -> str:
         if not policy.well_formed(document):
             raise errors.invalid_attribute(name)
     elif not isinstance(document, dict):
-        raise errors.invalid_value(
-            value, name, "Amazon SQS can't create the policy because it is not valid JSON."
-        )
+        kind = "Redrive policy" if name == "RedrivePolicy" else "Redrive allow policy"
+        raise errors.invalid_value(value, name, f"{kind} is not a valid JSON map.")
     return value
 
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from lambent.core.errors import AwsError
+from lambent.services.sqs import errors
 
 MAX_ENTRIES = 10
 _ID = re.compile(r"[A-Za-z0-9_-]{1,80}\Z")
@@ -17,8 +18,11 @@ _SHAPE_CODES = {
 }
 
 
-def check(entries: Sequence[dict[str, Any]] | None, shape: str) -> Sequence[dict[str, Any]]:
-    """The entries; AwsError when the batch as a whole is wrong."""
+def check(
+    entries: Sequence[dict[str, Any]] | None, shape: str, required: str
+) -> Sequence[dict[str, Any]]:
+    """The entries, which have an id and a `required` member; AwsError when the batch as a
+    whole is wrong."""
     if not entries:
         raise AwsError("EmptyBatchRequest", f"There should be at least one {shape} in the request.")
     if len(entries) > MAX_ENTRIES:
@@ -27,9 +31,13 @@ def check(entries: Sequence[dict[str, Any]] | None, shape: str) -> Sequence[dict
             f"Maximum number of entries per request are {MAX_ENTRIES}. "
             f"You have sent {len(entries)}.",
         )
+    for number, entry in enumerate(entries, 1):
+        for name in ("Id", required):
+            if not entry.get(name):
+                raise errors.missing(f"{shape}.{number}.{name}")
     seen: set[str] = set()
     for entry in entries:
-        id = entry.get("Id", "")
+        id = entry["Id"]
         if not _ID.match(id):
             raise AwsError(
                 "InvalidBatchEntryId",

@@ -73,6 +73,16 @@ def too_many_in_flight() -> AwsError:
     )
 
 
+def unsupported(message: str) -> AwsError:
+    """What SQS names, and does not do."""
+    return AwsError("UnsupportedOperation", message, 400)
+
+
+def expired_token() -> AwsError:
+    """A NextToken that no page ended with."""
+    return invalid("Invalid or expired next token.")
+
+
 def wrong_queue_type(value: object, parameter: str) -> AwsError:
     """A parameter that this kind of queue does not take."""
     return invalid_value(

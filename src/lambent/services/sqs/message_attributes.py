@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from lambent.services.sqs import errors
@@ -17,7 +18,18 @@ from lambent.services.sqs.model import Attribute
 MAX_ATTRIBUTES = 10
 _NAME = re.compile(r"[A-Za-z0-9_.\-]{1,256}\Z")
 _TYPE = re.compile(r"(String|Number|Binary)(\..+)?\Z", re.DOTALL)
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\Z")
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,9})?\Z")
+_DIGITS = 38
+_SMALLEST, _LARGEST = Decimal("1e-128"), Decimal("1e126")
+
+
+def refuse_lists(params: Mapping[str, Any], operation: str) -> None:
+    """AwsError when an attribute of a message has lists, which SQS names but does not take."""
+    for value in (params.get("MessageAttributes") or {}).values():
+        if value.get("StringListValues") is not None or value.get("BinaryListValues") is not None:
+            raise errors.unsupported(
+                f"Message attribute list values in {operation} operation are not supported."
+            )
 
 
 def parse(given: Mapping[str, Mapping[str, Any]] | None) -> dict[str, Attribute]:
@@ -60,14 +72,25 @@ def _parse_one(name: str, value: Mapping[str, Any]) -> Attribute:
         )
     if other is not None:
         raise errors.invalid(f"The message attribute '{name}' has multiple values.")
-    if base == "Number" and not _NUMBER.match(text or ""):
+    if base == "Number" and not _is_number(text or ""):
         raise errors.invalid(f"Can't cast the value of message attribute '{name}' to a number.")
     if base == "Binary":
         return Attribute(type_, None, bytes(field))
     return Attribute(type_, field, None)
 
 
+def _is_number(text: str) -> bool:
+    """Whether it is one of up to 38 digits, and zero or from 10^-128 to 10^126 in size."""
+    if not _NUMBER.match(text):
+        return False
+    number = Decimal(text)
+    digits = "".join(map(str, number.as_tuple().digits)).strip("0")
+    return len(digits) <= _DIGITS and (not digits or _SMALLEST <= abs(number) <= _LARGEST)
+
+
 def _check_name(name: str) -> None:
+    if not name:
+        raise errors.invalid("The request must contain non-empty message attribute name.")
     lowered = name.lower()
     if (
         not _NAME.match(name)

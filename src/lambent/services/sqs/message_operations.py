@@ -11,7 +11,15 @@ from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
 from lambent.core.ids import Ids
 from lambent.core.registry import abandonable
-from lambent.services.sqs import attempts, attributes, batches, errors, receiving, sending
+from lambent.services.sqs import (
+    attempts,
+    attributes,
+    batches,
+    errors,
+    message_attributes,
+    receiving,
+    sending,
+)
 from lambent.services.sqs.figures import Figures
 from lambent.services.sqs.flight import Flight
 from lambent.services.sqs.lookup import queue_of
@@ -50,6 +58,7 @@ class MessageOperations:
         self._figures = figures
 
     async def send_message(self, context: RequestContext, params: Params) -> Result:
+        message_attributes.refuse_lists(params, "SendMessage")
         message = sending.draft(params, context.trace, context.account)
 
         async def body(tx: Transaction) -> tuple[Queue, sending.Receipt]:
@@ -61,9 +70,12 @@ class MessageOperations:
         return receipt.wire()
 
     async def send_message_batch(self, context: RequestContext, params: Params) -> Result:
-        entries = batches.check(params.get("Entries"), "SendMessageBatchRequestEntry")
+        entries = batches.check(
+            params.get("Entries"), "SendMessageBatchRequestEntry", "MessageBody"
+        )
         drafts: list[tuple[str, sending.Draft | AwsError]] = []
         for entry in entries:
+            message_attributes.refuse_lists(entry, "SendMessageBatch")
             try:
                 drafts.append((entry["Id"], sending.draft(entry, context.trace, context.account)))
             except AwsError as error:
@@ -180,7 +192,9 @@ class MessageOperations:
         return None
 
     async def delete_message_batch(self, context: RequestContext, params: Params) -> Result:
-        entries = batches.check(params.get("Entries"), "DeleteMessageBatchRequestEntry")
+        entries = batches.check(
+            params.get("Entries"), "DeleteMessageBatchRequestEntry", "ReceiptHandle"
+        )
 
         async def body(tx: Transaction) -> tuple[Queue, list[float | None], Result]:
             queue = await queue_of(tx, self._queues, context, params, "DeleteMessage")
@@ -208,7 +222,9 @@ class MessageOperations:
     async def change_message_visibility_batch(
         self, context: RequestContext, params: Params
     ) -> Result:
-        entries = batches.check(params.get("Entries"), "ChangeMessageVisibilityBatchRequestEntry")
+        entries = batches.check(
+            params.get("Entries"), "ChangeMessageVisibilityBatchRequestEntry", "ReceiptHandle"
+        )
 
         async def body(tx: Transaction) -> Result:
             queue = await queue_of(tx, self._queues, context, params, "ChangeMessageVisibility")

@@ -58,7 +58,8 @@ class Attribute(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Message(msgspec.Struct, frozen=True, array_like=True):
-    """A message as it lies in the store. `source` is the queue it was dead-lettered from."""
+    """A message as it lies in the store. `source` is the queue it was dead-lettered from, and
+    `receives` how often it was received in queues before this one."""
 
     id: str
     body: str
@@ -70,6 +71,7 @@ class Message(msgspec.Struct, frozen=True, array_like=True):
     deduplication: str | None = None
     source: str | None = None
     history: History | None = None
+    receives: int = 0
 
 
 _queue_encoder = msgspec.msgpack.Encoder()

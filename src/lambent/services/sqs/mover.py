@@ -136,7 +136,7 @@ class Mover:
             if target is None:
                 return NO_QUEUE
             fresh = msgspec.structs.replace(
-                message, id=self._ids.uuid(), source=None, history=history
+                message, id=self._ids.uuid(), source=None, history=history, receives=0
             )
             delay = float(attributes.value(target, "DelaySeconds"))
             await tx.enqueue(target.work, [placed(target, fresh, delay=delay)])

@@ -51,6 +51,22 @@ def parse_url(url: str) -> tuple[str, str]:
     raise errors.no_such_queue()
 
 
+def next_token(name: str) -> str:
+    """The NextToken of a page that ends with the queue of that name."""
+    return base64.b64encode(name.encode()).decode()
+
+
+def parse_next_token(text: str) -> str:
+    """The name that a NextToken stands for; AwsError when it is none."""
+    try:
+        name = base64.b64decode(text, validate=True).decode()
+    except ValueError:
+        name = ""
+    if not (_NAME.match(name) or _FIFO_NAME.match(name)):
+        raise errors.expired_token()
+    return name
+
+
 def token(params: Mapping[str, Any], name: str) -> str | None:
     """A parameter that is a client's own id; AwsError when its form is wrong."""
     value: str | None = params.get(name)

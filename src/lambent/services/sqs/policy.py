@@ -15,6 +15,7 @@ from lambent.services.sqs.model import Queue
 
 Change = Callable[[Queue, dict[str, Any] | None], dict[str, Any]]
 
+_ACCOUNT = re.compile(r"[0-9]{12}\Z")
 _LABEL = re.compile(r"[A-Za-z0-9_-]{1,80}\Z")
 SHARED = frozenset(
     (
@@ -39,8 +40,17 @@ def well_formed(document: object) -> bool:
         return False
     statements = document.get("Statement", [])
     if isinstance(statements, dict):
-        return True
-    return isinstance(statements, list) and all(isinstance(each, dict) for each in statements)
+        statements = [statements]
+    return isinstance(statements, list) and all(map(_is_statement, statements))
+
+
+def _is_statement(statement: object) -> bool:
+    return (
+        isinstance(statement, dict)
+        and statement.get("Effect") in ("Allow", "Deny")
+        and ("Principal" in statement or "NotPrincipal" in statement)
+        and ("Action" in statement or "NotAction" in statement)
+    )
 
 
 def _statements(document: dict[str, Any]) -> list[dict[str, Any]]:
@@ -87,6 +97,9 @@ def add(
     }
     if any(statement.get("Sid") == label for statement in _statements(present)):
         raise errors.invalid_value(label, "Label", "Already exists.")
+    unverified = [account for account in accounts if not _ACCOUNT.match(account)]
+    if unverified:
+        raise errors.invalid_value(f"[{', '.join(unverified)}]", "PrincipalId", "Unable to verify.")
     principals = [f"arn:aws:iam::{account}:root" for account in accounts]
     names = [f"SQS:{action}" for action in actions]
     statement = {

@@ -14,7 +14,7 @@ from lambent.core.ids import Ids
 from lambent.services.sqs import attributes, errors, policy, redrive
 from lambent.services.sqs.lookup import permits, queue_of, sources_of
 from lambent.services.sqs.model import Queue
-from lambent.services.sqs.names import check_name, queue_url
+from lambent.services.sqs.names import check_name, next_token, parse_next_token, queue_url
 from lambent.services.sqs.queues import Queues
 from lambent.store.contract import Store, Transaction
 
@@ -46,7 +46,7 @@ class QueueOperations:
         async def body(tx: Transaction) -> str:
             existing = await self._queues.find(tx, context.account, context.region, name)
             if existing is not None:
-                _check_same(existing, wanted)
+                _check_same(existing, wanted, tags)
             else:
                 queue = Queue(
                     name=name,
@@ -87,6 +87,7 @@ class QueueOperations:
                 limit, "MaxResults", f"MaxResults must be an integer between 1 and {MAX_RESULTS}."
             )
         page = limit or MAX_RESULTS
+        after = _after(params)
 
         async def body(tx: Transaction) -> list[Queue]:
             return await self._queues.list(
@@ -94,14 +95,17 @@ class QueueOperations:
                 context.account,
                 context.region,
                 prefix=params.get("QueueNamePrefix") or "",
-                after=params.get("NextToken") or "",
+                after=after,
                 limit=page + 1,
             )
 
         found = await self._store.transact(body)
         more = limit is not None and len(found) > page
         urls = [queue_url(context.endpoint, queue.account, queue.name) for queue in found[:page]]
-        return {"QueueUrls": urls or None, "NextToken": found[page - 1].name if more else None}
+        return {
+            "QueueUrls": urls or None,
+            "NextToken": next_token(found[page - 1].name) if more else None,
+        }
 
     async def delete_queue(self, context: RequestContext, params: Params) -> Result:
         async def body(tx: Transaction) -> None:
@@ -170,7 +174,7 @@ class QueueOperations:
     ) -> None:
         """Validate and store changed attributes; an empty document removes it."""
         changed = attributes.validated(given, queue.fifo, creating=False)
-        merged = {**queue.attributes, **changed}
+        merged = attributes.merged(queue.attributes, changed)
         attributes.check_together(merged)
         updated = msgspec.structs.replace(
             queue,
@@ -201,18 +205,17 @@ class QueueOperations:
                 limit, "MaxResults", f"MaxResults must be an integer between 1 and {MAX_RESULTS}."
             )
         page = limit or MAX_RESULTS
+        after = _after(params)
 
         async def body(tx: Transaction) -> list[str]:
             queue = await queue_of(tx, self._queues, context, params, "ListDeadLetterSourceQueues")
-            return await sources_of(
-                tx, self._queues, queue, after=params.get("NextToken") or "", limit=page + 1
-            )
+            return await sources_of(tx, self._queues, queue, after=after, limit=page + 1)
 
         names = await self._store.transact(body)
         more = limit is not None and len(names) > page
         return {
             "queueUrls": [queue_url(context.endpoint, context.account, n) for n in names[:page]],
-            "NextToken": names[page - 1] if more else None,
+            "NextToken": next_token(names[page - 1]) if more else None,
         }
 
     async def list_queue_tags(self, context: RequestContext, params: Params) -> Result:
@@ -286,7 +289,12 @@ class QueueOperations:
         return None
 
 
-def _check_same(existing: Queue, wanted: Mapping[str, str]) -> None:
+def _check_same(existing: Queue, wanted: Mapping[str, str], tags: Mapping[str, str]) -> None:
+    if tags and tags != existing.tags:
+        raise AwsError(
+            "QueueNameExists",
+            "A queue already exists with the same name and a different value for tags",
+        )
     present = attributes.stored(existing)
     for name, text in wanted.items():
         if present.get(name, "") != text:
@@ -295,6 +303,12 @@ def _check_same(existing: Queue, wanted: Mapping[str, str]) -> None:
                 "A queue already exists with the same name and a different value for attribute "
                 f"{name}",
             )
+
+
+def _after(params: Params) -> str:
+    """The name after which the page begins that a request's NextToken means."""
+    token = params.get("NextToken")
+    return parse_next_token(token) if token else ""
 
 
 def _check_tags(tags: Mapping[str, str]) -> None:

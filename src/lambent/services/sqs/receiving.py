@@ -75,7 +75,8 @@ async def claim(tx: Transaction, queues: Queues, queue: Queue, limit: int, lease
         for work in claimed:
             message = decode_message(work.payload)
             if policy and target and work.attempts > policy.max_receive_count:
-                await move(tx, queue, target, work, message)
+                # Nobody sees this receive.
+                await move(tx, queue, target, work, message, work.attempts - 1)
                 moved += 1
             else:
                 taken.append(Received(work, message, tx.now))
@@ -97,13 +98,17 @@ async def next_due(tx: Transaction, queue: Queue) -> float | None:
     )
 
 
-async def move(tx: Transaction, queue: Queue, target: Queue, work: Work, message: Message) -> None:
-    """To the dead-letter queue: standard messages keep their age, FIFO ones start anew, and
-    are known there by their own id, as two of them may share a deduplication id."""
+async def move(
+    tx: Transaction, queue: Queue, target: Queue, work: Work, message: Message, receives: int
+) -> None:
+    """To the dead-letter queue, after so many receives in this one: standard messages keep
+    their age, FIFO ones start anew, and are known there by their own id, as two of them may
+    share a deduplication id."""
     await tx.settle(queue.work, work.id, work.token)
     moved = msgspec.structs.replace(
         message,
         source=queue.arn,
+        receives=message.receives + receives,
         history=msgspec.structs.replace(message.history or NOTHING, died=tx.now),
         deduplication=message.id if target.fifo else message.deduplication,
     )
@@ -118,7 +123,7 @@ def system_attributes(received: Received, names: Collection[str] = ("All",)) -> 
     everything = {
         "SenderId": message.sender,
         "SentTimestamp": str(int(work.created * 1000)),
-        "ApproximateReceiveCount": str(work.attempts),
+        "ApproximateReceiveCount": str(message.receives + work.attempts),
         "ApproximateFirstReceiveTimestamp": str(int(first * 1000)),
         "SequenceNumber": fifo.sequence_number(work.id) if work.group is not None else None,
         "MessageDeduplicationId": message.deduplication,

@@ -82,6 +82,8 @@ def refusal(source: Queue, target: Queue | None) -> str | None:
     """Why `target` cannot be the dead-letter queue of `source`; None when it can."""
     if target is None:
         return "Dead letter target does not exist."
+    if source.account != target.account:
+        return "Dead letter target owner should be same as the source."
     if source.fifo != target.fifo:
         return "Dead-letter queue must be same type of queue as the source."
     allow = json.loads(target.attributes.get("RedriveAllowPolicy") or "{}")

@@ -69,9 +69,14 @@ def draft(params: Mapping[str, Any], trace: str | None, sender: str) -> Draft:
         if found:
             raise _invalid_character(found[0], f" attribute '{name}'")
     system = message_attributes.parse(params.get("MessageSystemAttributes"))
-    for name in system:
+    for name, attribute in system.items():
         if name != "AWSTraceHeader":
             raise errors.invalid(f"Message system attribute name '{name}' is invalid.")
+        if attribute.type != "String":
+            raise errors.invalid(
+                f"The message system attribute '{name}' has an invalid message system attribute "
+                "type, the set of supported types is String."
+            )
     trace_attribute = system.get("AWSTraceHeader")
     data = body.encode()
     return Draft(

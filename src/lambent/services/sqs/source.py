@@ -102,7 +102,8 @@ class QueueSource:
         for work, id, token in tickets:
             item = await tx.item(work, id)
             if item is not None and item.token == token:
-                await receiving.move(tx, queue, target, item, decode_message(item.payload))
+                message = decode_message(item.payload)
+                await receiving.move(tx, queue, target, item, message, item.attempts)
         return True
 
     async def take_out(self, tx: Transaction, arn: Arn, tickets: Sequence[Ticket]) -> list[Kept]:
