@@ -22,10 +22,12 @@ LEASE = 2.0
 class Trio:
     """The nodes, and clients of each in the test's account."""
 
-    def __init__(self, folder: Path, ahead: Sequence[float] = (0.0, 0.0, 0.0)) -> None:
+    def __init__(
+        self, folder: Path, ahead: Sequence[float] = (0.0, 0.0, 0.0), url: str | None = None
+    ) -> None:
         self._folder = folder
         self.blobs = folder / "blobs"
-        self.url = postgres.cluster().url()
+        self.url = url or postgres.cluster().url()
         self.nodes = [self._node(number, seconds) for number, seconds in enumerate(ahead)]
 
     def _node(self, number: int, ahead: float) -> ProcessNode:

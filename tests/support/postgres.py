@@ -38,9 +38,11 @@ cd / && rm -rf "$2"
 
 class Cluster:
     """One server. `url` gives a store's URL with a schema of its own. With `durable` it syncs
-    as a real one does."""
+    as a real one does; its write-ahead log may lie in a folder of its own."""
 
-    def __init__(self, programs: Path, folder: Path, *, durable: bool = False) -> None:
+    def __init__(
+        self, programs: Path, folder: Path, *, durable: bool = False, log: Path | None = None
+    ) -> None:
         self.folder = folder
         self._settings = {**_SETTINGS, **(_DURABLE if durable else {})}
         self.port = _free_port()
@@ -55,15 +57,16 @@ class Cluster:
             "initdb", "--no-sync", "--no-instructions", "--username=postgres", "--encoding=UTF8",
             "--locale=C", "--auth-local=trust", "--auth-host=scram-sha-256",
             f"--pwfile={password}", f"--pgdata={folder / 'data'}",
+            *((f"--waldir={log}", "--wal-segsize=1") if log else ()),
         )  # fmt: skip
         self._end = self._ending_with_this_process()
         self.start()
 
-    def url(self, schema: str | None = None, **query: str) -> str:
+    def url(self, schema: str | None = None, user: str = "postgres", **query: str) -> str:
         """By the socket."""
         query = {"host": str(self.folder), "port": str(self.port), **query}
         query["schema"] = schema or f"test_{next(self._numbers)}"
-        return "postgresql://postgres@/postgres?" + "&".join(f"{k}={v}" for k, v in query.items())
+        return f"postgresql://{user}@/postgres?" + "&".join(f"{k}={v}" for k, v in query.items())
 
     def start(self) -> None:
         settings = {
@@ -79,12 +82,31 @@ class Cluster:
         """`immediate` is what a crash does."""
         self._control("stop", "--wait", f"--mode={mode}")
 
+    @property
+    def running(self) -> bool:
+        """Whether it takes connections."""
+        return not subprocess.run(
+            [self._programs / "pg_isready", "--quiet"], env=self._place(), check=False
+        ).returncode
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is no process of it: it was stopped, or gave up."""
+        data = f"--pgdata={self.folder / 'data'}"
+        command = [self._programs / "pg_ctl", "status", "--silent", data]
+        return subprocess.run(command, **self._as_server(), check=False).returncode == 3
+
+    def owned(self, folder: Path) -> Path:
+        """A folder that the server may write to."""
+        if os.geteuid() == 0:
+            shutil.chown(folder, *_unprivileged())
+        return folder
+
     def program(self, name: str, *arguments: str) -> str:
         """What one of the server's programs says, as its administrator."""
-        place = {"PGHOST": str(self.folder), "PGPORT": str(self.port), "PGUSER": "postgres"}
         done = subprocess.run(
             [self._programs / name, *arguments, "postgres"],
-            env={**os.environ, **place},
+            env=self._place(),
             capture_output=True,
             text=True,
             check=True,
@@ -94,6 +116,10 @@ class Cluster:
     def sql(self, statement: str) -> str:
         """Run a statement; its rows as psql shows them."""
         return self.program("psql", "--no-psqlrc", "-At", "-c", statement)
+
+    def _place(self) -> dict[str, str]:
+        place = {"PGHOST": str(self.folder), "PGPORT": str(self.port), "PGUSER": "postgres"}
+        return {**os.environ, **place}
 
     def remove(self) -> None:
         """Stop it, and leave nothing."""
@@ -155,11 +181,16 @@ def programs() -> Path | None:
 @functools.cache
 def cluster() -> Cluster:
     """This process's server."""
-    where = programs()
-    assert where is not None, "no PostgreSQL server is installed"
-    made = Cluster(where, Path(tempfile.mkdtemp(prefix="lambent-pg-")))
+    made = own()
     atexit.register(made.remove)
     return made
+
+
+def own(log: Path | None = None) -> Cluster:
+    """One more, for whoever breaks it; to be removed."""
+    where = programs()
+    assert where is not None, "no PostgreSQL server is installed"
+    return Cluster(where, Path(tempfile.mkdtemp(prefix="lambent-pg-")), log=log)
 
 
 def _unprivileged() -> tuple[str, int]:

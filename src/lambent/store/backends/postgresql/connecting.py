@@ -39,8 +39,9 @@ _SETTINGS: Final = {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
 }
-_PASSING: Final = ("08", "40", "53", "57", "58")
-"""Classes of errors that are the server's state, not our statements."""
+_PASSING: Final = ("08", "28", "3D", "40", "53", "57", "58")
+"""Classes of errors that are the server's state, not our statements: also that it refuses a
+user or database that it knew when the node started."""
 _PASSING_CODES: Final = ("25006", "25P03", "55P03")
 
 
@@ -75,6 +76,13 @@ def target(url: str) -> Target:
     return Target(dsn, schema, shown)
 
 
+class Session(asyncpg.Connection):  # type: ignore[misc]
+    """A connection. `run` is another after the server has crashed, or is another server: its
+    figures begin anew then."""
+
+    __slots__ = ("run",)
+
+
 async def connect(to: Target) -> Connection:
     """A connection with the settings that every statement relies on."""
     connection = await asyncpg.connect(
@@ -83,12 +91,13 @@ async def connect(to: Target) -> Connection:
         statement_cache_size=500,
         max_cached_statement_lifetime=0,
         server_settings={**_SETTINGS, "search_path": to.schema},
+        connection_class=Session,
     )
     # "local" and the stronger levels for standbys are the operator's choice; "off" loses what
     # was acknowledged.
-    await connection.execute(
-        "SELECT set_config('synchronous_commit', 'on', false)"
-        " WHERE current_setting('synchronous_commit') = 'off'"
+    connection.run = await connection.fetchval(
+        "SELECT stats_reset, CASE current_setting('synchronous_commit')"
+        " WHEN 'off' THEN set_config('synchronous_commit', 'on', false) END FROM pg_stat_bgwriter"
     )
     return connection
 

@@ -17,9 +17,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-import asyncpg
-
-from lambent.core.clock import SystemClock
 from lambent.core.errors import StoreUnavailable
 from lambent.store.backends.postgresql.connecting import (
     Connection,
@@ -29,6 +26,7 @@ from lambent.store.backends.postgresql.connecting import (
     passing,
     unavailable,
 )
+from lambent.store.backends.postgresql.fate import FateUnknown, was_committed
 from lambent.store.backends.postgresql.known import Known
 from lambent.store.backends.postgresql.overlay import Effect, Overlay
 from lambent.store.backends.postgresql.schema import SCHEMA
@@ -41,8 +39,6 @@ MOST_BODIES: Final = 256
 READERS: Final = 2
 TRIES: Final = 2
 """How often a body runs before the loss of its transaction is told."""
-FATE_SECONDS: Final = 20.0
-"""How long to ask what became of a commit whose answer was lost."""
 CODES_REMEMBERED: Final = 10_000
 _NEXT: Final = (
     "SELECT next, last, minimum, stamps, extract(epoch FROM clock_timestamp())::float8 FROM store"
@@ -158,7 +154,7 @@ class _Line:
                     self._lines.known.forget()
                 await self._share(connection, jobs)
             except Exception as error:  # the waiters are told, whatever it is
-                gone = lost(error, connection)
+                gone = lost(error, connection) and not isinstance(error, FateUnknown)
                 if connection is not None:
                     connection.terminate()
                     connection = None
@@ -192,15 +188,16 @@ class _Line:
             await connection.execute("ROLLBACK")
             return
         transaction = await shared.write(last=True)
+        writer, run = connection.get_server_pid(), connection.run
         try:
             await connection.execute("COMMIT")
         except Exception as error:
-            if not lost(error, connection) or not await self._was_committed(transaction):
+            if not (lost(error, connection) and await was_committed(lines.to, run, transaction)):
                 raise
         lines.commits += 1
         lines.transactions += len(jobs)
         lines.known.names.update(state.named)
-        lines.committed(state.effects, connection.get_server_pid())
+        lines.committed(state.effects, writer)
         self._tell(jobs, shared)
 
     def _tell(self, jobs: list[Waiting], shared: Shared) -> None:
@@ -238,28 +235,6 @@ class _Line:
             else:
                 job.told(error)
         self._waiting.extendleft(reversed(again))
-
-    async def _was_committed(self, transaction: int | None) -> bool:
-        """What became of a commit whose answer was lost."""
-        clock = SystemClock()
-        deadline = clock.monotonic() + FATE_SECONDS
-        while True:
-            try:
-                connection = await connect(self._lines.to)
-                try:
-                    fate = await connection.fetchval(
-                        "SELECT pg_xact_status($1::text::xid8)", str(transaction)
-                    )
-                finally:
-                    connection.terminate()
-                if fate != "in progress":
-                    return bool(fate == "committed")
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                if clock.monotonic() > deadline:
-                    raise StoreUnavailable(
-                        "The database was lost while it committed; whether it did is not known."
-                    ) from error
-            await clock.sleep(0.2)
 
 
 def _code(body: object) -> object:

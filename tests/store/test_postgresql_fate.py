@@ -1,0 +1,107 @@
+"""A commit whose answer was lost: it is acknowledged only if it was made, and never doubled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from tests.support import postgres
+from tests.support.postgres import Cluster
+
+from lambent.core.clock import SystemClock
+from lambent.core.errors import StoreUnavailable
+from lambent.core.ids import SystemIds
+from lambent.store.backends.places import Folder
+from lambent.store.backends.postgresql import open_postgresql
+from lambent.store.backends.postgresql.connecting import Session
+from lambent.store.contract import Store, Transaction
+
+from .calls import call
+
+pytestmark = pytest.mark.skipif(
+    postgres.programs() is None, reason="no PostgreSQL server is installed"
+)
+_OTHERS = """
+    DO $$ BEGIN FOR i IN 1..20 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$
+"""
+"""Transactions that are given the next ids."""
+
+
+@pytest.fixture
+def server() -> Iterator[Cluster]:
+    server = postgres.own()
+    # What is not committed reaches the disk late, so that a crash loses it.
+    server.sql("ALTER SYSTEM SET wal_writer_delay = '10s'")
+    server.sql("SELECT pg_reload_conf()")
+    yield server
+    server.remove()
+
+
+async def _opened(server: Cluster, folder: Path) -> Store:
+    place = Folder(folder / "blobs", sync=False)
+    return await open_postgresql(server.url("fate"), place, SystemClock(), SystemIds())
+
+
+def _lose_the_next_commit(
+    monkeypatch: pytest.MonkeyPatch, made: bool, meanwhile: Callable[[], object]
+) -> list[bool]:
+    """The connection breaks after, or before, the server has seen the next COMMIT. What is
+    returned is true once it has."""
+    execute = Session.execute
+    lost: list[bool] = []
+
+    async def lose(self: Any, query: str, *args: Any, **more: Any) -> Any:
+        if query != "COMMIT" or lost:
+            return await execute(self, query, *args, **more)
+        lost.append(True)
+        if made:
+            await execute(self, query)
+        meanwhile()
+        self.terminate()
+        raise asyncpg.ConnectionDoesNotExistError("closed in the middle")
+
+    monkeypatch.setattr(Session, "execute", lose)
+    return lost
+
+
+async def _append(store: Store) -> None:
+    async def body(tx: Transaction) -> None:
+        await tx.append("log", [b"once"])
+
+    await store.transact(body)
+
+
+@pytest.mark.parametrize("made", [True, False])
+async def test_after_a_crash_only_what_is_there_is_acknowledged(
+    server: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: bool
+) -> None:
+    store = await _opened(server, tmp_path)
+    await _append(store)
+
+    def crash() -> None:
+        server.stop("immediate")
+        server.start()
+        server.sql(_OTHERS)
+
+    lost = _lose_the_next_commit(monkeypatch, made, crash)
+    with pytest.raises(StoreUnavailable, match="not known"):
+        await _append(store)
+    assert lost
+    assert len(await call(store, "read", "log")) == 1 + made
+    await store.close()
+
+
+@pytest.mark.parametrize("made", [True, False])
+async def test_a_cut_connection_neither_loses_nor_doubles_a_commit(
+    server: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: bool
+) -> None:
+    store = await _opened(server, tmp_path)
+    await _append(store)
+    lost = _lose_the_next_commit(monkeypatch, made, lambda: None)
+    await _append(store)
+    assert lost
+    assert len(await call(store, "read", "log")) == 2
+    await store.close()
