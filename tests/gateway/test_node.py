@@ -36,7 +36,8 @@ def long_poll(raw: Raw, url: str) -> socket.socket:
     head = (
         "POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: AmazonSQS.ReceiveMessage\r\n"
         "Content-Type: application/x-amz-json-1.0\r\nAuthorization: AWS4-HMAC-SHA256 "
-        f"Credential={raw.access_key}/20260101/us-east-1/sqs/aws4_request\r\n"
+        f"Credential={raw.access_key}/20260101/us-east-1/sqs/aws4_request, "
+        "SignedHeaders=host, Signature=0\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     waiting = raw.socket()

@@ -16,17 +16,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote_from_bytes
 
 import httptools
 
 from lambent.core.errors import AwsError
 from lambent.core.streams import BrokenOff
+from lambent.gateway import heads
 from lambent.gateway.body import HIGH_WATER, IncomingBody, incomplete
+from lambent.gateway.heads import NAMES, Refused
 from lambent.gateway.request import Request
 from lambent.gateway.response import BODILESS, head
+from lambent.gateway.streamed import discard, framing, has_length, pieces
 from lambent.protocol.contract import WireResponse
 
 if TYPE_CHECKING:
@@ -35,12 +36,10 @@ if TYPE_CHECKING:
 _log = logging.getLogger("lambent.gateway")
 
 _NEVER: Final = float("inf")
-_ASCII: Final = "".join(map(chr, range(33, 127)))
 _PIPELINE: Final = 16
 """Requests that may wait behind the one in work before the connection stops reading."""
 _DISCARD: Final = 1024 * 1024
 """Bytes of an unread body that are read and dropped to keep the connection in use."""
-_NAMES: dict[bytes, str] = {}
 _HEAD_TOO_LARGE: Final = (431, "Request Header Fields Too Large")
 _LINGER: Final = 5.0
 """Seconds that a client which still sends is given to read the response, before the end."""
@@ -115,10 +114,14 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserUpgrade as upgrade:
             # We upgrade to nothing: the request is read again as if it had not asked.
             self._parser = httptools.HttpRequestParser(self)
-            self.data_received(self._without_upgrade() + data[upgrade.args[0] :])
+            self._upgrading = False
+            self.data_received(
+                heads.without_upgrade(self._method, self._url, self._headers)
+                + data[upgrade.args[0] :]
+            )
         except httptools.HttpParserError as error:
             cause = error.__context__
-            if isinstance(cause, _Refused):
+            if isinstance(cause, Refused):
                 self._refuse(cause.status, cause.phrase)
                 return
             if cause is not None:
@@ -159,7 +162,7 @@ class Connection(asyncio.Protocol):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        key = _NAMES.get(name) or _lower(name)
+        key = NAMES.get(name) or heads.lower(name)
         headers = self._headers if self._in_head else self._trailers
         text = value.decode("latin-1")
         headers[key] = f"{headers[key]},{text}" if key in headers else text
@@ -168,14 +171,13 @@ class Connection(asyncio.Protocol):
         parser, headers, url = self._parser, self._headers, self._url
         if parser.should_upgrade():
             if parser.get_method() == b"CONNECT":
-                raise _Refused(405, "Method Not Allowed")
+                raise Refused(405, "Method Not Allowed")
             self._upgrading = True
             self._method = parser.get_method()
             return
         self._in_head = False
-        target = url.decode("ascii") if url.isascii() else quote_from_bytes(url, _ASCII)
-        if target[:1] != "/":
-            target = _origin_form(target)
+        plain = url[:1] == b"/" and url.isascii()
+        target = url.decode("ascii") if plain else heads.target(url)
         path, _, query = target.partition("?")
         method = parser.get_method().decode("latin-1")
         request = Request(method, path, query, headers, b"", self._client)
@@ -183,12 +185,12 @@ class Connection(asyncio.Protocol):
         length = int(headers.get("content-length") or 0)
         chunked = "transfer-encoding" in headers
         expect = "expect" in headers and headers["expect"].lower() == "100-continue"
-        if self._head_size > self._limits.head_bytes and _size(url, headers) > (
+        if self._head_size > self._limits.head_bytes and heads.size(url, headers) > (
             self._limits.head_bytes
         ):
-            raise _Refused(*_HEAD_TOO_LARGE)
+            raise Refused(*_HEAD_TOO_LARGE)
         if "host" not in headers and parser.get_http_version() == "1.1":
-            raise _Refused(400, "Bad Request: the Host header is missing")
+            raise Refused(400, "Bad Request: the Host header is missing")
         if chunked or expect or length > self._limits.inline_bytes:
             if expect and not chunked and not length:
                 return
@@ -273,7 +275,7 @@ class Connection(asyncio.Protocol):
             body = response.body
             if self._lost:
                 if not isinstance(body, bytes):
-                    await _discard(body.chunks)
+                    await discard(body.chunks)
                 return
             unread = self._unread(request)
             if unread or server.draining:
@@ -342,7 +344,7 @@ class Connection(asyncio.Protocol):
         if status in BODILESS:
             framing, body = "", b""
         elif request.method == "HEAD":
-            framing = "" if _has_length(response) else f"Content-Length: {len(body)}\r\n"
+            framing = "" if has_length(response) else f"Content-Length: {len(body)}\r\n"
             body = b""
         else:
             framing = f"Content-Length: {len(body)}\r\n"
@@ -356,47 +358,25 @@ class Connection(asyncio.Protocol):
         """Send a streaming response; False when the connection ended with it."""
         result = response.body
         assert not isinstance(result, bytes)
-        length = result.length
-        headers = [*response.headers, *result.headers.items()]
-        chunked = False
-        if length is not None:
-            framing = f"Content-Length: {length}\r\n"
-        elif self._parser.get_http_version() == "1.0":
-            framing = ""
+        version = self._parser.get_http_version()
+        framed = framing(response, result.length, request.method, version)
+        if framed.closes:
             self._keep_alive = False
-        else:
-            framing = "Transfer-Encoding: chunked\r\n"
-            chunked = True
-        bodiless = request.method == "HEAD" or response.status in BODILESS
-        if response.status in BODILESS or (request.method == "HEAD" and _has_length(response)):
-            framing = ""
+        headers = [*response.headers, *result.headers.items()]
         date = self._server.date.line(self._server.clock.now())
-        pending = head(response.status, headers, date, framing, self._keep_alive)
-        sent = 0
+        begin = head(response.status, headers, date, framed.line, self._keep_alive)
+        going = pieces(begin, result, framed.chunked)
         try:
-            if bodiless:
-                self._transport.write(pending)
+            if framed.bodiless:
+                self._transport.write(begin)
                 return True
-            async for chunk in result.chunks:
-                if not chunk:
-                    continue
-                sent += len(chunk)
-                if chunked:
-                    chunk = b"%x\r\n%b\r\n" % (len(chunk), chunk)
-                if pending:
-                    self._transport.write(pending)
-                    pending = b""
-                self._transport.write(chunk)
+            async for piece in going:
+                self._transport.write(piece)
                 if self._drained is not None and not await self._drain():
                     return False
                 if self._lost:
                     return False
-            if length is not None and sent != length:
-                raise ValueError(f"a streaming response of {length} bytes gave {sent}")
-            self._transport.write(pending + (b"0\r\n\r\n" if chunked else b""))
         except BrokenOff:
-            if pending:
-                self._transport.write(pending)
             self._transport.close()
             return False
         except Exception:
@@ -408,7 +388,8 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
             return False
         finally:
-            await _discard(result.chunks)
+            await going.aclose()
+            await discard(result.chunks)
         return True
 
     async def _drain(self) -> bool:
@@ -511,57 +492,6 @@ class Connection(asyncio.Protocol):
             self._transport.write_eof()
         self._expect_within(_LINGER)
 
-    def _without_upgrade(self) -> bytes:
-        """The head that asked for an upgrade, without the asking."""
-        self._upgrading = False
-        lines = [b"%b %b HTTP/1.1" % (self._method, self._url)]
-        lines += [
-            f"{name}: {value}".encode("latin-1")
-            for name, value in self._headers.items()
-            if name not in ("upgrade", "connection", "http2-settings")
-        ]
-        return b"\r\n".join([*lines, b"", b""])
-
     def _close(self) -> None:
         self._closing = self._deaf = True
         self._transport.close()
-
-
-def _lower(name: bytes) -> str:
-    """A header's name in lower case; remembered, since clients say the same few."""
-    if len(_NAMES) >= 1024:
-        _NAMES.clear()
-    lower = _NAMES[name] = name.decode("latin-1").lower()
-    return lower
-
-
-class _Refused(Exception):
-    """A request that is well formed but not acceptable; raised through the parser."""
-
-    def __init__(self, status: int, phrase: str) -> None:
-        super().__init__(phrase)
-        self.status = status
-        self.phrase = phrase
-
-
-def _origin_form(target: str) -> str:
-    """`http://host/path?query`, as a proxy is asked, without its beginning."""
-    _, found, rest = target.partition("://")
-    if not found:
-        return "/"
-    slash = rest.find("/")
-    return rest[slash:] if slash >= 0 else "/"
-
-
-def _size(url: bytes, headers: dict[str, str]) -> int:
-    return len(url) + sum(len(name) + len(value) + 4 for name, value in headers.items())
-
-
-def _has_length(response: WireResponse) -> bool:
-    return any(name.lower() == "content-length" for name, _ in response.headers)
-
-
-async def _discard(chunks: AsyncIterator[bytes]) -> None:
-    close = getattr(chunks, "aclose", None)
-    if close is not None:
-        await close()
