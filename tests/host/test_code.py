@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import stat
@@ -101,6 +102,24 @@ def test_too_large_contents_are_refused_whatever_the_directory_says(tmp_path: Pa
     lying = data.replace((100_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
     with pytest.raises(AwsError):
         extract(lying, tmp_path / "c", limit=50_000)
+
+
+def test_too_many_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lambent.host.archive.MAX_FILES", 3)
+    extract(zipped({str(number): "" for number in range(3)}), tmp_path / "a")
+    with pytest.raises(AwsError, match="The archive must have at most 200000 files"):
+        extract(zipped({str(number): "" for number in range(4)}), tmp_path / "b")
+
+
+def test_a_full_disk_is_not_the_archives_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Path, *_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(OSError, match="No space left"):
+        extract(zipped({"app.py": "x"}), tmp_path)
 
 
 def test_much_python_is_compiled_once(tmp_path: Path) -> None:

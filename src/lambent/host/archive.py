@@ -6,6 +6,7 @@ CreateFunction.
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import stat
@@ -17,9 +18,13 @@ from lambent.core.errors import AwsError
 
 MAX_UNZIPPED = 262_144_000
 """Bytes that a function's code may have, unpacked."""
+MAX_FILES = 200_000
+"""Entries that an archive may have. AWS names no limit; empty files cost a disk as well."""
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _CHUNK = 1 << 20
 _CORRUPT = "Could not unzip uploaded file. Please check your file, then try to upload again."
 _TOO_LARGE = f"Unzipped size must be smaller than {MAX_UNZIPPED} bytes"
+_TOO_MANY = f"The archive must have at most {MAX_FILES} files"
 _EMPTY = "Uploaded file must be a non-empty zip"
 
 
@@ -27,12 +32,15 @@ def extract(code: bytes | Path, folder: Path, limit: int = MAX_UNZIPPED) -> None
     """Unpack a zip into an empty folder, keeping executable bits.
 
     AwsError InvalidParameterValueException when it is empty, corrupt, unsafe (absolute
-    paths, `..`, links that lead out), or has `limit` bytes or more.
+    paths, `..`, links that lead out), or has `limit` bytes or more. OSError when the disk is
+    full.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(code) if isinstance(code, bytes) else code) as archive:
             _extract(archive, folder, limit)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            raise
         raise _refused(_CORRUPT) from error
     except (RuntimeError, NotImplementedError) as error:  # encrypted, unknown compression
         raise _refused(_CORRUPT) from error
@@ -42,6 +50,8 @@ def _extract(archive: zipfile.ZipFile, folder: Path, limit: int) -> None:
     entries = archive.infolist()
     if not entries:
         raise _refused(_EMPTY)
+    if len(entries) > MAX_FILES:
+        raise _refused(_TOO_MANY)
     if sum(entry.file_size for entry in entries) >= limit:
         raise _refused(_TOO_LARGE)
     left = limit
