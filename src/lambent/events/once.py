@@ -22,6 +22,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
+from lambent.core import unknown
 from lambent.core.arns import Arn
 from lambent.events import fingerprint, idempotency, paths
 from lambent.events.contract import Batch, Keeping, Kept, Postponing, Remembering, Source
@@ -38,6 +39,7 @@ MOST_SECONDS = 366 * 86_400
 LOOK_AGAIN = 5.0
 """Seconds until a duplicate of what is in progress elsewhere is looked at again, at most."""
 
+_MEMBERS = ("Key", "Expires", "Payload")
 _ROUNDS = 10
 """How often a claim that met duplicates claims more in their place."""
 
@@ -58,8 +60,9 @@ class Rule:
 
 def parse(document: Mapping[str, Any]) -> Rule:
     """The rule that settings (`Key`, `Expires`, `Payload`) describe; InvalidIdempotency."""
-    if unknown := sorted(document.keys() - {"Key", "Expires", "Payload"}):
-        raise InvalidIdempotency(f"Idempotency has no member {unknown[0]}.")
+    for name in document:
+        if name not in _MEMBERS:
+            raise InvalidIdempotency(unknown.member("Idempotency", name, _MEMBERS))
     keep = document.get("Expires", KEEP_SECONDS)
     if isinstance(keep, str) and keep.isascii() and keep.isdecimal():
         keep = int(keep)  # CloudFormation lets numbers be text

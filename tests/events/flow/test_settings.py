@@ -32,7 +32,16 @@ def test_numbers_may_be_text_as_templates_have_them() -> None:
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ({"Rates": {}}, "Flow: Object contains unknown field `Rates`."),
+        (
+            {"Rates": {}},
+            "Flow has no member Rates, but Circuit, Concurrency, Deadline, Loop, Priority, Rate, "
+            "Retry and Storm. Did you mean Rate?",
+        ),
+        (
+            {"Retry": {"Budget": {"Persecond": 1}}},
+            "Flow.Retry.Budget has no member Persecond, but Burst, PerSecond and Share. "
+            "Did you mean PerSecond?",
+        ),
         ({"Rate": {}}, "Flow.Rate: Object missing required field `PerSecond`."),
         ({"Rate": {"PerSecond": 0}}, "Flow.Rate.PerSecond: Expected `float` > 0.0."),
         ({"Rate": {"PerSecond": "x"}}, "Flow.Rate.PerSecond: Expected `float`, got `str`."),

@@ -68,7 +68,11 @@ def test_settings_are_live_and_survive_updates_of_the_mapping(
     ("body", "message"),
     [
         ({"Rate": {"PerSecond": -1}}, "Flow.Rate.PerSecond: Expected `float` > 0.0."),
-        ({"Speed": {}}, "Flow: Object contains unknown field `Speed`."),
+        (
+            {"Speed": {}},
+            "Flow has no member Speed, but Circuit, Concurrency, Deadline, Loop, Priority, Rate, "
+            "Retry and Storm.",
+        ),
         ([], "The body must be a JSON object."),
     ],
 )

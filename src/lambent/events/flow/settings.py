@@ -7,9 +7,11 @@ The document stands under `Metadata: Lambent: Flow:` in a template and is what
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
+
+from lambent.core import unknown
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=43_200)]
@@ -126,6 +128,7 @@ OFF = Flow()
 def parse(document: Mapping[str, Any]) -> Flow:
     """The settings that a document means; numbers may be text, as in templates. InvalidFlow
     when they cannot be."""
+    _refuse_unknown("Flow", document, Flow)
     try:
         flow = msgspec.convert(document, Flow, strict=False)
     except msgspec.ValidationError as error:
@@ -138,6 +141,19 @@ def shown(flow: Flow) -> dict[str, Any]:
     """The document that means these settings, with every default spelled out."""
     whole: dict[str, Any] = msgspec.to_builtins(flow)
     return {name: part for name, part in whole.items() if part is not None}
+
+
+def _refuse_unknown(place: str, document: object, part: type[_Part]) -> None:
+    """InvalidFlow, with what there is, for a member that a part of the document has not."""
+    if not isinstance(document, Mapping):
+        return
+    known = {field.encode_name: field.type for field in msgspec.structs.fields(part)}
+    for name, value in document.items():
+        if name not in known:
+            raise InvalidFlow(unknown.member(place, name, known))
+        for inner in get_args(known[name]):
+            if isinstance(inner, type) and issubclass(inner, _Part):
+                _refuse_unknown(f"{place}.{name}", value, inner)
 
 
 def _check(flow: Flow) -> None:

@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lambent.core import unknown
 from lambent.core.errors import AwsError
 
 MEMBER = "Lambent"
 _CHOICES = {"Network": ("host", "none"), "Tier": ("hot", "warm", "cold")}
+_KNOWN = (*_CHOICES, "Events", "Flow", "Idempotency")
+"""SAM gives a function's metadata to its mappings too, so both know what either has."""
 
 
 def parse(metadata: Mapping[str, Any]) -> dict[str, str]:
     """The settings that a resource's metadata holds; AwsError when one cannot be."""
-    own = metadata.get("Lambent", {})
-    if not isinstance(own, Mapping):
-        raise AwsError("ValidationError", "Lambent under Metadata must be an object.", 400)
+    own = section(metadata)
     chosen: dict[str, str] = {}
     for name, choices in _CHOICES.items():
         if name in own:
@@ -30,6 +31,19 @@ def parse(metadata: Mapping[str, Any]) -> dict[str, str]:
                 )
             chosen[name] = own[name]
     return chosen
+
+
+def section(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What stands under `Lambent`, of a function or of a mapping; AwsError when something does
+    that is known for neither."""
+    own = metadata.get("Lambent", {})
+    if not isinstance(own, Mapping):
+        raise AwsError("ValidationError", "Lambent under Metadata must be an object.", 400)
+    for name in own:
+        if name not in _KNOWN:
+            message = unknown.member("Metadata.Lambent", name, _KNOWN)
+            raise AwsError("ValidationError", message, 400)
+    return own
 
 
 def of(settings: Mapping[str, Any]) -> dict[str, str]:

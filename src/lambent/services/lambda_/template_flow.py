@@ -12,8 +12,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lambent.core import unknown
 from lambent.core.errors import AwsError
 from lambent.events.flow import settings
+from lambent.services.lambda_ import own_settings
+
+_OF_AN_EVENT = ("Flow", "Idempotency")
 
 
 def document(logical_id: str, metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -28,11 +32,15 @@ def document(logical_id: str, metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 def section(logical_id: str, metadata: Mapping[str, Any], name: str) -> dict[str, Any]:
     """What the template says under a name for the mapping; empty when nothing."""
-    own = _section(metadata, "Lambent")
+    own = own_settings.section(metadata)
     events = _section(own, "Events")
     # The longest name: an event may be called as another one ends.
     named = max((event for event in events if logical_id.endswith(event)), key=len, default="")
     chosen = _section(events, named) if named else {}
+    for one in chosen:
+        if one not in _OF_AN_EVENT:
+            message = unknown.member(f"Metadata.Lambent.Events.{named}", one, _OF_AN_EVENT)
+            raise AwsError("ValidationError", message, 400)
     return _section(chosen if name in chosen else own, name)
 
 
