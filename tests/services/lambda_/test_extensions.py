@@ -440,6 +440,118 @@ def test_a_telemetry_subscriber_gets_all_events_from_the_beginning_on(
     }
 
 
+KIND = """
+import os
+def handler(event, context):
+    return os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"]
+"""
+
+
+def test_provisioned_environments_have_their_extensions_ready(
+    extended: Callable[..., Any], log: Callable[[str], str], functions: Any
+) -> None:
+    subscribes = "subscribe('/2022-07-01/telemetry', '2022-12-13')\n"
+    own = "print('kind', os.environ['AWS_LAMBDA_INITIALIZATION_TYPE'])\n"
+    extended({"listener": TELEMETRY + own + subscribes + TELLS}, KIND)
+    functions.publish_version(FunctionName="f")
+    whose = {"FunctionName": "f", "Qualifier": "1"}
+    functions.put_provisioned_concurrency_config(**whose, ProvisionedConcurrentExecutions=1)
+    until(lambda: functions.get_provisioned_concurrency_config(**whose)["Status"] == "READY")
+    answer = functions.invoke(**whose, LogType="Tail")
+    assert payload(answer) == "provisioned-concurrency"
+    tail = base64.b64decode(answer["LogResult"]).decode()
+    assert "REPORT RequestId" in tail and "Init Duration" not in tail
+    functions.delete_provisioned_concurrency_config(**whose)
+    functions.delete_function(**whose)
+    text = log("told [")
+    assert "kind provisioned-concurrency" in text
+    told = [
+        each for each in _told(text) if each["type"].startswith(("platform.init", "platform.st"))
+    ]
+    assert [each["type"] for each in told] == [
+        "platform.initStart",
+        "platform.initRuntimeDone",
+        "platform.initReport",
+        "platform.start",
+    ]
+    kinds = {each["record"]["initializationType"] for each in told[:3]}
+    assert kinds == {"provisioned-concurrency"}
+
+
+@pytest.fixture
+def tiers(raw: Callable[..., Any]) -> Callable[[str], list[str]]:
+    """`tiers("f")`: those of the invocations of a function, the newest first."""
+
+    def read(name: str) -> list[str]:
+        path = f"/_lambent/functions/{name}/invocations"
+        found = json.loads(raw("GET", path, body=b"", sign="lambent").body)
+        return [each["tier"] for each in found["invocations"]]
+
+    return read
+
+
+def test_a_warm_function_with_extensions_has_them_in_each_environment_and_starts_cold(
+    extended: Callable[..., Any],
+    invoke: Callable[..., tuple[Any, str]],
+    raw: Callable[..., Any],
+    tiers: Callable[[str], list[str]],
+) -> None:
+    extended({"my-ext": LOOP})
+    raw("PUT", "/_lambent/tiers/f", body=b'{"tier": "warm"}', sign="lambent")
+    value, tail = invoke("a")
+    assert value == "a" and len(_events(tail)) == 1
+    assert tiers("f") == ["cold"]
+
+
+def test_a_version_with_snapstart_and_extensions_is_initialised_with_them(
+    extended: Callable[..., Any],
+    functions: Any,
+    log: Callable[[str], str],
+    tiers: Callable[[str], list[str]],
+) -> None:
+    extended({"my-ext": LOOP}, KIND, SnapStart={"ApplyOn": "PublishedVersions"})
+    functions.publish_version(FunctionName="f")
+    waiter = functions.get_waiter("published_version_active")
+    waiter.wait(FunctionName="f", Qualifier="1", WaiterConfig={"Delay": 0.05, "MaxAttempts": 400})
+    assert "State: Ready" in log("EXTENSION")
+    answer = functions.invoke(FunctionName="f", Qualifier="1", LogType="Tail")
+    assert payload(answer) == "snap-start"
+    assert len(_events(base64.b64decode(answer["LogResult"]).decode())) == 1
+    assert tiers("f:1") == ["hot"]  # publishing initialised it
+
+
+def test_a_warm_function_with_layers_is_forked_with_what_these_loaded(
+    functions: Any, make: Make, raw: Callable[..., Any], tiers: Callable[[str], list[str]]
+) -> None:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr("python/shared.py", "import uuid\nLOADED = str(uuid.uuid4())\n")
+        archive.writestr("words.txt", "from the layer")
+    layer = functions.publish_layer_version(
+        LayerName="shared", Content={"ZipFile": data.getvalue()}
+    )["LayerVersionArn"]
+    source = (
+        "import os, shared\ndef handler(event, context):\n"
+        "    if event == 'die':\n        os._exit(1)\n"
+        "    return [shared.LOADED, open('/opt/words.txt').read()]\n"
+    )
+    make("f", source, Layers=[layer], Timeout=10)
+    raw("PUT", "/_lambent/tiers/f", body=b'{"tier": "warm"}', sign="lambent")
+    shown = "/_lambent/functions"
+
+    def ready() -> bool:
+        found = json.loads(raw("GET", shown, body=b"", sign="lambent").body)
+        return any(each["zygotes"] for each in found.values())
+
+    until(ready)
+    one, _, two = (
+        payload(functions.invoke(FunctionName="f", Payload=event))
+        for event in (b"1", b'"die"', b"1")
+    )
+    assert one == two and one[1] == "from the layer"
+    assert tiers("f") == ["warm", "hot", "warm"]
+
+
 def test_the_logs_api_shows_the_older_events(
     extended: Callable[..., Any],
     invoke: Callable[..., tuple[Any, str]],
