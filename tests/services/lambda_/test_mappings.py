@@ -271,8 +271,7 @@ def test_a_source_or_function_that_is_not_there_is_refused(
     code, _, message = refused(
         lambda: functions.create_event_source_mapping(FunctionName="g", EventSourceArn=source.arn)
     )
-    assert code == "ResourceNotFoundException"
-    assert message == f"Function not found: arn:aws:lambda:us-east-1:{account}:function:g"
+    assert (code, message) == ("InvalidParameterValueException", "Function does not exist")
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from lambent.core.context import Params, RequestContext
 from lambent.services.contract import Platform
-from lambent.services.lambda_ import names
+from lambent.services.lambda_ import errors, names
 from lambent.services.lambda_.code import CodeStore
 from lambent.services.lambda_.downloads import Downloads
 from lambent.services.lambda_.invoking import Runner
 from lambent.services.lambda_.keeping import Keeping
 from lambent.services.lambda_.lanes import Lanes
-from lambent.services.lambda_.names import Reference
+from lambent.services.lambda_.names import LATEST, Reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +43,10 @@ class Base:
     def _reference(self, context: RequestContext, params: Params, action: str) -> Reference:
         """What FunctionName, with Qualifier if there is one, refers to."""
         return names.parse(context, params["FunctionName"], params.get("Qualifier"), action)
+
+    def _latest_reference(self, context: RequestContext, params: Params, action: str) -> Reference:
+        """The same, for operations that are about $LATEST alone."""
+        reference = self._reference(context, params, action)
+        if reference.qualifier not in (None, LATEST):
+            raise errors.invalid("Current operation does not support versions other than $LATEST")
+        return Reference(reference.account, reference.region, reference.name)

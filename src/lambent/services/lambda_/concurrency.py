@@ -23,6 +23,16 @@ def check_reservation(wanted: int, others: int) -> None:
         )
 
 
+def check_provisioned(wanted: int, provisioned: int) -> None:
+    """InvalidParameterValueException when so little cannot be reserved for a function with as
+    much provisioned."""
+    if wanted < provisioned:
+        raise errors.invalid(
+            f"ReservedConcurrentExecutions  {wanted} should not be lower than function's total "
+            f"provisioned concurrency [{provisioned}]."
+        )
+
+
 class Reservations:
     """The reserved concurrency of functions, which holds for all nodes together."""
 

@@ -11,6 +11,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from lambent.core.arns import Arn
 from lambent.events.contract import Event, Outcome
 from lambent.events.history import History
 
@@ -21,6 +22,20 @@ TOO_OLD = "EventAgeExceeded"
 NO_CONCURRENCY = "ZeroReservedConcurrency"
 
 _MESSAGE_BYTES = 1024
+
+
+def can_be(destination: str, member: str) -> bool:
+    """Whether a resource of that ARN can be the destination `member` (OnSuccess or OnFailure)
+    names. FIFO queues and topics cannot, and buckets take failures alone."""
+    try:
+        arn = Arn.parse(destination)
+    except ValueError:
+        return False
+    if arn.service == "s3":
+        return member == "OnFailure"
+    if arn.service in ("sqs", "sns"):
+        return not arn.resource.endswith(".fifo")
+    return arn.service in ("lambda", "events")
 
 
 def dead_letter(

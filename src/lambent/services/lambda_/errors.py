@@ -17,6 +17,11 @@ def function_not_found(arn: str) -> AwsError:
     return AwsError("ResourceNotFoundException", f"Function not found: {arn}", 404, _USER)
 
 
+def alias_not_found(arn: str) -> AwsError:
+    """No such alias, in the words of the operations that are about aliases."""
+    return not_found(f"Cannot find alias arn: {arn}")
+
+
 def not_found(message: str = "The resource you requested does not exist.") -> AwsError:
     """Something else of a function is not there."""
     return AwsError("ResourceNotFoundException", message, 404, _USER)

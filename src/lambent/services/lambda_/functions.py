@@ -94,7 +94,7 @@ class FunctionOperations(Base):
 
     async def update_function_code(self, context: RequestContext, params: Params) -> Result:
         """UpdateFunctionCode."""
-        reference = self._reference(context, params, "UpdateFunctionCode")
+        reference = self._latest_reference(context, params, "UpdateFunctionCode")
         if "ImageUri" in params:
             raise errors.invalid(
                 "Please don't provide ImageUri when updating a function with packageType Zip."
@@ -138,7 +138,7 @@ class FunctionOperations(Base):
         self, context: RequestContext, params: Params
     ) -> Result:
         """UpdateFunctionConfiguration."""
-        reference = self._reference(context, params, "UpdateFunctionConfiguration")
+        reference = self._latest_reference(context, params, "UpdateFunctionConfiguration")
         settings.check(params)
         await self._check_role(context, params)
         revision, build = self._ids.uuid(), self._ids.uuid()

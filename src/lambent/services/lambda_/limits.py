@@ -9,7 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 from lambent.core.context import Params, RequestContext, Result
-from lambent.services.lambda_ import concurrency, describe, errors, paging, records
+from lambent.core.errors import AwsError
+from lambent.services.lambda_ import (
+    concurrency,
+    describe,
+    destinations,
+    errors,
+    paging,
+    records,
+)
 from lambent.services.lambda_.base import Base
 from lambent.services.lambda_.model import Function
 from lambent.services.lambda_.names import LATEST, Reference
@@ -38,6 +46,9 @@ class LimitOperations(Base):
                 if record.sort.decode() != reference.name:
                     others += records.decode(record, Function).reserved or 0
             concurrency.check_reservation(wanted, others)
+            concurrency.check_provisioned(
+                wanted, sum(one.requested for one in function.provisioned.values())
+            )
             function.reserved = wanted
             await records.put_function(tx, reference, function)
 
@@ -86,8 +97,7 @@ class LimitOperations(Base):
         qualifier = reference.qualifier or LATEST
 
         async def body(tx: Transaction) -> dict[str, Any]:
-            function = await records.get_function(tx, reference)
-            await records.resolve(tx, reference, function)
+            function = await _configurable(tx, reference)
             present = function.retries.get(qualifier)
             if keep and present is None:
                 raise _no_config(reference, qualifier)
@@ -111,9 +121,9 @@ class LimitOperations(Base):
     ) -> Result:
         """GetFunctionEventInvokeConfig."""
         reference = self._reference(context, params, "GetFunctionEventInvokeConfig")
-        function = await self._store.transact(lambda tx: records.get_function(tx, reference))
+        function = await self._store.transact(lambda tx: records.find_function(tx, reference))
         qualifier = reference.qualifier or LATEST
-        if qualifier not in function.retries:
+        if function is None or qualifier not in function.retries:
             raise _no_config(reference, qualifier)
         return describe.retries(reference, function, qualifier)
 
@@ -122,7 +132,7 @@ class LimitOperations(Base):
     ) -> Result:
         """ListFunctionEventInvokeConfigs."""
         reference = self._reference(context, params, "ListFunctionEventInvokeConfigs")
-        function = await self._store.transact(lambda tx: records.get_function(tx, reference))
+        function = await self._store.transact(lambda tx: _configurable(tx, reference))
         shown = [
             describe.retries(reference, function, qualifier)
             for qualifier in sorted(function.retries)
@@ -143,8 +153,8 @@ class LimitOperations(Base):
         qualifier = reference.qualifier or LATEST
 
         async def body(tx: Transaction) -> None:
-            function = await records.get_function(tx, reference)
-            if function.retries.pop(qualifier, None) is None:
+            function = await records.find_function(tx, reference)
+            if function is None or function.retries.pop(qualifier, None) is None:
                 raise _no_config(reference, qualifier)
             await records.put_function(tx, reference, function)
 
@@ -161,6 +171,18 @@ def _unqualified(reference: Reference) -> None:
         )
 
 
+async def _configurable(tx: Transaction, reference: Reference) -> Function:
+    """The function, if it and the version that is meant are there."""
+    function = await records.find_function(tx, reference)
+    try:
+        if function is not None:
+            await records.resolve(tx, reference, function)
+            return function
+    except AwsError:
+        pass
+    raise errors.not_found("The function doesn't exist.")
+
+
 def _no_config(reference: Reference, qualifier: str) -> Exception:
     return errors.not_found(
         f"The function {reference.arn}:{qualifier} doesn't have an EventInvokeConfig"
@@ -173,5 +195,7 @@ def _destinations(reference: Reference, wanted: dict[str, Any]) -> dict[str, Any
         destination = (wanted.get(member) or {}).get("Destination")
         if destination == reference.arn:
             raise errors.invalid("You can't specify the function as a destination for itself.")
+        if destination and not destinations.can_be(destination, member):
+            raise errors.invalid(f"The destination ARN {destination} is invalid.")
         chosen[member] = {"Destination": destination} if destination else {}
     return chosen

@@ -42,6 +42,7 @@ class MappingOperations(Base):
         uuid = self._ids.uuid()
 
         async def body(tx: Transaction) -> Mapping:
+            chosen = await self._settings(tx, reference, arn, source, {}, params)
             for other in await records.mappings(tx, context.account, context.region):
                 if other.source == text and other.function == reference.qualified:
                     raise errors.conflict(
@@ -53,7 +54,7 @@ class MappingOperations(Base):
                 uuid=uuid,
                 source=text,
                 function=reference.qualified,
-                settings=await self._settings(tx, reference, arn, source, {}, params),
+                settings=chosen,
                 enabled=params.get("Enabled", True),
                 modified=tx.now,
                 tags=tags,
@@ -181,7 +182,9 @@ class MappingOperations(Base):
         present: dict[str, Any],
         params: Params,
     ) -> dict[str, Any]:
-        function = await records.get_function(tx, reference)
+        function = await records.find_function(tx, reference)
+        if function is None:
+            raise errors.invalid("Function does not exist")
         version = await records.resolve(tx, reference, function)
         try:
             described = await source.describe(tx, arn)

@@ -11,7 +11,7 @@ from typing import Any
 from lambent.core.context import Params, RequestContext, Result
 from lambent.services.lambda_ import errors, policy, records
 from lambent.services.lambda_.base import Base
-from lambent.services.lambda_.model import Function
+from lambent.services.lambda_.model import Alias, Function, Version
 from lambent.services.lambda_.names import LATEST, Reference
 from lambent.store.contract import Transaction
 
@@ -28,8 +28,8 @@ class PermissionOperations(Base):
 
         async def body(tx: Transaction) -> None:
             function = await records.get_function(tx, reference)
-            await records.resolve(tx, reference, function)
-            records.require_revision(params.get("RevisionId"), _revision(function), "GetPolicy")
+            holder = await _holder(tx, reference, function)
+            records.require_revision(params.get("RevisionId"), holder.revision, "GetPolicy")
             statements = function.policies.setdefault(_key(reference), [])
             if any(one["Sid"] == added["Sid"] for one in statements):
                 raise errors.conflict(
@@ -37,8 +37,7 @@ class PermissionOperations(Base):
                     "a new statement id, or remove the existing statement."
                 )
             statements.append(added)
-            function.latest.revision = self._ids.uuid()
-            await records.put_function(tx, reference, function)
+            await self._keep(tx, reference, function, holder)
 
         await self._store.transact(body)
         return {"Statement": _compact(added)}
@@ -49,7 +48,7 @@ class PermissionOperations(Base):
 
         async def body(tx: Transaction) -> None:
             function = await records.get_function(tx, reference)
-            await records.resolve(tx, reference, function)
+            holder = await _holder(tx, reference, function)
             statements = function.policies.get(_key(reference), [])
             if not statements:
                 raise errors.not_found("No policy is associated with the given resource.")
@@ -57,10 +56,9 @@ class PermissionOperations(Base):
             left = [one for one in statements if one["Sid"] != sid]
             if len(left) == len(statements):
                 raise errors.not_found(f"Statement {sid} is not found in resource policy.")
-            records.require_revision(params.get("RevisionId"), _revision(function), "GetPolicy")
+            records.require_revision(params.get("RevisionId"), holder.revision, "GetPolicy")
             function.policies[_key(reference)] = left
-            function.latest.revision = self._ids.uuid()
-            await records.put_function(tx, reference, function)
+            await self._keep(tx, reference, function, holder)
 
         await self._store.transact(body)
         return None
@@ -69,27 +67,34 @@ class PermissionOperations(Base):
         """GetPolicy."""
         reference = self._reference(context, params, "GetPolicy")
 
-        async def body(tx: Transaction) -> Function:
+        async def body(tx: Transaction) -> tuple[list[dict[str, Any]], str]:
             function = await records.get_function(tx, reference)
-            await records.resolve(tx, reference, function)
-            return function
+            holder = await _holder(tx, reference, function)
+            return function.policies.get(_key(reference), []), holder.revision
 
-        function = await self._store.transact(body)
-        statements = function.policies.get(_key(reference))
+        statements, revision = await self._store.transact(body)
         if not statements:
             raise errors.not_found()
-        return {
-            "Policy": _compact(policy.document(statements)),
-            "RevisionId": _revision(function),
-        }
+        return {"Policy": _compact(policy.document(statements)), "RevisionId": revision}
+
+    async def _keep(
+        self, tx: Transaction, reference: Reference, function: Function, holder: Version | Alias
+    ) -> None:
+        """Store what was changed of a policy; what it belongs to is of another revision now."""
+        holder.revision = self._ids.uuid()
+        if isinstance(holder, Version) and holder.number != LATEST:
+            await records.put_version(tx, reference, holder)
+        await records.put_function(tx, reference, function)
+
+
+async def _holder(tx: Transaction, reference: Reference, function: Function) -> Version | Alias:
+    """What has the policy: an alias, a version, or the function as such ($LATEST)."""
+    version = await records.resolve_named(tx, reference, function)
+    return function.aliases.get(_key(reference), version)
 
 
 def _key(reference: Reference) -> str:
     return reference.qualifier or LATEST
-
-
-def _revision(function: Function) -> str:
-    return function.latest.revision
 
 
 def _compact(document: dict[str, Any]) -> str:

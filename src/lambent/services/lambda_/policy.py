@@ -21,7 +21,12 @@ INVOKE_URL = "lambda:InvokeFunctionUrl"
 
 
 def statement(params: Params, resource: str) -> dict[str, Any]:
-    """The statement that AddPermission adds. `resource` is the function's ARN, qualified."""
+    """The statement that AddPermission adds. `resource` is the function's ARN, qualified.
+
+    InvalidParameterValueException when the parameters do not go together.
+    """
+    if params.get("FunctionUrlAuthType") and params["Action"] != INVOKE_URL:
+        raise errors.invalid(f"FunctionUrlAuthType is only supported for {INVOKE_URL} action")
     made: dict[str, Any] = {
         "Sid": params["StatementId"],
         "Effect": "Allow",

@@ -28,13 +28,13 @@ class ProvisioningOperations(Base):
         self, context: RequestContext, params: Params
     ) -> Result:
         """PutProvisionedConcurrencyConfig."""
-        reference = self._provisionable(context, params, "PutProvisionedConcurrencyConfig")
+        reference = self._reference(context, params, "PutProvisionedConcurrencyConfig")
         qualifier = reference.qualifier or LATEST
         requested = params["ProvisionedConcurrentExecutions"]
 
         async def body(tx: Transaction) -> Provisioned:
             function = await records.get_function(tx, reference)
-            version = await records.resolve(tx, reference, function)
+            version = await records.resolve_named(tx, reference, function)
             if version.number == LATEST:
                 raise _unpublished()
             snapshots.check_provisioned(version)
@@ -60,8 +60,7 @@ class ProvisioningOperations(Base):
     ) -> Result:
         """GetProvisionedConcurrencyConfig."""
         reference = self._provisionable(context, params, "GetProvisionedConcurrencyConfig")
-        resolved = await self._runner.resolve(reference, share=1.0)
-        return await self._provisioned(reference, resolved)
+        return await self._provisioned(reference, await self._named(reference))
 
     async def list_provisioned_concurrency_configs(
         self, context: RequestContext, params: Params
@@ -87,11 +86,10 @@ class ProvisioningOperations(Base):
 
         async def body(tx: Transaction) -> None:
             function = await records.get_function(tx, reference)
-            await records.resolve(tx, reference, function)
             if function.provisioned.pop(reference.qualifier or LATEST, None) is not None:
                 await records.put_function(tx, reference, function)
 
-        before = await self._runner.resolve(reference, share=1.0)
+        before = await self._named(reference)
         await self._store.transact(body)
         await self._platform.host.keep(await self._runner.spec(reference, before), 0)
         await self._keeping.settle(reference)
@@ -100,8 +98,18 @@ class ProvisioningOperations(Base):
     def _provisionable(self, context: RequestContext, params: Params, action: str) -> Reference:
         reference = self._reference(context, params, action)
         if reference.qualifier in (None, LATEST):
-            raise _unpublished()
+            raise errors.invalid(
+                "The function resource provided must be an alias or a published version."
+            )
         return reference
+
+    async def _named(self, reference: Reference) -> Resolved:
+        async def body(tx: Transaction) -> None:
+            function = await records.get_function(tx, reference)
+            await records.resolve_named(tx, reference, function)
+
+        await self._store.transact(body)
+        return await self._runner.resolve(reference, share=1.0)
 
     async def _provisioned(self, reference: Reference, resolved: Resolved) -> dict[str, Any]:
         config = resolved.function.provisioned.get(reference.qualifier or LATEST)

@@ -57,7 +57,7 @@ class VersionOperations(Base):
 
     async def publish_version(self, context: RequestContext, params: Params) -> Result:
         """PublishVersion."""
-        reference = self._reference(context, params, "PublishVersion")
+        reference = self._latest_reference(context, params, "PublishVersion")
 
         async def body(tx: Transaction) -> Version:
             function = await records.get_function(tx, reference)
@@ -199,7 +199,7 @@ def _alias_name(shown: dict[str, Any]) -> str:
 def _alias(reference: Reference, function: Function, name: str) -> Alias:
     alias = function.aliases.get(name)
     if alias is None:
-        raise errors.not_found(f"Cannot find alias arn: {reference.arn}:{name}")
+        raise errors.alias_not_found(f"{reference.arn}:{name}")
     return alias
 
 

@@ -179,6 +179,15 @@ async def resolve(
     return version
 
 
+async def resolve_named(tx: Transaction, reference: Reference, function: Function) -> Version:
+    """`resolve`, for the operations that tell of an alias that is not there as such."""
+    qualifier = reference.qualifier or LATEST
+    known = qualifier == LATEST or qualifier.isdigit() or qualifier in function.aliases
+    if not known:
+        raise errors.alias_not_found(reference.qualified)
+    return await resolve(tx, reference, function)
+
+
 # Code ------------------------------------------------------------------------------------
 
 

@@ -43,8 +43,7 @@ class UrlOperations(Base):
         id = self._ids.token(_ID_LENGTH, _ID)
 
         async def body(tx: Transaction) -> Url:
-            function = await records.get_function(tx, reference)
-            await records.resolve(tx, reference, function)
+            function = await _function(tx, reference)
             if key in function.urls:
                 raise errors.conflict(
                     "Failed to create function url config for [functionArn = "
@@ -72,7 +71,7 @@ class UrlOperations(Base):
         reference = self._url_reference(context, params, "UpdateFunctionUrlConfig")
 
         async def body(tx: Transaction) -> Url:
-            function = await records.get_function(tx, reference)
+            function = await _function(tx, reference)
             url = _url(function, reference)
             url.auth = params.get("AuthType", url.auth)
             url.mode = params.get("InvokeMode", url.mode)
@@ -87,13 +86,13 @@ class UrlOperations(Base):
     async def get_function_url_config(self, context: RequestContext, params: Params) -> Result:
         """GetFunctionUrlConfig."""
         reference = self._url_reference(context, params, "GetFunctionUrlConfig")
-        function = await self._store.transact(lambda tx: records.get_function(tx, reference))
+        function = await self._store.transact(lambda tx: records.find_function(tx, reference))
         return _shown(context, reference, _url(function, reference))
 
     async def list_function_url_configs(self, context: RequestContext, params: Params) -> Result:
         """ListFunctionUrlConfigs."""
         reference = self._reference(context, params, "ListFunctionUrlConfigs")
-        function = await self._store.transact(lambda tx: records.get_function(tx, reference))
+        function = await self._store.transact(lambda tx: _function(tx, reference))
         keys, marker = paging.page(
             sorted(function.urls), str, params.get("Marker"), params.get("MaxItems")
         )
@@ -105,7 +104,9 @@ class UrlOperations(Base):
         reference = self._url_reference(context, params, "DeleteFunctionUrlConfig")
 
         async def body(tx: Transaction) -> None:
-            function = await records.get_function(tx, reference)
+            function = await records.find_function(tx, reference)
+            if function is None:
+                raise errors.not_found()
             url = _url(function, reference)
             del function.urls[reference.qualifier or LATEST]
             await records.delete_url(tx, url.id)
@@ -142,8 +143,17 @@ def _of(reference: Reference, key: str) -> Reference:
     return Reference(reference.account, reference.region, reference.name, qualifier)
 
 
-def _url(function: Function, reference: Reference) -> Url:
-    url = function.urls.get(reference.qualifier or LATEST)
+async def _function(tx: Transaction, reference: Reference) -> Function:
+    """The function, if it and the alias that is meant are there."""
+    function = await records.find_function(tx, reference)
+    alias = reference.qualifier
+    if function is None or alias not in (None, *function.aliases):
+        raise errors.not_found("Function does not exist")
+    return function
+
+
+def _url(function: Function | None, reference: Reference) -> Url:
+    url = None if function is None else function.urls.get(reference.qualifier or LATEST)
     if url is None:
         raise errors.not_found()
     return url
