@@ -9,8 +9,8 @@ from lambent.core.ids import SeededIds, SystemIds
 
 @pytest.mark.parametrize("ids", [SystemIds(), SeededIds(1)])
 def test_a_uuid_is_a_random_one_of_the_standard(ids):
-    made = {ids.uuid() for _ in range(1000)}
-    assert len(made) == 1000
+    made = {ids.uuid() for _ in range(1000)} | set(ids.uuids(1000))
+    assert len(made) == 2000
     for text in made:
         parsed = uuid.UUID(text)
         assert str(parsed) == text

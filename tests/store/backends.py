@@ -14,6 +14,7 @@ from lambent.store.backends.bucket import open_bucket
 from lambent.store.backends.places import Folder
 from lambent.store.backends.postgresql import open_postgresql
 from lambent.store.backends.sqlite import open_sqlite
+from lambent.store.backends.sqlite.store import SqliteStore
 from lambent.store.contract import Store
 
 
@@ -35,6 +36,14 @@ async def _in_memory(folder: Path, clock: Clock, ids: Ids) -> Store:
     return await open_sqlite(None, clock, ids)
 
 
+async def _in_thread(folder: Path, clock: Clock, ids: Ids) -> Store:
+    """Every commit is written by the thread."""
+    store = await open_sqlite(folder, clock, ids)
+    assert isinstance(store, SqliteStore)
+    store._commits.long = -1.0
+    return store
+
+
 async def _postgresql(folder: Path, clock: Clock, ids: Ids) -> Store:
     place = Folder(folder / "blobs", sync=False)
     return await open_postgresql(postgres.cluster().url(), place, clock, ids, own_time=True)
@@ -49,6 +58,7 @@ async def _bucket(folder: Path, clock: Clock, ids: Ids) -> Store:
 BACKENDS = (
     Backend("sqlite", open_sqlite, virtual_time=True),
     Backend("sqlite-memory", _in_memory, virtual_time=True),
+    Backend("sqlite-thread", _in_thread, virtual_time=True),
     Backend(
         "postgresql",
         _postgresql,

@@ -18,6 +18,10 @@ class Ids(Protocol):
         """A random UUID in its 36-character form."""
         ...
 
+    def uuids(self, count: int) -> list[str]:
+        """So many of them."""
+        ...
+
     def hex(self, length: int) -> str:
         """`length` random lower-case hexadecimal digits."""
         ...
@@ -39,11 +43,12 @@ class _FromBytes:
 
     def uuid(self) -> str:
         """A random (version 4) UUID in its 36-character form."""
-        digits = self._bytes(16).hex()
-        variant = "89ab"[int(digits[16], 16) & 3]
-        return (
-            f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
-        )
+        return _uuid(self._bytes(16).hex())
+
+    def uuids(self, count: int) -> list[str]:
+        """So many of them."""
+        digits = self._bytes(16 * count).hex()
+        return [_uuid(digits[at : at + 32]) for at in range(0, 32 * count, 32)]
 
     def hex(self, length: int) -> str:
         """`length` random lower-case hexadecimal digits."""
@@ -62,6 +67,16 @@ class _FromBytes:
     def random(self) -> float:
         """A number in [0, 1)."""
         return (int.from_bytes(self._bytes(7), "big") >> 3) / (1 << 53)
+
+
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+
+
+def _uuid(digits: str) -> str:
+    return (
+        f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-"
+        f"{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"
+    )
 
 
 class SystemIds(_FromBytes):

@@ -35,7 +35,7 @@ ABSENT: Final = 0
 """As `expect`: there must be no record under the key."""
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One document. `version` is positive and grows with every put of the key."""
 
     partition: bytes
@@ -44,7 +44,7 @@ class Record(msgspec.Struct, frozen=True):
     version: int
 
 
-class NewWork(msgspec.Struct, frozen=True):
+class NewWork(msgspec.Struct, frozen=True, gc=False):
     """Work to enqueue.
 
     `delay` in seconds until it is due. Items of one `group` can be claimed in order, and
@@ -60,7 +60,7 @@ class NewWork(msgspec.Struct, frozen=True):
     tenant: str | None = None
 
 
-class Work(msgspec.Struct, frozen=True):
+class Work(msgspec.Struct, frozen=True, gc=False):
     """Work as it lies in a queue.
 
     `id` grows in enqueue order over the whole store and is never used again. `attempts`
@@ -90,7 +90,7 @@ class WorkCounts(msgspec.Struct, frozen=True):
     """When the oldest item was created, leased or not; None when the queue is empty."""
 
 
-class LogEntry(msgspec.Struct, frozen=True):
+class LogEntry(msgspec.Struct, frozen=True, gc=False):
     """One entry of a log. `position` is positive and grows by append order within its log."""
 
     position: int

@@ -145,7 +145,10 @@ def _document(name: str, value: str) -> str:
 
 def value(queue: Queue, name: str) -> int:
     """A numeric attribute's present value."""
-    return int(queue.attributes.get(name) or _DEFAULTS[name])
+    known = queue.numbers.get(name)
+    if known is None:
+        known = queue.numbers[name] = int(queue.attributes.get(name) or _DEFAULTS[name])
+    return known
 
 
 def stored(queue: Queue) -> dict[str, str]:

@@ -28,6 +28,7 @@ from lambent.services.sqs.names import parse_receipt, token
 from lambent.services.sqs.queues import Queues
 from lambent.services.sqs.receiving import Received
 from lambent.services.sqs.retention import Retention
+from lambent.services.sqs.sending import Receipt
 from lambent.store.contract import Store, Transaction
 
 MAX_VISIBILITY = 43_200
@@ -88,27 +89,26 @@ class MessageOperations:
                 f"You have sent {total} bytes.",
             )
 
-        async def body(tx: Transaction) -> tuple[Queue, list[int], Result]:
-            queue = await queue_of(tx, self._queues, context, params, "SendMessage")
-            good = [draft for _, draft in drafts if isinstance(draft, sending.Draft)]
-            answers = iter(await sending.send_all(tx, self._ids, queue, good))
-            successful: list[dict[str, Any]] = []
-            failed: list[dict[str, Any]] = []
-            sizes: list[int] = []
-            for id, draft in drafts:
-                answer = draft if isinstance(draft, AwsError) else next(answers)
-                if isinstance(answer, AwsError):
-                    failed.append(batches.failure(id, answer))
-                elif isinstance(draft, sending.Draft):
-                    successful.append({"Id": id, **answer.wire()})
-                    sizes.append(draft.size)
-            return queue, sizes, batches.result(successful, failed)
+        good = [draft for _, draft in drafts if isinstance(draft, sending.Draft)]
 
-        queue, sizes, result = await self._store.transact(body)
+        async def body(tx: Transaction) -> tuple[Queue, list[Receipt | AwsError]]:
+            queue = await queue_of(tx, self._queues, context, params, "SendMessage")
+            return queue, await sending.send_all(tx, self._ids, queue, good)
+
+        queue, receipts = await self._store.transact(body)
         figures = self._figures.of(queue)
-        for size in sizes:
-            figures.add_sent(size)
-        return result
+        answers = iter(receipts)
+        successful: list[dict[str, Any]] = []
+        failed: list[dict[str, Any]] = []
+        for id, draft in drafts:
+            answer = draft if isinstance(draft, AwsError) else next(answers)
+            if isinstance(answer, AwsError):
+                failed.append(batches.failure(id, answer))
+                continue
+            successful.append({"Id": id, **answer.wire()})
+            if isinstance(draft, sending.Draft):
+                figures.add_sent(draft.size)
+        return batches.result(successful, failed)
 
     @abandonable
     async def receive_message(self, context: RequestContext, params: Params) -> Result:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import msgspec
 
 from lambent.events.history import History
 from lambent.store.contract import NewWork
 
 
-class Queue(msgspec.Struct, frozen=True, array_like=True):
+class Queue(msgspec.Struct, frozen=True, array_like=True, dict=True):
     """A queue's definition. `attributes` holds those that were set, as SQS's own strings.
 
     `uid` is unique per incarnation, so a queue that is deleted and made again starts empty.
@@ -25,18 +27,23 @@ class Queue(msgspec.Struct, frozen=True, array_like=True):
     tags: dict[str, str]
     purged: float = 0.0
 
-    @property
+    @cached_property
     def arn(self) -> str:
         return f"arn:aws:sqs:{self.region}:{self.account}:{self.name}"
 
-    @property
+    @cached_property
     def fifo(self) -> bool:
         return self.name.endswith(".fifo")
 
-    @property
+    @cached_property
     def work(self) -> str:
         """The name of the store's queue that holds the messages."""
         return f"sqs/{self.account}/{self.region}/{self.name}/{self.uid}"
+
+    @cached_property
+    def numbers(self) -> dict[str, int]:
+        """The numeric attributes that were asked for, read from their strings once."""
+        return {}
 
     @property
     def deduplication(self) -> str:
@@ -57,7 +64,7 @@ class Attribute(msgspec.Struct, frozen=True, array_like=True):
     binary: bytes | None = None
 
 
-class Message(msgspec.Struct, frozen=True, array_like=True):
+class Message(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A message as it lies in the store. `source` is the queue it was dead-lettered from, and
     `receives` how often it was received in queues before this one."""
 

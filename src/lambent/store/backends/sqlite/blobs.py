@@ -26,6 +26,7 @@ from lambent.store.backends.files import (
     NewFile,
     ReadFile,
 )
+from lambent.store.backends.sqlite.commit import GroupCommit
 from lambent.store.backends.sqlite.engine import Effect, Engine
 from lambent.store.backends.sqlite.part import Part
 from lambent.store.contract import StagedBlob
@@ -71,14 +72,14 @@ class BlobFiles:
         engine: Engine,
         clock: Clock,
         ids: Ids,
-        durable: Callable[[], asyncio.Future[None]],
+        commits: GroupCommit,
         sync: bool,
     ) -> None:
         self._folder = folder
         self._engine = engine
         self._clock = clock
         self._ids = ids
-        self._durable = durable
+        self._commits = commits
         self._sync = sync
         self._writing: set[str] = set()
         self._staged: dict[str, float] = {}
@@ -116,9 +117,10 @@ class BlobFiles:
     async def read(
         self, id: str, start: int = 0, length: int | None = None
     ) -> AsyncIterator[bytes]:
+        await self._commits.connection()
         rows = self._engine.execute("SELECT size, bytes FROM blob WHERE id = ?", (id,)).fetchall()
         if self._engine.open:
-            await self._durable()
+            await self._commits.durable()
         if not rows:
             raise KeyError(id)
         size, inline = rows[0]
@@ -163,6 +165,7 @@ class BlobFiles:
         """Remove the orphans of earlier runs."""
         names = await self._thread(os.listdir, self._folder)
         for first in range(0, len(names), SWEEP_AT_ONCE):
+            await self._commits.connection()
             orphans = [name for name in names[first : first + SWEEP_AT_ONCE] if self._orphan(name)]
             if orphans:
                 await self._thread(_remove, self._folder, orphans)

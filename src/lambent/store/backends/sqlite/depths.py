@@ -13,11 +13,13 @@ items, so they hold after a crash too.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 STEP = 1.0
 """Seconds after which a depth in use is brought up to now, so that no single call has
 many items to count."""
+
+Row = tuple[int, int, int, int, int, int, float]
 
 
 class Depth:
@@ -81,6 +83,11 @@ class Depths:
 
     __slots__ = ("_changed", "_depths", "_execute", "_undo", "body")
 
+    WRITE: Final = (
+        "REPLACE INTO work_depth (queue, total, loose, tenanted, waiting, leased, mark)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)"
+    )
+
     def __init__(self, execute: Callable[..., Any], undo: list[Callable[[], None]]) -> None:
         self._execute = execute
         self._undo = undo
@@ -130,16 +137,14 @@ class Depths:
             depth.waiting -= passed - leased
         depth.mark = now
 
-    def write(self) -> None:
-        """Write what changed, as the last step before the commit."""
+    def take(self) -> list[Row]:
+        """What changed, to be written as the last step before the commit."""
+        rows: list[Row] = []
         for queue, depth in self._changed:
-            self._execute(
-                "REPLACE INTO work_depth (queue, total, loose, tenanted, waiting, leased, mark)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (queue, *_figures(depth)),
-            )
+            rows.append((queue, *_figures(depth)))
             depth.dirty = False
         self._changed.clear()
+        return rows
 
     def reset(self) -> None:
         """Forget everything: the transaction was undone."""

@@ -128,7 +128,7 @@ def next_due(
         ).fetchall()
         earliest = alone[0][0] if alone else earliest
     # A cursor of its own, because other statements run and it may end early.
-    heads = engine.db.execute(
+    heads = engine.query(
         "SELECT until, grp FROM work_head INDEXED BY work_head_until"
         " WHERE queue = ? AND id <= ? ORDER BY until",
         (queue, last_id),
@@ -144,7 +144,7 @@ def next_due(
 def _gives_at(engine: Engine, queue: int, group: str, after: float, last_id: int) -> float:
     """When the group's first item that is not too old is due, and all before it."""
     latest = READY
-    items = engine.db.execute(
+    items = engine.query(
         "SELECT due, created FROM work INDEXED BY work_group"
         " WHERE queue = ? AND grp = ? AND id <= ? ORDER BY id",
         (queue, group, last_id),

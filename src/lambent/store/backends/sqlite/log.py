@@ -27,6 +27,7 @@ class Logs(Part):
             return []
         engine = self._engine
         engine.joining()
+        engine.begin()
         number = engine.names.number(log)
         time = self._stamp(number)
         first = engine.sequence.take(len(values))
@@ -58,7 +59,7 @@ class Logs(Part):
         self, log: str, *, after: int = 0, limit: int = 1000, max_bytes: int | None = None
     ) -> list[LogEntry]:
         # A cursor of its own, because reading may end before the rows do.
-        rows = self._engine.db.execute(
+        rows = self._engine.query(
             "SELECT position, time, value FROM log"
             " WHERE log = ? AND position > ? ORDER BY position LIMIT ?",
             (self._engine.names.find(log), after, limit),

@@ -17,10 +17,16 @@ UNKNOWN = -1
 class Names:
     """name → number. One name space for all three kinds."""
 
-    __slots__ = ("_execute", "_numbers", "_undo")
+    __slots__ = ("_begin", "_execute", "_numbers", "_undo")
 
-    def __init__(self, execute: Callable[..., Any], undo: list[Callable[[], None]]) -> None:
+    def __init__(
+        self,
+        execute: Callable[..., Any],
+        begin: Callable[[], None],
+        undo: list[Callable[[], None]],
+    ) -> None:
         self._execute = execute
+        self._begin = begin
         self._undo = undo
         self._numbers: dict[str, int] = {}
 
@@ -40,6 +46,7 @@ class Names:
         if number is None:
             number = self.find(name)
             if number == UNKNOWN:
+                self._begin()
                 rows = self._execute(
                     "INSERT INTO name (name) VALUES (?) RETURNING number", (name,)
                 ).fetchall()

@@ -17,11 +17,19 @@ class Records(Part):
     __slots__ = ()
 
     async def get(self, collection: str, partition: bytes, sort: bytes = b"") -> Record | None:
-        rows = self._engine.execute(
+        engine = self._engine
+        known = engine.recall(collection, partition, sort)
+        if known is not None:
+            return known
+        rows = engine.execute(
             "SELECT value, version FROM record WHERE collection = ? AND partition = ? AND sort = ?",
-            (self._engine.names.find(collection), partition, sort),
+            (engine.names.find(collection), partition, sort),
         ).fetchall()
-        return Record(partition, sort, *rows[0]) if rows else None
+        if not rows:
+            return None
+        record = Record(partition, sort, *rows[0])
+        engine.remember(collection, record)
+        return record
 
     async def put(
         self,
@@ -34,6 +42,7 @@ class Records(Part):
     ) -> int:
         engine = self._engine
         engine.writing()
+        engine.forget(collection, partition, sort)
         version = engine.sequence.take(1)
         number = engine.names.number(collection)
         if expect is None:
@@ -71,6 +80,7 @@ class Records(Part):
             if present is None:
                 return False
         engine.writing()
+        engine.forget(collection, partition, sort)
         engine.execute(
             "DELETE FROM record WHERE collection = ? AND partition = ? AND sort = ?",
             (engine.names.find(collection), partition, sort),
@@ -127,6 +137,7 @@ class Records(Part):
 
     async def clear(self, collection: str, partition: bytes | None = None) -> int:
         self._engine.writing()
+        self._engine.forget_all()
         where, bindings = self._within(collection, partition)
         self._engine.execute(f"DELETE FROM record WHERE {where}", bindings)
         return self._engine.db.changes()

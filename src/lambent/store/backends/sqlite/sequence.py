@@ -15,10 +15,16 @@ BLOCK = 100_000
 class Sequence:
     """Numbers that grow, and are never given twice, whatever is rolled back or crashes."""
 
-    __slots__ = ("_execute", "_next", "_reserved", "_undo")
+    __slots__ = ("_begin", "_execute", "_next", "_reserved", "_undo")
 
-    def __init__(self, execute: Callable[..., Any], undo: list[Callable[[], None]]) -> None:
+    def __init__(
+        self,
+        execute: Callable[..., Any],
+        begin: Callable[[], None],
+        undo: list[Callable[[], None]],
+    ) -> None:
         self._execute = execute
+        self._begin = begin
         self._undo = undo
         self._next: int = execute("SELECT reserved FROM sequence").fetchall()[0][0]
         self._reserved = 0
@@ -28,6 +34,7 @@ class Sequence:
         first = self._next
         self._next = first + count
         if self._next > self._reserved:
+            self._begin()
             self._undo.append(self.reset)
             self._reserved = self._next + BLOCK
             self._execute("UPDATE sequence SET reserved = ?", (self._reserved,))

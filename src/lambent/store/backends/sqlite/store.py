@@ -16,7 +16,7 @@ from lambent.core.temporary import TemporaryFolder
 from lambent.store.backends.files import sync_folder
 from lambent.store.backends.sqlite.blobs import BlobFiles, BlobLinks
 from lambent.store.backends.sqlite.commit import GroupCommit
-from lambent.store.backends.sqlite.engine import Effect, Engine
+from lambent.store.backends.sqlite.engine import Away, Effects, Engine
 from lambent.store.backends.sqlite.folder import FolderLock, make_folder, open_database
 from lambent.store.backends.sqlite.log import Logs
 from lambent.store.backends.sqlite.records import Records
@@ -50,11 +50,11 @@ class SqliteStore:
         self._db = db
         self._engine = Engine(db, clock)
         loop = asyncio.get_running_loop()
-        self._commits = GroupCommit(self._engine, loop, self._published)
+        self._commits = GroupCommit(self._engine, loop, clock, self._published)
         self._arrivals = Wakeups()
         self._growth = Wakeups()
         self.blobs = BlobFiles(
-            blob_folder, self._engine, clock, ids, self._commits.durable, sync=data_dir is not None
+            blob_folder, self._engine, clock, ids, self._commits, sync=data_dir is not None
         )
         self._lock = lock
         self._sweep = loop.create_task(self.blobs.sweep())
@@ -62,23 +62,27 @@ class SqliteStore:
 
     async def transact(self, body: Callable[[Transaction], Awaitable[T]]) -> T:
         engine = self._engine
-        if self._closed:
-            raise StoreUnavailable("The store is closed.")
-        if engine.running:
-            raise RuntimeError("transact was called inside a transaction's body")
-        tx = SqliteTransaction(engine, engine.now())
-        try:
-            result = engine.run(body, tx)
-        except BaseException:
-            # What the body saw before it failed must be durable too before it is told.
-            if engine.open:
+        while True:
+            if self._closed:
+                raise StoreUnavailable("The store is closed.")
+            if engine.running:
+                raise RuntimeError("transact was called inside a transaction's body")
+            tx = SqliteTransaction(engine, engine.now())
+            try:
+                result = engine.run(body, tx)
+            except Away:
+                await self._commits.connection()
+                continue
+            except BaseException:
+                # What the body saw before it failed must be durable too before it is told.
+                if engine.open or engine.away:
+                    await self._commits.durable()
+                raise
+            finally:
+                del tx._engine
+            if engine.open or engine.away:
                 await self._commits.durable()
-            raise
-        finally:
-            del tx._engine
-        if engine.open:
-            await self._commits.durable()
-        return result
+            return result
 
     @property
     def committed(self) -> Commits:
@@ -96,22 +100,18 @@ class SqliteStore:
         self._closed = True
         self._sweep.cancel()
         await asyncio.gather(self._sweep, return_exceptions=True)
-        self._commits.commit()
+        await self._commits.close()
         await asyncio.get_running_loop().run_in_executor(None, self.blobs.close)
         self._db.close()
         self._lock.release()
 
-    def _published(self, effects: list[tuple[Effect, str]]) -> None:
-        links: dict[str, bool] = {}
-        for effect, name in effects:
-            if effect is Effect.ARRIVED:
-                self._arrivals.wake(name)
-            elif effect is Effect.GREW:
-                self._growth.wake(name)
-            else:
-                links[name] = effect is Effect.LINKED
-        if links:
-            self.blobs.committed(links)
+    def _published(self, effects: Effects) -> None:
+        for queue in effects.arrived:
+            self._arrivals.wake(queue)
+        for log in effects.grew:
+            self._growth.wake(log)
+        if effects.links:
+            self.blobs.committed(effects.links)
 
 
 async def open_sqlite(data_dir: Path | None, clock: Clock, ids: Ids) -> Store:

@@ -53,6 +53,9 @@ class WorkQueues(Part):
         first = engine.sequence.take(len(items))
         if not engine.saved:
             engine.undo.append(partial(_remove, engine, number, first))
+            self._keep(number, depth, items, first)
+            engine.effects.append((Effect.ARRIVED, queue))
+            return list(range(first, first + len(items)))
         now, mark, mixed = self.now, depth.mark, depth.tenanted > 0
         rows = []
         for id, item in enumerate(items, first):
@@ -71,6 +74,17 @@ class WorkQueues(Part):
         depth.total += len(items)
         engine.effects.append((Effect.ARRIVED, queue))
         return list(range(first, first + len(items)))
+
+    def _keep(self, number: int, depth: Depth, items: Sequence[NewWork], first: int) -> None:
+        """Add plain items to those that are written when the group ends."""
+        now, mark, add = self.now, depth.mark, self._engine.unwritten.add
+        for id, item in enumerate(items, first):
+            due = now + item.delay if item.delay > 0 else now
+            add(number, id, due, now if item.created is None else item.created, item.payload)
+            if due > mark:
+                depth.waiting += 1
+        depth.loose += len(items)
+        depth.total += len(items)
 
     def _sort_in(self, number: int, depth: Depth, rows: list[Any]) -> None:
         """Let new items be found by their groups and tenants."""
@@ -95,6 +109,7 @@ class WorkQueues(Part):
         within: int | None = None,
     ) -> list[Work]:
         engine = self._engine
+        engine.catch_up()
         number = engine.names.find(queue)
         fair = fair and engine.depths.of(number, self.now).tenanted > 0
         if fair:
@@ -185,6 +200,7 @@ class WorkQueues(Part):
 
     async def rewrite(self, queue: str, id: int, token: int | None, payload: bytes) -> bool:
         engine = self._engine
+        engine.catch_up()
         held = "" if token is None else " AND token = ? AND leased AND due > ?"
         number = engine.names.find(queue)
         found = engine.execute(
@@ -198,12 +214,14 @@ class WorkQueues(Part):
         return True
 
     async def item(self, queue: str, id: int) -> Work | None:
+        self._engine.catch_up()
         rows = self._engine.execute(
             f"{ITEM_BY_ID} AND id = ?", (self._engine.names.find(queue), id)
         ).fetchall()
         return self._seen(rows[0]) if rows else None
 
     async def browse(self, queue: str, *, after: int = 0, limit: int = 100) -> list[Work]:
+        self._engine.catch_up()
         rows = self._engine.execute(
             f"{ITEM_BY_ID} AND id > ? ORDER BY id LIMIT ?",
             (self._engine.names.find(queue), after, limit),
@@ -212,6 +230,7 @@ class WorkQueues(Part):
 
     async def work_counts(self, queue: str) -> WorkCounts:
         engine = self._engine
+        engine.catch_up()
         number = engine.names.find(queue)
         depth = engine.depths.of(number, self.now)
         engine.depths.bring_up(number, depth, self.now)
@@ -230,6 +249,7 @@ class WorkQueues(Part):
         within: int | None = None,
     ) -> float | None:
         engine = self._engine
+        engine.catch_up()
         number = engine.names.find(queue)
         after = float("-inf") if created_after is None else created_after
         if ordered:
@@ -247,6 +267,7 @@ class WorkQueues(Part):
         self, queue: str, *, created_before: float | None = None, limit: int | None = None
     ) -> int:
         engine = self._engine
+        engine.catch_up()
         number = engine.names.find(queue)
         depth = engine.depths.of(number, self.now)
         if not depth.total:
@@ -362,5 +383,7 @@ class WorkQueues(Part):
 
 
 def _remove(engine: Engine, number: int, first: int) -> None:
+    if engine.unwritten.remove(first):
+        return
     engine.execute("DELETE FROM work WHERE queue = ? AND id >= ?", (number, first))
     engine.execute("DELETE FROM work_payload WHERE id >= ?", (first,))

@@ -1,0 +1,71 @@
+"""Work that was enqueued and is not in the tables yet: written when its group ends.
+
+Many rows to a statement cost half of what each costs alone, and a thread that runs such a
+statement lets the event loop's thread go on meanwhile. Only items without group and tenant,
+which nothing but the two tables has to know of, are kept here, and only until somebody looks
+at work (`engine.py::Engine.catch_up`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+_AT_ONCE: Final = (64, 8, 1)
+"""Rows of a statement. SQLite keeps each prepared, so there are few."""
+
+
+def _many(columns: str, row: str) -> dict[int, str]:
+    return {count: f"{columns} VALUES {','.join([row] * count)}" for count in _AT_ONCE}
+
+
+_INSERT: Final = _many(
+    "INSERT INTO work (queue, id, due, leased, created, token, attempts)", "(?,?,?,0,?,0,0)"
+)
+_INSERT_PAYLOAD: Final = _many("INSERT INTO work_payload (id, payload)", "(?,?)")
+_ITEM: Final = 4
+"""How many values an item has in its table, and its payload in the other."""
+_PAYLOAD: Final = 2
+
+
+class Unwritten:
+    """Items in order of their ids, as the values that statements are to bind."""
+
+    __slots__ = ("_items", "_payloads")
+
+    def __init__(self) -> None:
+        self._items: list[Any] = []
+        self._payloads: list[Any] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._items)
+
+    def add(self, queue: int, id: int, due: float, created: float, payload: bytes) -> None:
+        """A new item; ids grow."""
+        self._items += (queue, id, due, created)
+        self._payloads += (id, payload)
+
+    def remove(self, first: int) -> bool:
+        """Forget the items from the id `first` on; whether there was any."""
+        keep = len(self._items)
+        while keep and self._items[keep - _ITEM + 1] >= first:
+            keep -= _ITEM
+        found = keep < len(self._items)
+        del self._items[keep:]
+        del self._payloads[keep // _ITEM * _PAYLOAD :]
+        return found
+
+    def write(self, execute: Callable[[str, Sequence[Any]], object]) -> None:
+        """Put them all into the tables."""
+        left, at = len(self._items) // _ITEM, 0
+        for count in _AT_ONCE:
+            while left >= count:
+                end = at + count
+                execute(_INSERT[count], self._items[at * _ITEM : end * _ITEM])
+                execute(_INSERT_PAYLOAD[count], self._payloads[at * _PAYLOAD : end * _PAYLOAD])
+                at, left = end, left - count
+
+    def clear(self) -> None:
+        """They are written, or given up."""
+        self._items.clear()
+        self._payloads.clear()
