@@ -184,6 +184,13 @@ def test_a_file_that_is_no_template_is_one_sentence(command: Command, tmp_path: 
     assert ran.err.count("\n") == 1
 
 
+def test_a_template_that_is_not_text_is_one_sentence(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "template.yaml"
+    path.write_bytes(b"\xd0\x00")
+    ran = command("deploy", path)
+    assert (ran.status, ran.err) == (1, f"lambent: {path} is not text in UTF-8.\n")
+
+
 def test_delete_takes_everything_away(
     command: Command, template: Template, client: ClientFactory
 ) -> None:

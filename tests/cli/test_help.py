@@ -36,6 +36,12 @@ def test_an_unknown_command_is_a_usage_error(command: Command) -> None:
     assert "No such command 'dance'" in ran.err
 
 
+def test_a_mistyped_command_is_told_the_right_one(command: Command) -> None:
+    ran = command("statsu")
+    assert (ran.status, ran.out) == (2, "")
+    assert "No such command 'statsu'. Did you mean 'status'?" in ran.err
+
+
 def test_a_reader_that_leaves_is_no_trouble() -> None:
     script = f"{sys.executable} -m lambent env --json | true; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)

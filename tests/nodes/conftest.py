@@ -41,7 +41,9 @@ class Trio:
 
     def start(self) -> Trio:
         for node in self.nodes:
-            node.start()
+            node.launch()
+        for node in self.nodes:
+            node.ready()
         return self
 
     def close(self) -> None:

@@ -64,6 +64,8 @@ async def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StartupError, match="cannot be written to: Not a directory"):
         await opened(tmp_path / "file" / "data")
+    with pytest.raises(StartupError, match="file is no folder"):
+        await opened(tmp_path / "file")
 
 
 async def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:

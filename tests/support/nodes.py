@@ -118,6 +118,11 @@ class ProcessNode:
 
     def start(self) -> ProcessNode:
         """Start the node and wait until it answers; on the same port as before."""
+        self.launch()
+        return self.ready()
+
+    def launch(self) -> None:
+        """Begin to start it."""
         command = [sys.executable, "-m", "tests.support.node_process"]
         command += ["--data-dir", str(self.data_dir), "--port", str(self.port)]
         command += self._shared
@@ -125,6 +130,10 @@ class ProcessNode:
             command.append("--auth")
         root = Path(__file__).parents[2]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root)
+
+    def ready(self) -> ProcessNode:
+        """Wait until it answers."""
+        assert self._process is not None
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:

@@ -220,6 +220,8 @@ def edit(
             text = Path(text[1:]).read_text("utf-8")
         except OSError as error:
             raise CommandError(f"{text[1:]} cannot be read: {error.strerror}.") from None
+        except UnicodeDecodeError:
+            raise CommandError(f"{text[1:]} is not text in UTF-8.") from None
     answer = client.ask(_path(queue, "edit"), "POST", {"id": message, "body": text, "note": note})
     if as_json:
         print_json(answer)
@@ -252,7 +254,7 @@ def tasks(task: str | None, endpoint: str, as_json: bool) -> None:
         ]
         for one in found
     ]
-    print_table("tasks", columns, rows, columns[4:6])
+    print_table("tasks", columns, rows, columns[4:6], "Nothing was replayed or discarded.")
 
 
 def _controls(name: str, what: str) -> None:
@@ -301,7 +303,7 @@ def audit(limit: int, endpoint: str, as_json: bool) -> None:
         ]
         for one in entries
     ]
-    print_table("audit", columns, rows, columns[5:7])
+    print_table("audit", columns, rows, columns[5:7], "Nothing was replayed, discarded or edited.")
 
 
 # What is printed -------------------------------------------------------------------------
@@ -333,7 +335,7 @@ def _groups(found: list[dict[str, Any]]) -> None:
         ]
         if not queue["groups"]:
             rows.append([queue["queue"], 0, 0, "-", "-", "-", "-"])
-    print_table("dead letters", columns, rows, columns[1:3])
+    print_table("dead letters", columns, rows, columns[1:3], "No queue here has dead letters.")
 
 
 def _letter(message: dict[str, Any]) -> None:

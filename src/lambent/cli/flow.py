@@ -130,7 +130,9 @@ def _show_all(found: list[dict[str, Any]], as_json: bool) -> None:
         ]
         for one in found
     ]
-    print_table("flow", _COLUMNS, rows, ("limit", "running", "parked"))
+    print_table(
+        "flow", _COLUMNS, rows, ("limit", "running", "parked"), "No function reads a queue here."
+    )
 
 
 def _sentence(decision: dict[str, Any] | None) -> str:

@@ -46,7 +46,7 @@ def command(endpoint: str, as_json: bool) -> None:
         return
     rows = [[_cell(name, one[name]) for name in _COLUMNS] for one in found]
     columns = list(_COLUMNS.values())
-    print_table("functions", columns, rows, columns[1:])
+    print_table("functions", columns, rows, columns[1:], "No function has run on this node.")
 
 
 def figures(answer: dict[str, Any]) -> list[dict[str, Any]]:

@@ -36,7 +36,9 @@ def package_file(path: Path, service: ClientFactory) -> str:
     """The template file's text with local code uploaded and replaced by its S3 location."""
     try:
         template = parse(path.read_text("utf-8"))
-    except (LambentError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{path} is not text in UTF-8.") from error
+    except LambentError as error:
         raise CommandError(f"{path}: {getattr(error, 'message', error)}") from error
     return json.dumps(asyncio.run(package(template, path.absolute().parent, service)), indent=1)
 

@@ -52,6 +52,8 @@ def make_folder(folder: Path) -> Path:
     """The folder, made if need be. StartupError when it cannot be written to."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise StartupError(f"{folder} is no folder: choose one with --data-dir.") from error
     except OSError as error:
         raise _unwritable(folder, error) from error
     return folder
