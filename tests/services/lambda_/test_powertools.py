@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import io
 import json
+import socket
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +22,7 @@ HANDLER = """
 import os
 import time
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities import parameters
 from aws_lambda_powertools.utilities.batch import (
@@ -30,6 +32,7 @@ from aws_lambda_powertools.utilities.idempotency import (
 
 logger = Logger(service="shop")
 metrics = Metrics(namespace="Shop", service="shop")
+tracer = Tracer(service="shop")
 processor = BatchProcessor(event_type=EventType.SQS)
 store = DynamoDBPersistenceLayer(table_name="idempotency")
 runs = 0
@@ -40,7 +43,7 @@ def record_handler(record):
         raise ValueError("bad")
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(correlation_id_path="Records[0].messageId")
 @metrics.log_metrics
 def batch(event, context):
     metrics.add_metric(name="Batches", unit=MetricUnit.Count, value=1)
@@ -54,6 +57,30 @@ def once(event, context):
     global runs
     runs += 1
     return {"runs": runs, "greeting": parameters.get_parameter("/shop/greeting")}
+
+
+@tracer.capture_method
+def price(item):
+    tracer.put_annotation(key="item", value=item)
+    return 3
+
+
+@tracer.capture_lambda_handler
+@logger.inject_lambda_context
+def traced(event, context):
+    logger.append_keys(order=event["order"])
+    logger.info("priced")
+    return price(event["item"])
+
+
+def read(event, context):
+    return {
+        "all": parameters.get_parameters("/shop", max_age=0),
+        "json": parameters.get_parameter("/shop/settings", transform="json", max_age=0),
+        "hidden": parameters.get_parameter("/shop/hidden", decrypt=True, max_age=0),
+        "secret": parameters.get_secret("shop", transform="json", max_age=0),
+        "row": parameters.DynamoDBProvider(table_name="settings").get("colour"),
+    }
 
 
 def opened(name):
@@ -91,7 +118,7 @@ briefly = paying(expires_after_seconds=1)
 def package(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The archive of the handler with Powertools installed beside it."""
     source = tmp_path_factory.mktemp("powertools")
-    Path(source, "requirements.txt").write_text("aws-lambda-powertools\n")
+    Path(source, "requirements.txt").write_text("aws-lambda-powertools[tracer]\n")
     Path(source, "index.py").write_text(HANDLER)
     try:
         built = asyncio.run(build(source, "python3.11", tmp_path_factory.mktemp("builds")))
@@ -123,6 +150,8 @@ def test_batches_are_answered_in_part_and_logs_and_metrics_are_written(
     documents = until(lines)
     line = next(one for one in documents if one.get("message") == "batch")
     assert (line["service"], line["size"], line["function_name"]) == ("shop", 2, "f")
+    assert (line["cold_start"], line["correlation_id"]) == (True, "1")
+    assert line["level"] == "INFO" and line["function_request_id"] and line["xray_trace_id"]
     metric = next(one for one in documents if "_aws" in one)
     assert metric["Batches"] == [1.0]
 
@@ -208,6 +237,58 @@ def _make_table(client: Callable[..., Any]) -> None:
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
     )
+
+
+def test_a_traced_handler_sends_its_subsegments_of_the_invocations_trace(
+    functions: Any, make: Make, package: bytes
+) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon:
+        daemon.bind(("127.0.0.1", 0))
+        daemon.settimeout(20)
+        address = f"127.0.0.1:{daemon.getsockname()[1]}"
+        make(
+            "f",
+            Code={"ZipFile": package},
+            Handler="index.traced",
+            Timeout=30,
+            MemorySize=512,
+            TracingConfig={"Mode": "Active"},
+            Environment={"Variables": {"AWS_XRAY_DAEMON_ADDRESS": address}},
+        )
+        event = json.dumps({"order": 7, "item": "pear"}).encode()
+        answer = functions.invoke(FunctionName="f", Payload=event, LogType="Tail")
+        assert payload(answer) == 3
+        log = base64.b64decode(answer["LogResult"]).decode()
+        line = json.loads(next(each for each in log.splitlines() if '"priced"' in each))
+        # The inner one ends first, and is sent for itself.
+        method, handler = (json.loads(daemon.recv(1 << 16).partition(b"\n")[2]) for _ in range(2))
+    assert (method["name"], handler["name"]) == ("## index.price", "## traced")
+    assert method["annotations"] == {"item": "pear"} and method["parent_id"] == handler["id"]
+    assert line["order"] == 7
+    assert line["xray_trace_id"] == method["trace_id"] == handler["trace_id"]
+
+
+def test_parameters_are_read_from_where_aws_keeps_them(
+    functions: Any, make: Make, package: bytes, client: Callable[..., Any]
+) -> None:
+    for name, value in {"/shop/a": "1", "/shop/settings": '{"b": 2}'}.items():
+        client("ssm").put_parameter(Name=name, Value=value, Type="String")
+    client("ssm").put_parameter(Name="/shop/hidden", Value="shh", Type="SecureString")
+    client("secretsmanager").create_secret(Name="shop", SecretString='{"key": "k"}')
+    client("dynamodb").create_table(
+        TableName="settings",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    client("dynamodb").put_item(
+        TableName="settings", Item={"id": {"S": "colour"}, "value": {"S": "green"}}
+    )
+    make("f", Code={"ZipFile": package}, Handler="index.read", Timeout=30, MemorySize=512)
+    found = payload(functions.invoke(FunctionName="f"))
+    assert found["all"].keys() == {"a", "settings", "hidden"} and found["all"]["a"] == "1"
+    assert found["json"] == {"b": 2} and found["hidden"] == "shh"
+    assert found["secret"] == {"key": "k"} and found["row"] == "green"
 
 
 def _record(id: str, body: str) -> dict[str, Any]:
