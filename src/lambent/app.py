@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import importlib
+import logging
 import pkgutil
 import shutil
 import socket
@@ -24,7 +25,7 @@ from lambent.core import exposition
 from lambent.core.clock import Clock, SystemClock
 from lambent.core.context import RequestContext
 from lambent.core.credentials import AccessKey
-from lambent.core.errors import AwsError, StartupError
+from lambent.core.errors import AwsError, StartupError, StoreError
 from lambent.core.ids import Ids, SystemIds
 from lambent.core.metrics import Metrics
 from lambent.core.registry import Registry
@@ -56,9 +57,10 @@ if TYPE_CHECKING:
     from lambent.store.backends.places import Place
 
 T = TypeVar("T")
+_log = logging.getLogger("lambent.node")
 
 DRAIN_SECONDS = 30.0
-"""How long requests in work may go on once the node was told to stop."""
+"""How long requests in work may go on once nothing runs on a node that was told to stop."""
 _ROLE_SECONDS = 12 * 3600.0
 """How long a function environment's credentials are good."""
 
@@ -88,6 +90,7 @@ class Node:
         self._store: Store | None = None
         self._host: FunctionHost | None = None
         self._started = 0.0
+        self._draining = False
 
     @property
     def endpoint(self) -> str:
@@ -96,6 +99,11 @@ class Node:
         if host in ("0.0.0.0", "::", "localhost"):  # noqa: S104 - where it can be reached
             host = "127.0.0.1"
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def store(self) -> str:
+        """Where the node keeps things, in words, without secrets."""
+        return self._store.description if self._store else ""
 
     async def start(self) -> None:
         """Open the store, make the services, take requests. StartupError when it cannot."""
@@ -107,6 +115,8 @@ class Node:
 
     async def stop(self) -> None:
         """Take no more requests, let what runs finish, close everything."""
+        self._draining = True
+        await self.cluster.membership.drain()
         await self._ends.aclose()
 
     async def _start(self) -> None:
@@ -177,10 +187,10 @@ class Node:
         self._ends.push_async_callback(server.stop, DRAIN_SECONDS)
         for service in self._services:
             await service.start()
-            self._ends.push_async_callback(service.stop)
+            self._ends.push_async_callback(_in_good_order, service.stop)
             for duty in service.duties:
                 duty.start()
-                self._ends.push_async_callback(duty.stop)
+                self._ends.push_async_callback(_in_good_order, duty.stop)
         authenticator = self._authenticator(keys)
         internal = InternalRoutes(authenticator, ids, administrators_only=settings.auth)
         sites = Sites(authenticator, ids)
@@ -272,18 +282,19 @@ class Node:
             "AWS_SESSION_TOKEN": made["SessionToken"],
         }
 
-    async def _nodes(self, asked: Asked) -> tuple[int, Any]:
+    async def _nodes(self, _: Asked) -> tuple[int, Any]:
         membership = self.cluster.membership
+        listed, now = await membership.listed()
         return 200, {
-            "store": self._store.description if self._store else "",
+            "store": self.store,
             "lease_seconds": membership.lease,
             "nodes": [
                 {
                     **msgspec.structs.asdict(one),
-                    "seen": round(max(asked.context.now - one.seen, 0.0), 3),
+                    "seen": round(now - one.seen, 3),
                     "this": one.id == membership.id,
                 }
-                for one in await membership.listed()
+                for one in listed
             ],
         }
 
@@ -316,14 +327,23 @@ class Node:
         return 200, [asdict(language) for language in await host.languages()]
 
     async def _health(self, _: Asked) -> tuple[int, Any]:
-        return 200, {
-            "status": "ok",
+        """503 once the node drains, so that load balancers send it no more."""
+        return 503 if self._draining else 200, {
+            "status": "draining" if self._draining else "ok",
             "version": lambent.__version__,
             "uptime_seconds": round(self._clock.monotonic() - self._started, 3),
-            "store": self._store.description if self._store else "",
+            "store": self.store,
             "sandbox": self._host.sandbox if self._host else "",
             "services": sorted(one.name for one in self._services if one.operations is not None),
         }
+
+
+async def _in_good_order(stop: Callable[[], Awaitable[None]]) -> None:
+    """Stop a part. What it cannot write down any more, the next start or another node finds."""
+    try:
+        await stop()
+    except StoreError as error:
+        _log.warning("not all could be written down at the end: %s", error)
 
 
 async def _open_store(settings: Settings, clock: Clock, ids: Ids) -> Store:

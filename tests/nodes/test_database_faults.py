@@ -285,3 +285,9 @@ def test_on_a_full_disk_writes_are_told_to_come_again(
                 yield
 
             Crowd(connect, trio.nodes, fifo=fifo).during(again_and_again()).check()
+
+
+def test_a_node_stops_in_good_order_without_its_database(server: Cluster, tmp_path: Path) -> None:
+    node = ProcessNode(tmp_path / "node", store=server.url(), blobs=tmp_path / "blobs").start()
+    server.stop()
+    assert node.stop() == 0

@@ -222,3 +222,26 @@ def test_nodes_see_each_other(nodes: list[ProcessNode], raw_at: Callable[..., An
         seen = until(lambda node=node: raw_at(node)["nodes"], lambda found: len(found) == 3)
         assert {one["endpoint"] for one in seen} == {each.endpoint for each in nodes}
         assert [one["endpoint"] for one in seen if one["this"]] == [node.endpoint]
+
+
+def test_a_node_that_is_stopped_drains_and_says_so(
+    trio: Trio, at: At, raw_at: Callable[..., Any]
+) -> None:
+    leaving, other, _ = trio.nodes
+    gate = Gate(trio.nodes, at)
+    function(partial(at, leaving), "gated", GATED)
+    with ThreadPoolExecutor(2) as pool:
+        running = pool.submit(at(leaving, "lambda").invoke, FunctionName="gated")
+        until(lambda: gate.count("running"), lambda count: count == 1)
+        stopped = pool.submit(leaving.stop)
+
+        def states() -> dict[str, bool]:
+            return {one["endpoint"]: one["draining"] for one in raw_at(other)["nodes"]}
+
+        until(states, lambda found: found[leaving.endpoint])
+        health = Raw(leaving.endpoint, ANYONE)("GET", "/_lambent/health")
+        assert (health.status, json.loads(health.text)["status"]) == (503, "draining")
+        gate.open()
+        assert "FunctionError" not in running.result()
+        assert stopped.result() == 0
+    assert leaving.endpoint not in states()

@@ -3,6 +3,7 @@ is changed."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import socket
@@ -13,6 +14,11 @@ from pathlib import Path
 import pytest
 from tests.support import postgres
 from tests.support.postgres import PASSWORD
+
+from lambent.core.errors import StartupError
+from lambent.store.backends.postgresql import connecting
+from lambent.store.backends.postgresql.connecting import connect, first_connection, target
+from lambent.store.backends.postgresql.schema import migrate
 
 pytestmark = pytest.mark.skipif(
     postgres.programs() is None, reason="no PostgreSQL server is installed"
@@ -53,6 +59,39 @@ def _role_without_rights() -> str:
     return _tcp("guest", "guest-secret")
 
 
+def _role_that_may_only_read() -> str:
+    """In a schema that others have made."""
+    server = postgres.cluster()
+    asyncio.run(_made(server.url("others")))
+    server.sql("DROP ROLE IF EXISTS reader")
+    server.sql("CREATE ROLE reader LOGIN PASSWORD 'reader-secret'")
+    server.sql("GRANT USAGE ON SCHEMA others TO reader")
+    server.sql("GRANT SELECT ON ALL TABLES IN SCHEMA others TO reader")
+    return _tcp("reader", "reader-secret").replace("schema=refused", "schema=others")
+
+
+def _role_of_no_schema() -> str:
+    server = postgres.cluster()
+    asyncio.run(_made(server.url("closed")))
+    server.sql("DROP ROLE IF EXISTS outsider")
+    server.sql("CREATE ROLE outsider LOGIN PASSWORD 'outside'")
+    return _tcp("outsider", "outside").replace("schema=refused", "schema=closed")
+
+
+async def _made(url: str) -> None:
+    to = target(url)
+    connection = await connect(to)
+    await migrate(connection, to.schema)
+    await connection.close()
+
+
+def _limited_role() -> str:
+    server = postgres.cluster()
+    server.sql("DROP ROLE IF EXISTS limited")
+    server.sql("CREATE ROLE limited LOGIN PASSWORD 'few' CONNECTION LIMIT 0")
+    return _tcp("limited", "few")
+
+
 @pytest.mark.parametrize(
     ("store", "says"),
     [
@@ -64,8 +103,14 @@ def _role_without_rights() -> str:
         (lambda: f"postgresql://u:hidden@127.0.0.1:{_free_port()}/db", r"cannot be reached"),
         (lambda: _tcp() + ";drop", r"schema must be lower-case"),
         (_role_without_rights, r"lacks a right"),
+        (_role_that_may_only_read, r"lacks a right .* INSERT, .* schema others"),
+        (_role_of_no_schema, r"lacks a right .* schema closed"),
+        (_limited_role, r"too many connections"),
     ],
-    ids=["scheme", "url", "password", "user", "database", "address", "schema", "rights"],
+    ids=[
+        *("scheme", "url", "password", "user", "database", "address", "schema"),
+        *("rights", "reader", "outsider", "limit"),
+    ],
 )
 def test_a_store_that_cannot_be_used_is_told_in_one_sentence(store, says, tmp_path) -> None:
     status, said = _up(store(), tmp_path)
@@ -92,3 +137,18 @@ def test_blobs_without_a_store_are_refused(tmp_path: Path) -> None:
     status, said = _up("", tmp_path, "--blobs", str(tmp_path))
     assert status == 1
     assert "--store" in said
+
+
+async def test_a_server_that_is_too_old_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connecting, "OLDEST_SERVER", 99)
+    with pytest.raises(StartupError, match=r"PostgreSQL \d+; Lambent needs 99 or newer"):
+        await first_connection(target(postgres.cluster().url()))
+
+
+async def test_a_server_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connecting, "CONNECT_SECONDS", 0.2)
+    silent = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+    port = silent.sockets[0].getsockname()[1]
+    with pytest.raises(StartupError, match=r"cannot be reached: .* \(no answer\)"):
+        await first_connection(target(f"postgresql://u:p@127.0.0.1:{port}/db"))
+    silent.close()

@@ -148,9 +148,9 @@ class ProcessNode:
         """End it as power loss does, and reap it."""
         self._end(signal.SIGKILL)
 
-    def stop(self) -> None:
-        """Ask it to drain, and wait."""
-        self._end(signal.SIGTERM)
+    def stop(self) -> int | None:
+        """Ask it to drain, and wait; its status."""
+        return self._end(signal.SIGTERM)
 
     def freeze(self) -> None:
         """Stop it where it is, as a machine that hangs."""
@@ -160,11 +160,12 @@ class ProcessNode:
         """Let it go on."""
         os.kill(self.pid, signal.SIGCONT)
 
-    def _end(self, how: signal.Signals) -> None:
+    def _end(self, how: signal.Signals) -> int | None:
         if self._process is None:
-            return
+            return None
         process, self._process = self._process, None
         process.send_signal(how)
         process.wait(_START_SECONDS)
         assert process.stdout is not None
         process.stdout.close()
+        return process.returncode

@@ -247,6 +247,8 @@ def _announce(node: Node, as_json: bool) -> None:
             "data_dir": where,
             "auth": settings.auth,
         }
+        if settings.store is not None:
+            banner["store"] = node.store
         if made is not None:
             banner |= {"access_key_id": made.id, "secret_access_key": made.secret}
         click.echo(json.dumps(banner))
@@ -255,6 +257,8 @@ def _announce(node: Node, as_json: bool) -> None:
     click.secho(f"Lambent {__version__} is up at {click.style(node.endpoint, bold=True)}")
     kept = "nothing is kept (in memory)" if settings.data_dir is None else where
     click.echo(f"  data      {kept}")
+    if settings.store is not None:
+        click.echo(f"  store     {node.store}, shared by all nodes on it: see `lambent nodes`")
     if settings.auth:
         click.echo("  requests  must be signed")
     if made is not None:

@@ -135,22 +135,28 @@ class Membership:
     async def drain(self) -> None:
         """Tell the others that this node takes no more."""
         self._draining = True
-        await self._beat()
+        try:
+            await self._beat()
+        except StoreError as error:
+            _LOG.warning("cannot say that this node is draining: %s", error)
 
     async def stop(self) -> None:
-        """Leave: what this node held is given back."""
+        """Leave: what this node held is given back; after its lease, if the store is away."""
         self._ending.set()
         if self._beating is not None:
             await self._beating
-        await self._store.transact(lambda tx: self._remove(tx, self.id))
+        try:
+            await self._store.transact(lambda tx: self._remove(tx, self.id))
+        except StoreError as error:
+            _LOG.warning("cannot say that this node leaves; its lease will end: %s", error)
 
-    async def listed(self) -> Sequence[Member]:
-        """The members as the store has them now."""
+    async def listed(self) -> tuple[Sequence[Member], float]:
+        """The members as the store has them now, and what time it is there."""
 
-        async def body(tx: Transaction) -> Seen:
-            return judge(await _stored(tx), tx.now, self.lease, self.id)
+        async def body(tx: Transaction) -> tuple[Sequence[Member], float]:
+            return judge(await _stored(tx), tx.now, self.lease, self.id).alive, tx.now
 
-        return (await self._store.transact(body)).alive
+        return await self._store.transact(body)
 
     async def _keep(self) -> None:
         while not await self._clock.wait(self._ending, self.lease / _BEATS_PER_LEASE):

@@ -46,12 +46,13 @@ class Following:
         await self._keeping.start()
 
     async def stop(self) -> None:
-        """Follow no more, and return once the lanes are empty."""
+        """Follow no more, and return once nothing runs: the lanes' calls and the callers'."""
         self._following = False
         if self._tasks:
             await asyncio.wait(set(self._tasks))
         await self._keeping.stop()
         await self._lanes.stop()
+        await self._runner.drained()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         if not self._following:

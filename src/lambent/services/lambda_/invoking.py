@@ -8,6 +8,7 @@ spec by build.
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -81,6 +82,7 @@ class Runner:
         self._admission = Admission(clock, self._reserved_by_all)
         self._specs: OrderedDict[str, FunctionSpec] = OrderedDict()
         self._functions: OrderedDict[str, tuple[bytes, Function]] = OrderedDict()
+        self._running: set[asyncio.Future[None]] = set()
 
     async def resolve(self, reference: Reference, share: float | None = None) -> Resolved:
         """What the reference means now; ResourceNotFoundException when nothing.
@@ -169,6 +171,8 @@ class Runner:
             self.figures.count(reference, "throttles")
             raise
         ready = resolved.function.provisioned.get(reference.qualifier or "")
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._running.add(done)
         called = self.figures.begin(
             reference, resolved.version.number, ready.requested if ready is not None else 0
         )
@@ -179,11 +183,19 @@ class Runner:
             self.figures.count(reference, "throttles")
             raise errors.throttled() from None
         finally:
+            self._running.discard(done)
+            done.set_result(None)
             self.figures.end(reference, called)
             self._admission.leave(reference, reserved)
             self._reservations.leave(reference.arn, reserved)
         self.figures.invoked(called, spec, result, invocation.retries)
         return Invoked(result, resolved.version.number, spec.log_group)
+
+    async def drained(self) -> None:
+        """Return once the invocations that run now have ended; what comes meanwhile is not
+        waited for."""
+        if self._running:
+            await asyncio.wait(set(self._running))
 
     async def _enter(self, reference: Reference, reserved: int | None, synchronous: bool) -> None:
         await self._reservations.enter(reference.arn, reserved)

@@ -7,6 +7,7 @@ URLs may say, and the schema that holds the store (`lambent` by default).
 from __future__ import annotations
 
 import re
+import socket
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
@@ -28,7 +29,6 @@ WAIT_SECONDS: Final = 30
 _DEFAULT_SCHEMA: Final = "lambent"
 
 _SETTINGS: Final = {
-    "application_name": "lambent",
     "idle_in_transaction_session_timeout": f"{FROZEN_SECONDS}s",
     "lock_timeout": f"{WAIT_SECONDS}s",
     "jit": "off",
@@ -39,6 +39,24 @@ _SETTINGS: Final = {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
 }
+# Asked for by a statement, as poolers refuse most of them at the start of a connection. Of
+# synchronous_commit, "local" and the stronger levels for standbys are the operator's choice;
+# "off" loses what was acknowledged.
+_BEGIN: Final = (
+    "SELECT stats_reset, set_config('search_path', $1, false),"
+    + "".join(f" set_config('{name}', '{value}', false)," for name, value in _SETTINGS.items())
+    + " CASE current_setting('synchronous_commit')"
+    " WHEN 'off' THEN set_config('synchronous_commit', 'on', false) END FROM pg_stat_bgwriter"
+)
+SILENT_SECONDS: Final = 10
+"""How long the machine of the database may leave what is sent to it unacknowledged."""
+_TCP: Final = {
+    "TCP_USER_TIMEOUT": SILENT_SECONDS * 1000,
+    "TCP_KEEPIDLE": SILENT_SECONDS // 2,
+    "TCP_KEEPINTVL": 2,
+    "TCP_KEEPCNT": 3,
+}
+"""By their names, as not every system has all."""
 _PASSING: Final = ("08", "28", "3D", "40", "53", "57", "58")
 """Classes of errors that are the server's state, not our statements: also that it refuses a
 user or database that it knew when the node started."""
@@ -90,22 +108,41 @@ async def connect(to: Target) -> Connection:
         timeout=CONNECT_SECONDS,
         statement_cache_size=500,
         max_cached_statement_lifetime=0,
-        server_settings={**_SETTINGS, "search_path": to.schema},
+        server_settings={"application_name": "lambent"},
         connection_class=Session,
     )
-    # "local" and the stronger levels for standbys are the operator's choice; "off" loses what
-    # was acknowledged.
-    connection.run = await connection.fetchval(
-        "SELECT stats_reset, CASE current_setting('synchronous_commit')"
-        " WHEN 'off' THEN set_config('synchronous_commit', 'on', false) END FROM pg_stat_bgwriter"
-    )
+    try:
+        _notice_silence(connection._transport.get_extra_info("socket"))
+        connection.run = await connection.fetchval(_BEGIN, to.schema, timeout=CONNECT_SECONDS)
+    except BaseException:
+        connection.terminate()
+        raise
     return connection
+
+
+def _notice_silence(own: Any) -> None:
+    """Break the connection once the machine at its other end is gone without a word."""
+    if own.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    with socket.fromfd(own.fileno(), own.family, own.type) as same:
+        same.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _TCP.items():
+            if hasattr(socket, name):
+                same.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 async def first_connection(to: Target) -> Connection:
     """The same at start: StartupError says in one sentence what is wrong."""
     try:
         connection = await connect(to)
+        if await _is_shared(connection, to):
+            connection.terminate()
+            raise StartupError(_POOLED)
+    except (
+        asyncpg.DuplicatePreparedStatementError,
+        asyncpg.InvalidSQLStatementNameError,
+    ) as error:
+        raise StartupError(_POOLED) from error
     except asyncpg.InvalidPasswordError as error:
         raise StartupError(f"The database refuses the user or the password: {to.shown}.") from error
     except asyncpg.InvalidAuthorizationSpecificationError as error:
@@ -130,6 +167,24 @@ async def first_connection(to: Target) -> Connection:
     return connection
 
 
+_POOLED: Final = (
+    "The database is behind a pooler that gives its connections to others between transactions; "
+    "Lambent listens and keeps settings on them, so the pool's mode must be session."
+)
+
+
+async def _is_shared(connection: Connection, to: Target) -> bool:
+    """Whether another session gets the server's process that this one has."""
+    other = await connect(to)
+    try:
+        mine, theirs = [
+            await one.fetchval("SELECT pg_backend_pid()") for one in (connection, other)
+        ]
+    finally:
+        other.terminate()
+    return bool(mine == theirs)
+
+
 def lost(error: BaseException, connection: Connection | None) -> bool:
     """Whether an error means that the connection is gone, and with it what was open on it."""
     return (
@@ -151,7 +206,7 @@ def unavailable(error: BaseException) -> StoreUnavailable:
     """What the caller is told."""
     if isinstance(error, StoreUnavailable):
         return StoreUnavailable(*error.args)
-    reason = _plain(str(error)) or type(error).__name__
+    reason = getattr(error, "strerror", None) or _plain(str(error)) or type(error).__name__
     return StoreUnavailable(f"The store cannot do this now: {reason}.")
 
 

@@ -19,6 +19,13 @@ from lambent.store.backends.postgresql.connecting import Connection, Target, con
 SAFETY_SECONDS: Final = 20.0
 AGAIN_SECONDS: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
 """Pauses between attempts to connect."""
+_LOST: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 
 
 class Listener:
@@ -61,7 +68,7 @@ class Listener:
                     await self._listen(connection, listening)
                 finally:
                     connection.terminate()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except _LOST:
                 await self._clock.sleep(AGAIN_SECONDS[min(failures, len(AGAIN_SECONDS) - 1)])
                 failures += 1
 

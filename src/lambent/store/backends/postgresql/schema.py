@@ -147,13 +147,15 @@ async def migrate(connection: Connection, schema: str, steps: tuple[Step, ...] =
             )
         present = None
         if comment is not None:
-            present = await connection.fetchrow("SELECT version, minimum FROM store")
+            present = await connection.fetchrow(f'SELECT version, minimum FROM "{schema}".store')
         version, minimum = present or (0, 0)
         if minimum > len(steps):
             raise StartupError(
                 f"The schema {schema} in the database was made by a newer version of Lambent "
                 f"(its schema is {version}; this version knows {len(steps)})."
             )
+        if present is not None:
+            await _check_rights(connection, schema)
         for step in steps[version:]:
             await connection.execute(step.sql)
         if version < len(steps):
@@ -162,3 +164,19 @@ async def migrate(connection: Connection, schema: str, steps: tuple[Step, ...] =
                 len(steps),
                 max(step.minimum for step in steps[version:]),
             )
+
+
+async def _check_rights(connection: Connection, schema: str) -> None:
+    """StartupError when a table may not be read or changed."""
+    kinds = ("SELECT", "INSERT", "UPDATE", "DELETE")
+    allowed = " AND ".join(f"has_table_privilege(oid, '{kind}')" for kind in kinds)
+    table = await connection.fetchval(
+        "SELECT min(relname::text) FROM pg_class WHERE relnamespace = $1::text::regnamespace"
+        f" AND relkind = 'r' AND NOT ({allowed})",
+        schema,
+    )
+    if table is not None:
+        raise StartupError(
+            f"The database's user lacks a right that Lambent needs: {', '.join(kinds)} on the "
+            f"table {table} of the schema {schema}."
+        )
