@@ -1,4 +1,5 @@
-"""`lambent flow`: what flow control does to each event source mapping, and why."""
+"""`lambent flow`: what flow control does to each event source mapping, and to the asynchronous
+invocations of functions that have settings for them, and why."""
 
 from __future__ import annotations
 
@@ -45,7 +46,8 @@ def command(
 ) -> None:
     """Show how many calls each mapping may make, its state, and why.
 
-    MAPPING is a mapping's UUID or how it begins, or the name of its function or queue.
+    MAPPING is a mapping's UUID or how it begins, or the name of its function or queue; for
+    the asynchronous invocations of a function, the function's ARN.
 
     \b
     Examples:
@@ -89,6 +91,9 @@ def _parsed(document: str) -> Any:
 
 
 def _chosen(found: list[dict[str, Any]], given: str) -> dict[str, Any]:
+    if given.startswith("arn:") and ":function:" in given:
+        # Listed only once it has settings, which may be what is to be set.
+        return {"uuid": given}
     named = [
         one
         for one in found
@@ -119,7 +124,7 @@ def _show_all(found: list[dict[str, Any]], as_json: bool) -> None:
         return
     rows = [
         [
-            one["uuid"][:8],
+            "async" if one["uuid"] == one["function"] else one["uuid"][:8],
             _function(one),
             _source(one),
             one["state"],
@@ -142,7 +147,10 @@ def _sentence(decision: dict[str, Any] | None) -> str:
 
 
 def _show(shown: dict[str, Any]) -> None:
-    click.echo(f"{shown['uuid']}: {_source(shown)} to {_function(shown)}")
+    if shown["uuid"] == shown["function"]:
+        click.echo(f"{shown['uuid']}: asynchronous invocations")
+    else:
+        click.echo(f"{shown['uuid']}: {_source(shown)} to {_function(shown)}")
     held = f", held by {shown['held_by']}" if shown["held_by"] else ""
     click.echo(
         f"{shown['state']}{held}; {shown['running']} of {shown['limit']} calls run; "

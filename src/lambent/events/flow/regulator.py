@@ -397,7 +397,8 @@ class Regulator:
         aside = list(verdict.aside)
         left = max(attempt.claimed + attempt.lease - now, 0.0)
         for ticket, given in verdict.again:
-            past = self._past(batch.records[by_ticket[id(ticket)]])
+            # A policy with one item a batch may give its ticket back changed.
+            past = self._past(batch.records[by_ticket.get(id(ticket), 0)])
             delay = self._delay(past, now) if self.settings.retry is not None else given
             due = self.settings.deadline
             at = now + (left if delay is None else delay)

@@ -1,5 +1,7 @@
 """Flow control over Lambent's own API, below `/_lambent/flow`.
 
+A mapping is named by its UUID, a function's asynchronous invocations by the function's ARN.
+
 | request | what it does |
 | --- | --- |
 | GET flow | every mapping of the account and region: limit, state, last decision |
@@ -22,7 +24,7 @@ from lambent.core.web import PREFIX, Asked
 from lambent.events.flow import parking, settings
 from lambent.events.flow.decisions import Decision
 from lambent.services.contract import Platform
-from lambent.services.lambda_ import records
+from lambent.services.lambda_ import flow_subjects
 from lambent.services.lambda_.lanes import Lanes
 from lambent.services.lambda_.model import Mapping
 from lambent.store.contract import Transaction
@@ -47,7 +49,7 @@ class FlowRoutes:
         context = asked.context
 
         async def body(tx: Transaction) -> list[tuple[Mapping, int]]:
-            mappings = await records.mappings(tx, context.account, context.region)
+            mappings = await flow_subjects.listed(tx, context.account, context.region)
             return [(one, await parking.count(tx, one.uuid)) for one in mappings]
 
         found = await self._store.transact(body)
@@ -91,13 +93,13 @@ class FlowRoutes:
         mapping = await self._store.transact(
             lambda tx: set_flow(tx, context.account, context.region, uuid, document)
         )
-        self._lanes.poll(mapping)
+        self._lanes.follow(mapping)
         return await self._get(asked, uuid)
 
     async def _park(self, asked: Asked, uuid: str) -> tuple[int, Any]:
         reason = str(_document(asked).get("reason") or "it was asked for")[:_REASON]
         mapping = await self._store.transact(lambda tx: _set_parked(tx, asked, uuid, reason))
-        self._lanes.poll(mapping)
+        self._lanes.follow(mapping)
         return await self._get(asked, uuid)
 
     async def _resume(self, asked: Asked, uuid: str) -> tuple[int, Any]:
@@ -119,7 +121,7 @@ class FlowRoutes:
             return mapping, count
 
         mapping, count = await self._store.transact(body)
-        self._lanes.poll(mapping)
+        self._lanes.follow(mapping)
         _, shown = await self._get(asked, uuid)
         return 200, {**shown, "resumed": count}
 
@@ -152,7 +154,7 @@ class FlowRoutes:
             "function": mapping.function,
             "source": mapping.source,
             "enabled": mapping.enabled,
-            "settings": settings.shown(settings.parse(mapping.flow)),
+            "settings": settings.shown(flow_subjects.rules(mapping)),
             "limit": scale,
             "running": running,
             "state": "running",
@@ -175,31 +177,24 @@ async def set_flow(
 ) -> Mapping:
     """Replace a mapping's settings. AwsError when there is no such mapping, or the document
     cannot be."""
-    mapping = await _find_in(tx, account, region, uuid)
+    mapping = await flow_subjects.find(tx, account, region, uuid)
     try:
         settings.parse(document)
     except settings.InvalidFlow as error:
         raise AwsError("ValidationException", str(error), 400) from None
     mapping.flow = document
-    await records.put_mapping(tx, account, region, mapping)
+    await flow_subjects.save(tx, account, region, mapping)
     return mapping
 
 
 async def _find(tx: Transaction, asked: Asked, uuid: str) -> Mapping:
-    return await _find_in(tx, asked.context.account, asked.context.region, uuid)
-
-
-async def _find_in(tx: Transaction, account: str, region: str, uuid: str) -> Mapping:
-    mapping = await records.find_mapping(tx, account, region, uuid)
-    if mapping is None:
-        raise AwsError("ResourceNotFoundException", f"There is no mapping {uuid}.", 404)
-    return mapping
+    return await flow_subjects.find(tx, asked.context.account, asked.context.region, uuid)
 
 
 async def _set_parked(tx: Transaction, asked: Asked, uuid: str, reason: str | None) -> Mapping:
     mapping = await _find(tx, asked, uuid)
     mapping.parked = reason
-    await records.put_mapping(tx, asked.context.account, asked.context.region, mapping)
+    await flow_subjects.save(tx, asked.context.account, asked.context.region, mapping)
     return mapping
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from lambent.core.errors import AwsError, StoreError
 from lambent.services.contract import Platform
-from lambent.services.lambda_ import records
+from lambent.services.lambda_ import flow_subjects, records
 from lambent.services.lambda_.invoking import Runner
 from lambent.services.lambda_.keeping import Keeping
 from lambent.services.lambda_.lanes import Lanes
@@ -79,6 +79,7 @@ class Following:
             await self._runner.replaced(reference, None)
             return
         self._lanes.serve(reference)
+        self._lanes.regulate(flow_subjects.of_function(reference, function))
         await self._runner.replaced(reference, function.latest.build)
         await self._keeping.follow(reference, function)
 

@@ -16,7 +16,7 @@ import msgspec
 
 from lambent.cluster.places import Limit
 from lambent.core.arns import Arn
-from lambent.core.errors import StoreError
+from lambent.core.errors import AwsError, StoreError
 from lambent.core.web import Asked
 from lambent.events.contract import Source
 from lambent.events.delivery import Lane
@@ -24,7 +24,7 @@ from lambent.events.filter import InvalidPattern
 from lambent.events.flow import parking
 from lambent.events.policy import Aside
 from lambent.services.contract import Platform
-from lambent.services.lambda_ import names, polling, records, suppression
+from lambent.services.lambda_ import flow_subjects, names, polling, records, suppression
 from lambent.services.lambda_.async_depths import AsyncDepths
 from lambent.services.lambda_.asynchronous import AsyncPolicy, AsyncSource
 from lambent.services.lambda_.function_figures import AsyncObserver
@@ -58,8 +58,9 @@ class Lanes:
     async def start(self) -> None:
         """Make the lanes of everything that is stored."""
         functions, mappings = await self._platform.store.transact(_stored)
-        for reference, _ in functions:
+        for reference, function in functions:
             self.serve(reference)
+            self.regulate(flow_subjects.of_function(reference, function))
         for runtime in sorted({one.latest.settings["Runtime"] for _, one in functions}):
             self.prepare(runtime)
         for mapping in mappings:
@@ -94,10 +95,26 @@ class Lanes:
         self._functions[reference.arn] = lane
         lane.start()
 
+    def regulate(self, subject: Mapping) -> None:
+        """The flow control of a function's asynchronous invocations is this now."""
+        lane = self._functions.get(subject.uuid)
+        if lane is not None and self._polled.get(subject.uuid) != subject:
+            self._polled[subject.uuid] = subject
+            lane.regulate(self.regulators.follow(subject))
+
     def forget(self, reference: Reference) -> None:
         """The function is gone."""
+        self._polled.pop(reference.arn, None)
+        self.regulators.close(reference.arn)
         self._end(self._functions.pop(reference.arn, None))
         self._runner.figures.forget(reference)
+
+    def follow(self, subject: Mapping) -> None:
+        """Go on with a mapping, or a function's asynchronous invocations, as it is now."""
+        if flow_subjects.is_function(subject):
+            self.regulate(subject)
+        else:
+            self.poll(subject)
 
     def poll(self, mapping: Mapping) -> None:
         """Run the mapping as it is now: in place of how it was, or not at all."""
@@ -155,8 +172,8 @@ class Lanes:
         self._end(self._mappings.pop(uuid, None))
 
     def mapping(self, uuid: str) -> Lane | None:
-        """The lane of an enabled mapping."""
-        return self._mappings.get(uuid)
+        """The lane of an enabled mapping, or of a function's asynchronous invocations."""
+        return self._mappings.get(uuid) or self._functions.get(uuid)
 
     def suppressed(self, uuid: str) -> int:
         """How many duplicates of the mapping this node suppressed since it started."""
@@ -177,10 +194,12 @@ class Lanes:
         account, region = function.account, function.region
 
         async def body(tx: Transaction) -> Mapping | None:
-            stored = await records.find_mapping(tx, account, region, mapping.uuid)
-            if stored is not None:
-                stored.parked = reason
-                await records.put_mapping(tx, account, region, stored)
+            try:
+                stored = await flow_subjects.find(tx, account, region, mapping.uuid)
+            except AwsError:
+                return None
+            stored.parked = reason
+            await flow_subjects.save(tx, account, region, stored)
             return stored
 
         try:
@@ -190,7 +209,7 @@ class Lanes:
             _log.warning("The mapping %s is parked for this run alone: %s", mapping.uuid, error)
             return
         if stored is not None:
-            self.poll(stored)
+            self.follow(stored)
 
     def _end(self, lane: Lane | None) -> None:
         if lane is not None:

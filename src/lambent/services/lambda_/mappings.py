@@ -144,14 +144,14 @@ class MappingOperations(Base):
         return _shown(context, mapping, "Deleting")
 
     async def set_flow(self, context: RequestContext, params: Params) -> None:
-        """Lambent's own: replace the flow control of the mapping `UUID` by the document
-        `Flow`."""
+        """Lambent's own: replace the flow control of the mapping `UUID`, or of the asynchronous
+        invocations of the function with that ARN, by the document `Flow`."""
         mapping = await self._store.transact(
             lambda tx: set_flow(
                 tx, context.account, context.region, params["UUID"], dict(params["Flow"])
             )
         )
-        self._lanes.poll(mapping)
+        self._lanes.follow(mapping)
 
     async def _put_back(self, tx: Transaction, mapping: Mapping) -> None:
         """What is parked goes back to where it came from, if that is still there."""

@@ -97,6 +97,9 @@ class Function(msgspec.Struct, kw_only=True):
     provisioned: dict[str, Provisioned] = {}
     code_signing: str | None = None
     """The ARN of its code signing configuration."""
+    flow: dict[str, Any] = {}
+    parked: str | None = None
+    """As a mapping's, for its asynchronous invocations (`flow_subjects`)."""
 
 
 class Code(msgspec.Struct):

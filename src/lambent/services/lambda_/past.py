@@ -19,6 +19,14 @@ def past(record: Document[str, Any], function: str) -> Past:
     )
 
 
+def of_event(record: Document[str, Any], function: str) -> Past:
+    """The past of an asynchronous invocation's event, which its ticket knows."""
+    ticket = record["ticket"]
+    waiting = ticket.waiting
+    tries = 1 + waiting.errors + waiting.throttles + waiting.lost
+    return Past(tries, ticket.created, 0)
+
+
 def depth(record: Document[str, Any], function: str) -> int:
     """How often the message's chain of events has invoked the function."""
     trace = record["attributes"].get("AWSTraceHeader")

@@ -117,6 +117,8 @@ class FunctionResource(Resource):
         made = await self._call(request.context, "CreateFunction", params)
         try:
             await self._govern(request.context, name, {}, properties)
+            if flow := template_flow.of_function(request.metadata):
+                await self._regulate(request.context, made, flow)
         except AwsError:
             await self.delete(request, name, properties)
             raise
@@ -150,6 +152,7 @@ class FunctionResource(Resource):
         if not made:
             made = await self._call(context, "GetFunctionConfiguration", {"FunctionName": name})
         await self._govern(context, name, old, new)
+        await self._regulate(context, made, template_flow.of_function(request.metadata))
         await self._retag(request, made["FunctionArn"], old, new)
         return _function(made)
 
@@ -157,6 +160,11 @@ class FunctionResource(Resource):
         self, request: ResourceRequest, physical_id: str, properties: Properties
     ) -> None:
         await self._remove(request.context, "DeleteFunction", {"FunctionName": physical_id})
+
+    async def _regulate(
+        self, context: RequestContext, made: Mapping[str, Any], flow: dict[str, Any]
+    ) -> None:
+        await self._call(context, "SetFlow", {"UUID": made["FunctionArn"], "Flow": flow})
 
     async def _govern(
         self, context: RequestContext, name: str, old: Properties, new: Properties

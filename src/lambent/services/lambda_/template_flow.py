@@ -4,7 +4,8 @@ functions.
 Under `Metadata: Lambent: Flow:` (or `Idempotency:`) of the AWS::Lambda::EventSourceMapping. SAM
 gives the mappings of an AWS::Serverless::Function the function's own Metadata and names them by
 the function and the event, so there `Metadata: Lambent: Events: EVENT: Flow:` of the function is
-for one event, and `Metadata: Lambent: Flow:` for all that say nothing of their own.
+for one event, and `Metadata: Lambent: Flow:` for all that say nothing of their own, and for the
+function's asynchronous invocations.
 """
 
 from __future__ import annotations
@@ -22,7 +23,15 @@ _OF_AN_EVENT = ("Flow", "Idempotency")
 
 def document(logical_id: str, metadata: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of the mapping with that logical id; AwsError when they cannot be."""
-    flow = section(logical_id, metadata, "Flow")
+    return _checked(section(logical_id, metadata, "Flow"))
+
+
+def of_function(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a function's asynchronous invocations; AwsError when they cannot be."""
+    return _checked(_section(own_settings.section(metadata), "Flow"))
+
+
+def _checked(flow: dict[str, Any]) -> dict[str, Any]:
     try:
         settings.parse(flow)
     except settings.InvalidFlow as error:
