@@ -94,7 +94,7 @@ class Cluster:
         """Whether there is no process of it: it was stopped, or gave up."""
         data = f"--pgdata={self.folder / 'data'}"
         command = [self._programs / "pg_ctl", "status", "--silent", data]
-        return subprocess.run(command, **self._as_server(), check=False).returncode == 3
+        return subprocess.run(command, **self.unprivileged(), check=False).returncode == 3
 
     def owned(self, folder: Path) -> Path:
         """A folder that the server may write to."""
@@ -133,7 +133,7 @@ class Cluster:
         does with this process, also by `kill -9`."""
         return subprocess.Popen(
             ["sh", "-c", _END, "sh", self._programs / "pg_ctl", self.folder],
-            **self._as_server(),
+            **self.unprivileged(),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -146,7 +146,7 @@ class Cluster:
     def _run(self, program: str, *arguments: str) -> None:
         done = subprocess.run(
             [self._programs / program, *arguments],
-            **self._as_server(),
+            **self.unprivileged(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,  # the server inherits it
             stderr=subprocess.PIPE if program == "initdb" else subprocess.DEVNULL,
@@ -155,8 +155,8 @@ class Cluster:
         if done.returncode != 0:
             raise RuntimeError(f"{program} failed: {(done.stderr or b'').decode()[-500:]}")
 
-    def _as_server(self) -> dict[str, Any]:
-        """How its processes are run: it refuses root."""
+    def unprivileged(self) -> dict[str, Any]:
+        """How its processes are run: the server refuses root."""
         user, group = _unprivileged() if os.geteuid() == 0 else (None, None)
         return {
             "user": user,
