@@ -339,7 +339,11 @@ async def test_log_lines_are_lambdas(function: Define) -> None:
     )
     result = await run(request_id="r-4", tail=True)
     init, start, before, record, after, end, report = run.log
-    assert init == f"INIT_START Runtime Version: {OWN_RUNTIME.replace('python', 'python:')}\n"
+    assert re.fullmatch(
+        rf"INIT_START Runtime Version: {OWN_RUNTIME.replace('python', 'python:')}\t"
+        r"Runtime Version ARN: arn:aws:lambda:eu-west-1::runtime:[0-9a-f]{64}\n",
+        init,
+    )
     assert start == "START RequestId: r-4 Version: $LATEST\n"
     assert before == "before\n"
     assert re.fullmatch(r"\[WARNING\]\t\S+Z\tr-4\ttwo\nlines\n", record)

@@ -183,6 +183,7 @@ def test_report_line_of_a_timeout() -> None:
 
 def test_stream_name_is_lambdas() -> None:
     assert stream_name(1_700_000_000, "$LATEST", "ab") == "2023/11/14/[$LATEST]ab"
+    assert stream_name(1_700_000_000, "7", "ab", "f") == "2023/11/14/f[7]ab"
 
 
 @given(

@@ -116,12 +116,11 @@ class Environment:
         self._tools = tools
         self._clock = tools.clock
         unique = tools.ids.hex(32)
-        stream = LogStream(
-            spec.account,
-            spec.region,
-            spec.log_group or f"/aws/lambda/{spec.name}",
-            stream_name(tools.clock.now(), spec.version, unique),
-        )
+        own = f"/aws/lambda/{spec.name}"
+        group = spec.log_group or own
+        shared = "" if group == own else spec.name
+        name = stream_name(tools.clock.now(), spec.version, unique, shared)
+        stream = LogStream(spec.account, spec.region, group, name)
         self._journal = Journal(spec, stream, tools.logs, tools.clock)
         self._scratch = tools.scratch / unique
         self._programs = extensions.found(spec.layers) if spec.layers else {}
@@ -504,24 +503,29 @@ class Environment:
 
     def report_start(self, phase: str) -> None:
         """Say that an initialisation or a restore begins; in text, only the first."""
-        runtime = self.spec.runtime
+        runtime, region = self.spec.runtime, self.spec.region
+        runtimes = {
+            "runtimeVersion": report.runtime_version(runtime),
+            "runtimeVersionArn": report.runtime_arn(runtime, region),
+        }
         if self._restoring and phase == "init":
             record = {
                 "functionName": self.spec.name,
                 "functionVersion": self.spec.version,
-                "runtimeVersion": report.runtime_version(runtime),
+                **runtimes,
             }
-            self._journal.platform("platform.restoreStart", record, report.restore_start(runtime))
+            line = report.restore_start(runtime, region)
+            self._journal.platform("platform.restoreStart", record, line)
             return
-        line = report.init_start(runtime) if phase == "init" else None
+        first = report.init_start(runtime, region) if phase == "init" else None
         record = {
             "initializationType": self._kind,
             "phase": phase,
-            "runtimeVersion": report.runtime_version(self.spec.runtime),
+            **runtimes,
             "functionName": self.spec.name,
             "functionVersion": self.spec.version,
         }
-        self._journal.platform("platform.initStart", record, line)
+        self._journal.platform("platform.initStart", record, first)
 
     def _report_restore(self, attempt: Attempt, duration: float) -> None:
         status = "success"

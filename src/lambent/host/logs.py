@@ -61,9 +61,10 @@ class LogSink(Protocol):
         ...
 
 
-def stream_name(now: float, version: str, unique: str) -> str:
-    """`YYYY/MM/DD/[$LATEST]<32 hex digits>`, as Lambda names its log streams."""
-    return f"{time.strftime('%Y/%m/%d', time.gmtime(now))}/[{version}]{unique}"
+def stream_name(now: float, version: str, unique: str, function: str = "") -> str:
+    """`YYYY/MM/DD/[$LATEST]<32 hex digits>`, as Lambda names its log streams; with the function
+    before the version in a group that is not the function's own."""
+    return f"{time.strftime('%Y/%m/%d', time.gmtime(now))}/{function}[{version}]{unique}"
 
 
 def batches(events: Sequence[LogEvent]) -> list[list[LogEvent]]:

@@ -6,12 +6,16 @@ Guide ("Lambda function logs", "Troubleshoot execution issues").
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+
+from lambent.core.arns import Arn
 
 TAIL_BYTES = 4096
 MAX_PAYLOAD = 6_291_556
@@ -104,14 +108,20 @@ def billed(duration: float, init: float | None) -> float:
     return max(math.ceil((duration + (init or 0.0)) * 1000 - 1e-6), 1) / 1000
 
 
-def init_start(runtime: str) -> str:
+def init_start(runtime: str, region: str) -> str:
     """The first line of an environment."""
-    return f"INIT_START Runtime Version: {runtime_version(runtime)}\n"
+    return f"INIT_START {_runtime(runtime, region)}\n"
 
 
 def runtime_version(runtime: str) -> str:
     """A runtime's version as Lambda's logs name it."""
     return runtime.replace("python", "python:")
+
+
+@lru_cache(maxsize=256)
+def runtime_arn(runtime: str, region: str) -> str:
+    """The ARN of the one version that each runtime has here."""
+    return str(Arn("lambda", region, "", f"runtime:{hashlib.sha256(runtime.encode()).hexdigest()}"))
 
 
 def initialised(duration: float) -> str:
@@ -125,9 +135,14 @@ def unfit(why: str) -> str:
     return f"[lambent] Environments cannot be forked, since {why}: each is initialised by itself\n"
 
 
-def restore_start(runtime: str) -> str:
+def restore_start(runtime: str, region: str) -> str:
     """The first line of an environment that is restored from a snapshot."""
-    return f"RESTORE_START Runtime Version: {runtime_version(runtime)}\n"
+    return f"RESTORE_START {_runtime(runtime, region)}\n"
+
+
+def _runtime(runtime: str, region: str) -> str:
+    version, arn = runtime_version(runtime), runtime_arn(runtime, region)
+    return f"Runtime Version: {version}\tRuntime Version ARN: {arn}"
 
 
 def restore_report(duration: float, status: str, error_type: str | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -50,7 +51,7 @@ def _types(lines: list[dict[str, Any]]) -> list[str]:
 
 
 def test_platform_lines_are_events(make: Make, logged: Callable[..., list[dict[str, Any]]]) -> None:
-    make("f", SAYS, LoggingConfig={"LogFormat": "JSON"})
+    made = make("f", SAYS, LoggingConfig={"LogFormat": "JSON"})
     lines = logged("x")
     assert _types(lines) == [
         "platform.initStart",
@@ -64,6 +65,7 @@ def test_platform_lines_are_events(make: Make, logged: Callable[..., list[dict[s
         "initializationType": "on-demand",
         "phase": "init",
         "runtimeVersion": "python:3.11",
+        "runtimeVersionArn": made["RuntimeVersionConfig"]["RuntimeVersionArn"],
         "functionName": "f",
         "functionVersion": "$LATEST",
     }
@@ -151,3 +153,14 @@ def test_lines_without_a_logger_are_filtered_by_the_level_they_name(
     make("f", source, LoggingConfig={"LogFormat": "JSON", **levels})
     own = [line for line in logged("x") if "type" not in line]
     assert [line.get("level") for line in own] == ["Error", "odd", None]
+
+
+def test_streams_of_a_group_of_ones_own_choice_name_the_function(
+    make: Make, functions: Any, client: Callable[..., Any]
+) -> None:
+    make("f", SAYS, LoggingConfig={"LogFormat": "JSON", "LogGroup": "shared"})
+    functions.invoke(FunctionName="f", Payload=b'"x"')
+    logs = client("logs")
+    until(lambda: logs.describe_log_groups(logGroupNamePrefix="shared")["logGroups"])
+    [stream] = until(lambda: logs.describe_log_streams(logGroupName="shared")["logStreams"])
+    assert re.fullmatch(r"\d{4}/\d\d/\d\d/f\[\$LATEST\][0-9a-f]{32}", stream["logStreamName"])

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from tests.services.lambda_.conftest import Make
+from tests.conftest import ClientFactory
+from tests.services.lambda_.conftest import Make, payload
 from tests.services.lambda_.test_functions import refused
 
 from lambent.services.lambda_.policy import allows, statement
@@ -106,3 +107,26 @@ def test_a_policy_allows_what_it_says(
         {"StatementId": "s", "Action": "lambda:InvokeFunction", **params}, "arn:aws:lambda:::f"
     )
     assert allows([made], principal, source) is allowed
+
+
+def test_another_account_invokes_what_its_permission_names(
+    make: Make, functions: Any, client: ClientFactory
+) -> None:
+    arn = make("f", Publish=True)["FunctionArn"].removesuffix(":1")
+    friend, stranger = (
+        client("lambda", access_key=one) for one in ("222222222222", "111111111111")
+    )
+    functions.add_permission(
+        FunctionName="f",
+        StatementId="friend",
+        Action="lambda:InvokeFunction",
+        Principal="222222222222",
+    )
+    assert payload(friend.invoke(FunctionName=arn, Payload=b'"hello"')) == "hello"
+    assert friend.invoke(FunctionName=arn, InvocationType="Event")["StatusCode"] == 202
+    # The permission is for the function as such, not for its version 1.
+    for caller, whom in ((stranger, arn), (friend, f"{arn}:1")):
+        assert refused(lambda caller=caller, whom=whom: caller.invoke(FunctionName=whom))[:2] == (
+            "AccessDeniedException",
+            403,
+        )

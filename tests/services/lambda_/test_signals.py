@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.services.lambda_.conftest import Make, Queue, until
+from tests.services.lambda_.conftest import Make, Queue, open_url, until
+from tests.support.http import Raw
 from tests.support.nodes import ThreadNode
 
 from lambent.core.clock import SystemClock
@@ -88,6 +89,24 @@ def test_provisioned_concurrency_is_measured(
     assert total("AWS/Lambda", "ProvisionedConcurrencyInvocations", **one) == 1
     assert total("AWS/Lambda", "ProvisionedConcurrencySpilloverInvocations", **one) == 0
     assert total("AWS/Lambda", "ProvisionedConcurrencyUtilization", "Maximum", **one) == 0.5
+
+
+def test_requests_to_a_url_are_measured(
+    make: Make, functions: Any, raw: Raw, total: Callable[..., float]
+) -> None:
+    make("f", "def handler(event, context):\n    return {'statusCode': int(event['body'])}\n")
+    made = functions.create_function_url_config(FunctionName="f", AuthType="NONE")
+    host = made["FunctionUrl"].removeprefix("http://").rstrip("/")
+    assert raw("POST", "/", b"200", {"Host": host}).status == 403
+    open_url(functions, "f")
+    for status in (200, 404, 500, 502):
+        assert raw("POST", "/", b"%d" % status, {"Host": host}).status == status
+    shown = {"FunctionName": "f", "Resource": "f:$LATEST"}
+    for whose in ({"FunctionName": "f"}, shown, {**shown, "ExecutedVersion": "$LATEST"}):
+        assert total("AWS/Lambda", "UrlRequestCount", **whose) == 5
+        assert total("AWS/Lambda", "Url4xxCount", **whose) == 2
+        assert total("AWS/Lambda", "Url5xxCount", **whose) == 2
+        assert total("AWS/Lambda", "UrlRequestLatency", "SampleCount", **whose) == 5
 
 
 def test_throttles_and_lost_events_are_measured(

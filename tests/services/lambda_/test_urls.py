@@ -84,7 +84,7 @@ def test_the_function_gets_the_request_as_an_event_of_format_2(
     answer = call(
         id,
         "POST",
-        "/my/path?a=1&a=2&b=%20x",
+        "/my%20own/path?a=1&a=2&b=%20x",
         b'{"k": 1}',
         content_type="application/json",
         cookie="one=1; two=2",
@@ -94,7 +94,7 @@ def test_the_function_gets_the_request_as_an_event_of_format_2(
     assert answer.status == 200
     assert answer.headers["content-type"] == "application/json"
     assert event["version"] == "2.0"
-    assert (event["rawPath"], event["rawQueryString"]) == ("/my/path", "a=1&a=2&b=%20x")
+    assert (event["rawPath"], event["rawQueryString"]) == ("/my%20own/path", "a=1&a=2&b=%20x")
     assert event["queryStringParameters"] == {"a": "1,2", "b": " x"}
     assert event["cookies"] == ["one=1", "two=2"]
     assert event["headers"]["x-own"] == "yes"
@@ -102,7 +102,7 @@ def test_the_function_gets_the_request_as_an_event_of_format_2(
     assert (event["body"], event["isBase64Encoded"]) == ('{"k": 1}', False)
     context = event["requestContext"]
     assert context["http"]["method"] == "POST"
-    assert context["http"]["path"] == "/my/path"
+    assert context["http"]["path"] == "/my own/path"
     assert context["http"]["sourceIp"] == "127.0.0.1"
     assert (context["domainPrefix"], context["accountId"]) == (id, "anonymous")
     assert context["requestId"] == answer.headers["x-amzn-requestid"]

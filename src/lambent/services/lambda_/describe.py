@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
+from lambent.host.report import runtime_arn
 from lambent.services.lambda_ import own_settings, snapshots
 from lambent.services.lambda_.model import Alias, Function, Version
 from lambent.services.lambda_.names import Reference
@@ -59,10 +59,7 @@ def configuration(
             if snapshots.applies(version) and snapshot.state == "Active"
             else "Off",
         },
-        "RuntimeVersionConfig": {
-            "RuntimeVersionArn": f"arn:aws:lambda:{reference.region}::runtime:"
-            + hashlib.sha256(runtime.encode()).hexdigest()
-        },
+        "RuntimeVersionConfig": {"RuntimeVersionArn": runtime_arn(runtime, reference.region)},
     }
     if creating:
         del shown["LastUpdateStatus"]

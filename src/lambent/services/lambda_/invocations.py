@@ -16,10 +16,10 @@ import msgspec
 from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
 from lambent.host.contract import Invocation
-from lambent.services.lambda_ import asynchronous, records, streaming
+from lambent.services.lambda_ import asynchronous, names, policy, records, streaming
 from lambent.services.lambda_.asynchronous import Waiting
 from lambent.services.lambda_.base import Base
-from lambent.services.lambda_.names import Reference
+from lambent.services.lambda_.names import LATEST, Reference
 from lambent.store.contract import Transaction
 
 SYNCHRONOUS_BYTES = 6_291_456
@@ -34,7 +34,7 @@ class InvokeOperations(Base):
 
     async def invoke(self, context: RequestContext, params: Params) -> Result:
         """Invoke."""
-        reference = self._reference(context, params, "InvokeFunction")
+        reference = await self._invokable(context, params)
         kind = params.get("InvocationType") or "RequestResponse"
         payload: bytes = params.get("Payload") or b"{}"
         check_payload(payload, kind)
@@ -65,7 +65,7 @@ class InvokeOperations(Base):
 
     async def invoke_with_response_stream(self, context: RequestContext, params: Params) -> Result:
         """InvokeWithResponseStream. What a function does not stream comes when it is whole."""
-        reference = self._reference(context, params, "InvokeFunction")
+        reference = await self._invokable(context, params)
         payload: bytes = params.get("Payload") or b"{}"
         check_payload(payload, "RequestResponse")
         client_context = _client_context(params.get("ClientContext"))
@@ -87,12 +87,22 @@ class InvokeOperations(Base):
 
     async def invoke_async(self, context: RequestContext, params: Params) -> Result:
         """InvokeAsync, the older form of an asynchronous Invoke."""
-        reference = self._reference(context, params, "InvokeFunction")
+        reference = await self._invokable(context, params)
         body = params["InvokeArgs"]
         payload = body if isinstance(body, bytes) else await body.read()
         check_payload(payload, "Event")
         await self._accept(context, reference, payload, None)
         return {"Status": 202}
+
+    async def _invokable(self, context: RequestContext, params: Params) -> Reference:
+        """What is to be invoked; another account's function if its policy says so."""
+        reference = names.read(context, params["FunctionName"], params.get("Qualifier"))
+        if reference.account != context.account:
+            function = await self._store.transact(lambda tx: records.find_function(tx, reference))
+            statements = (function.policies if function else {}).get(reference.qualifier or LATEST)
+            if not policy.allows_caller(statements or (), context.account, context.principal):
+                raise names.foreign(context, reference, "InvokeFunction")
+        return reference
 
     async def _accept(
         self,

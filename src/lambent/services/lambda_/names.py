@@ -65,6 +65,25 @@ def parse(
     AwsError when it is no function name, when the two qualifiers differ, or when the
     function would lie in another region or account.
     """
+    reference = read(context, text, qualifier)
+    if reference.account != context.account:
+        raise foreign(context, reference, action)
+    return reference
+
+
+def foreign(context: RequestContext, reference: Reference, action: str) -> AwsError:
+    """The function is another account's, and its policy does not allow the action."""
+    return AwsError(
+        "AccessDeniedException",
+        f"User: {context.principal} is not authorized to perform: lambda:{action} on "
+        f"resource: {reference.qualified} because no resource-based policy allows the "
+        f"lambda:{action} action",
+        403,
+    )
+
+
+def read(context: RequestContext, text: str, qualifier: str | None = None) -> Reference:
+    """The same, of whichever account."""
     match = _REFERENCE.fullmatch(text)
     if match is None:
         raise errors.validation(text, "functionName", _PATTERN)
@@ -84,16 +103,7 @@ def parse(
         raise errors.invalid(
             "The derived qualifier from the function name does not match the specified qualifier."
         )
-    reference = Reference(account, region, name, qualifier or own)
-    if account != context.account:
-        raise AwsError(
-            "AccessDeniedException",
-            f"User: {context.principal} is not authorized to perform: lambda:{action} on "
-            f"resource: {reference.qualified} because no resource-based policy allows the "
-            f"lambda:{action} action",
-            403,
-        )
-    return reference
+    return Reference(account, region, name, qualifier or own)
 
 
 def from_arn(arn: Arn) -> Reference:

@@ -141,6 +141,20 @@ def _meets_url(one: Mapping[str, Any], account: str | None, auth_type: str) -> b
     )
 
 
+def allows_caller(statements: Iterable[Mapping[str, Any]], account: str, principal: str) -> bool:
+    """Whether a caller of another account (`principal` is its ARN) may invoke the function.
+    Conditions are about what such calls do not carry."""
+    return any(
+        one["Action"] in (INVOKE, "lambda:*", "*")
+        and "Condition" not in one
+        and (
+            one["Principal"] == "*"
+            or one["Principal"].get("AWS") in (account, f"arn:aws:iam::{account}:root", principal)
+        )
+        for one in statements
+    )
+
+
 def _allows(one: Mapping[str, Any], principal: str, source: str) -> bool:
     if one["Action"] not in (INVOKE, "lambda:*", "*"):
         return False

@@ -31,6 +31,7 @@ from lambent.services.lambda_.publishing import VersionOperations
 from lambent.services.lambda_.resources import resource_types
 from lambent.services.lambda_.tags import TagOperations
 from lambent.services.lambda_.target import FunctionTarget
+from lambent.services.lambda_.url_figures import UrlFigures
 from lambent.services.lambda_.urls import UrlOperations
 
 
@@ -90,7 +91,7 @@ def create(platform: Platform) -> Service:
             tiers.PATH: tiers.TierRoutes(operations).one,
         },
         downloads={PATH: downloads.fetch},
-        sites=[url_site.site(platform.store, runner)],
+        sites=[url_site.site(platform.store, runner, platform.clock, UrlFigures(platform.metrics))],
         start=following.start,
         stop=following.stop,
     )

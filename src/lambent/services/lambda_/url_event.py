@@ -65,7 +65,7 @@ def event(request: WebRequest, caller: Caller | None) -> dict[str, Any]:
     made: dict[str, Any] = {
         "version": "2.0",
         "routeKey": "$default",
-        "rawPath": unquote(request.path),
+        "rawPath": request.path,
         "rawQueryString": request.query,
         "headers": headers,
         "requestContext": context,

@@ -10,6 +10,7 @@ import json
 
 from msgspec import structs
 
+from lambent.core.clock import Clock
 from lambent.core.errors import AwsError
 from lambent.core.streams import StreamingResult
 from lambent.core.web import Caller, Site, WebAnswer, WebRequest
@@ -20,6 +21,7 @@ from lambent.services.lambda_.invoking import Resolved, Runner
 from lambent.services.lambda_.model import Url
 from lambent.services.lambda_.names import LATEST, Reference
 from lambent.services.lambda_.streaming import Streamed
+from lambent.services.lambda_.url_figures import UrlFigures
 from lambent.services.lambda_.urls import LABEL, PATH
 from lambent.store.contract import Store
 
@@ -31,16 +33,18 @@ _FORBIDDEN = (
 )
 
 
-def site(store: Store, runner: Runner) -> Site:
+def site(store: Store, runner: Runner, clock: Clock, figures: UrlFigures) -> Site:
     """The site of all function URLs of a node."""
-    urls = _Urls(store, runner)
+    urls = _Urls(store, runner, clock, figures)
     return Site(LABEL, PATH, SYNCHRONOUS_BYTES, urls.answer, _too_large)
 
 
 class _Urls:
-    def __init__(self, store: Store, runner: Runner) -> None:
+    def __init__(self, store: Store, runner: Runner, clock: Clock, figures: UrlFigures) -> None:
         self._store = store
         self._runner = runner
+        self._clock = clock
+        self._figures = figures
 
     async def answer(self, request: WebRequest) -> WebAnswer:
         """The function's response, or why there is none."""
@@ -51,6 +55,15 @@ class _Urls:
             resolved = await self._runner.resolve(reference)
         except AwsError:
             return _refusal(403, "AccessDeniedException", "Forbidden")
+        began = self._clock.monotonic()
+        answer = await self._answer(request, reference, resolved)
+        seconds = self._clock.monotonic() - began
+        self._figures.answered(reference, resolved.version.number, answer.status, seconds)
+        return answer
+
+    async def _answer(
+        self, request: WebRequest, reference: Reference, resolved: Resolved
+    ) -> WebAnswer:
         url = resolved.function.urls[reference.qualifier or LATEST]
         allowed = url_event.allowance(url.cors, request) if url.cors else []
         if url.cors and url_event.is_preflight(request):
