@@ -262,7 +262,7 @@ def picture(rows: list[Row]) -> str:
             parts.append(
                 f'<line class="{colour}" x1="{least}" x2="{most}" y1="{centre:g}" y2="{centre:g}"/>'
                 f'<circle class="{colour}" cx="{median}" cy="{centre:g}" r="5"/>'
-                f'<text x="{most + 10}" y="{centre + 4:g}">{row.figures["p50"]:.3g}</text>'
+                f'<text x="{most + 10}" y="{centre + 4:g}">{_short(row.figures["p50"])}</text>'
             )
             y += LINE
         y += 12
@@ -270,6 +270,10 @@ def picture(rows: list[Row]) -> str:
         f'<text x="{LEFT}" y="{bottom + 34}">dots: medians; lines: from the least to p99</text>'
     )
     return "\n".join([*parts, "</svg>", ""])
+
+
+def _short(milliseconds: float) -> str:
+    return f"{milliseconds:,.0f}" if milliseconds >= 1000 else f"{milliseconds:.3g}"
 
 
 def main() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import apsw
@@ -14,7 +16,7 @@ from lambent.store.backends.sqlite import open_sqlite
 from lambent.store.backends.sqlite.schema import APPLICATION_ID, STEPS, migrate
 from lambent.store.contract import NewWork, Store
 
-from .calls import call
+from .calls import call, chunks
 
 
 async def opened(folder: Path | None) -> Store:
@@ -66,6 +68,33 @@ async def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
         await opened(tmp_path / "file" / "data")
     with pytest.raises(StartupError, match="file is no folder"):
         await opened(tmp_path / "file")
+
+
+async def test_a_disk_with_no_room_for_a_process_number_is_locked_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.pwrite", full)
+    store = await opened(tmp_path)
+    with pytest.raises(StartupError, match=r"is in use by another Lambent node\."):
+        await opened(tmp_path)
+    await store.close()
+
+
+@pytest.mark.parametrize("left", ["nothing", "an empty file"])
+async def test_blobs_whose_database_is_gone_are_left_alone(tmp_path: Path, left: str) -> None:
+    store = await opened(tmp_path)
+    blob = await store.blobs.stage(chunks(b"x" * 100_000))
+    await call(store, "link_blob", blob)
+    await store.close()
+    (tmp_path / "lambent.db").unlink()
+    if left == "an empty file":
+        (tmp_path / "lambent.db").touch()
+    with pytest.raises(StartupError, match="holds blobs but no database"):
+        await opened(tmp_path)
+    assert os.listdir(tmp_path / "blobs") == [blob.id]
 
 
 async def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
@@ -40,8 +41,9 @@ class FolderLock:
                 f"The data folder {folder} is in use by another Lambent node"
                 f"{f' (process {holder})' if holder else ''}."
             ) from error
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, str(os.getpid()).encode(), 0)
+        with suppress(OSError):  # the number only tells who holds it
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, str(os.getpid()).encode(), 0)
 
     def release(self) -> None:
         """Let others open the folder."""
@@ -71,6 +73,18 @@ def _keep_private(database: Path) -> None:
         os.fchmod(descriptor, 0o600)
     finally:
         os.close(descriptor)
+
+
+def refuse_blobs_alone(folder: Path) -> None:
+    """StartupError when the folder has blobs but its database is gone: without it all of them
+    would pass for orphans, and be removed."""
+    database = folder / "lambent.db"
+    gone = not database.exists() or database.stat().st_size == 0
+    if gone and any((folder / "blobs").iterdir()):
+        raise StartupError(
+            f"The data folder {folder} holds blobs but no database: put lambent.db back, or "
+            "take blobs away."
+        )
 
 
 def open_database(folder: Path | None) -> apsw.Connection:

@@ -17,7 +17,12 @@ from lambent.store.backends.files import sync_folder
 from lambent.store.backends.sqlite.blobs import BlobFiles, BlobLinks
 from lambent.store.backends.sqlite.commit import GroupCommit
 from lambent.store.backends.sqlite.engine import Away, Effects, Engine
-from lambent.store.backends.sqlite.folder import FolderLock, make_folder, open_database
+from lambent.store.backends.sqlite.folder import (
+    FolderLock,
+    make_folder,
+    open_database,
+    refuse_blobs_alone,
+)
 from lambent.store.backends.sqlite.log import Logs
 from lambent.store.backends.sqlite.records import Records
 from lambent.store.backends.sqlite.work import WorkQueues
@@ -125,6 +130,7 @@ async def open_sqlite(data_dir: Path | None, clock: Clock, ids: Ids) -> Store:
     lock = FolderLock(data_dir)
     try:
         blob_folder = make_folder(data_dir / "blobs")
+        refuse_blobs_alone(data_dir)
         db = open_database(data_dir)
         # The files' bytes are synced as they are written; their names are synced here.
         for each in (data_dir, data_dir.parent):
