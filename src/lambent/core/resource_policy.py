@@ -31,11 +31,11 @@ def decide(
     """
     allowed: bool | None = None
     for statement in listed(policy.get("Statement")):
-        if "Principal" not in statement or not _names(statement["Principal"], account, caller):
+        if "Principal" not in statement or not names(statement["Principal"], account, caller):
             continue
-        if not _matches((str(a).lower() for a in listed(statement.get("Action"))), action.lower()):
+        if not matches((str(a).lower() for a in listed(statement.get("Action"))), action.lower()):
             continue
-        if not _matches(listed(statement.get("Resource")), arn):
+        if not matches(listed(statement.get("Resource")), arn):
             continue
         if statement.get("Condition"):
             continue
@@ -45,7 +45,8 @@ def decide(
     return allowed
 
 
-def _matches(patterns: Iterable[Any], value: str) -> bool:
+def matches(patterns: Iterable[Any], value: str) -> bool:
+    """Whether one of the patterns, with `*` and `?`, is the whole value."""
     for pattern in patterns:
         expression = re.escape(str(pattern)).replace(r"\*", ".*").replace(r"\?", ".")
         if re.fullmatch(expression, value, re.DOTALL):
@@ -53,7 +54,8 @@ def _matches(patterns: Iterable[Any], value: str) -> bool:
     return False
 
 
-def _names(principal: Any, account: str, caller: str) -> bool:
+def names(principal: Any, account: str, caller: str) -> bool:
+    """Whether a statement's principal names a caller ("": someone) of the account."""
     if principal == "*":
         return True
     if not isinstance(principal, Mapping):

@@ -10,10 +10,12 @@ from tests.conftest import ClientFactory
 from tests.services.lambda_.conftest import Make, payload
 from tests.services.lambda_.test_functions import refused
 
-from lambent.services.lambda_.policy import allows, statement
+from lambent.services.lambda_.policy import statement
+from lambent.services.lambda_.policy_rules import allows, allows_url
 
 BUCKET = "arn:aws:s3:::photos"
 S3 = "s3.amazonaws.com"
+FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:f"
 
 
 def test_a_permission_becomes_a_statement(make: Make, functions: Any) -> None:
@@ -103,10 +105,142 @@ def test_a_statement_id_is_used_once_and_can_be_removed(make: Make, functions: A
 def test_a_policy_allows_what_it_says(
     params: dict[str, Any], principal: str, source: str, allowed: bool
 ) -> None:
-    made = statement(
-        {"StatementId": "s", "Action": "lambda:InvokeFunction", **params}, "arn:aws:lambda:::f"
+    made = statement({"StatementId": "s", "Action": "lambda:InvokeFunction", **params}, FUNCTION)
+    assert allows([made], principal, source, FUNCTION) is allowed
+
+
+def _one(effect: str = "Allow", **more: Any) -> dict[str, Any]:
+    return {
+        "Effect": effect,
+        "Principal": {"Service": [S3, "sns.amazonaws.com"]},
+        "Action": ["lambda:GetFunction", "lambda:Invoke*"],
+        "Resource": FUNCTION,
+        **more,
+    }
+
+
+_FROM = {"aws:SourceArn": "arn:aws:s3:::pho*"}
+
+
+@pytest.mark.parametrize(
+    ("statements", "allowed"),
+    [
+        ([_one()], True),
+        ([_one(Principal={"AWS": "*"})], True),
+        ([_one(Principal={"Service": "events.amazonaws.com"})], False),
+        ([_one(Action="lambda:GetFunction")], False),
+        ([_one(Action="LAMBDA:invokefunction")], True),
+        ([_one(Resource=f"{FUNCTION}:*")], False),
+        ([_one(Resource=["*"])], True),
+        ([_one(), _one("Deny")], False),
+        ([_one("Deny"), _one(Principal="*")], False),
+        ([_one(), _one("Deny", Action="lambda:GetFunction")], True),
+        ([_one(), _one("Deny", Condition={"ArnLike": _FROM})], False),
+        ([_one(), _one("Deny", Condition={"ArnNotLike": _FROM})], True),
+        (
+            [_one(Condition={"ArnEquals": _FROM, "StringEquals": {"aws:PrincipalOrgID": "o"}})],
+            False,
+        ),
+        ([_one(Condition={"StringEqualsIfExists": {"aws:PrincipalOrgID": "o"}})], True),
+        ([_one(Condition={"StringNotEquals": {"aws:PrincipalOrgID": "o"}})], True),
+        ([_one(Condition={"Null": {"aws:PrincipalOrgID": "true"}})], True),
+        ([_one(Condition={"StringEquals": {"AWS:SourceAccount": ["1", "2"]}})], True),
+        ([_one(Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}})], False),
+    ],
+    ids=range(18),
+)
+def test_a_policy_that_was_put_as_a_whole_allows_what_it_says(
+    statements: list[dict[str, Any]], allowed: bool
+) -> None:
+    assert allows(statements, S3, BUCKET, FUNCTION) is allowed
+
+
+def test_a_url_is_open_to_whom_both_of_its_actions_are() -> None:
+    everyone = _one(Principal="*", Action="lambda:Invoke*")
+    assert allows_url([everyone], None, "NONE", FUNCTION)
+    assert not allows_url([{**everyone, "Action": "lambda:InvokeFunction"}], None, "NONE", FUNCTION)
+    friends = {**everyone, "Principal": {"AWS": ["arn:aws:iam::111122223333:root", "444455556666"]}}
+    assert allows_url([friends], "444455556666", "AWS_IAM", FUNCTION)
+    assert not allows_url([friends], "999999999999", "AWS_IAM", FUNCTION)
+    denied = {**everyone, "Effect": "Deny", "Principal": {"AWS": "444455556666"}}
+    assert not allows_url([friends, denied], "444455556666", "AWS_IAM", FUNCTION)
+    assert allows_url([friends, denied], "111122223333", "AWS_IAM", FUNCTION)
+
+
+def test_a_whole_policy_takes_the_place_of_what_was_there(make: Make, functions: Any) -> None:
+    arn = make("f")["FunctionArn"]
+    functions.add_permission(
+        FunctionName="f", StatementId="s", Action="lambda:InvokeFunction", Principal=S3
     )
-    assert allows([made], principal, source) is allowed
+    wanted = {"Version": "2012-10-17", "Statement": [_one(Resource=arn), _one("Deny", Sid="no")]}
+    put = functions.put_resource_policy(ResourceArn=arn, Policy=json.dumps(wanted))
+    assert json.loads(put["Policy"]) == wanted
+    got = functions.get_resource_policy(ResourceArn=arn)
+    assert (got["Policy"], got["RevisionId"]) == (put["Policy"], put["RevisionId"])
+    assert functions.get_policy(FunctionName="f")["Policy"] == put["Policy"]
+    functions.remove_permission(FunctionName="f", StatementId="no")
+    stale = {"ResourceArn": arn, "RevisionId": put["RevisionId"]}
+    for call in (
+        lambda: functions.put_resource_policy(**stale, Policy=json.dumps(wanted)),
+        lambda: functions.delete_resource_policy(**stale),
+    ):
+        assert refused(call)[0] == "PreconditionFailedException"
+    functions.delete_resource_policy(ResourceArn=arn)
+    for call in (
+        lambda: functions.get_resource_policy(ResourceArn=arn),
+        lambda: functions.delete_resource_policy(ResourceArn=arn),
+        lambda: functions.get_policy(FunctionName="f"),
+    ):
+        assert refused(call)[0] == "ResourceNotFoundException"
+
+
+def test_an_alias_has_a_policy_of_its_own(make: Make, functions: Any) -> None:
+    make("f")
+    functions.publish_version(FunctionName="f")
+    alias = functions.create_alias(FunctionName="f", Name="live", FunctionVersion="1")["AliasArn"]
+    policy = json.dumps({"Version": "2012-10-17", "Statement": _one(Resource=alias)})
+    functions.put_resource_policy(ResourceArn=alias, Policy=policy)
+    assert functions.get_policy(FunctionName="f", Qualifier="live")["Policy"]
+    assert refused(lambda: functions.get_policy(FunctionName="f"))[0] == "ResourceNotFoundException"
+
+
+@pytest.mark.parametrize(
+    ("policy", "code"),
+    [
+        ("{", "InvalidParameterValueException"),
+        ("[]", "InvalidParameterValueException"),
+        ("{}", "InvalidParameterValueException"),
+        (json.dumps({"Statement": [{"Effect": "Allow"}]}), "InvalidParameterValueException"),
+        (json.dumps({"Statement": [_one("Perhaps")]}), "InvalidParameterValueException"),
+        (
+            json.dumps({"Statement": [_one(Condition={"Bool": 1})]}),
+            "InvalidParameterValueException",
+        ),
+        (json.dumps({"Statement": [_one(Sid="x" * 20_480)]}), "ValidationException"),
+    ],
+    ids=range(7),
+)
+def test_what_is_no_policy_is_refused(make: Make, functions: Any, policy: str, code: str) -> None:
+    arn = make("f")["FunctionArn"]
+    assert refused(lambda: functions.put_resource_policy(ResourceArn=arn, Policy=policy))[0] == code
+
+
+def test_a_policy_that_grows_too_long_is_refused(make: Make, functions: Any) -> None:
+    arn = make("f")["FunctionArn"]
+    statement = _one(Resource=arn, Condition={"StringLike": {"aws:x": "x" * 19_900}})
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    functions.put_resource_policy(ResourceArn=arn, Policy=policy)
+    code, status, message = refused(
+        lambda: functions.add_permission(
+            FunctionName="f",
+            StatementId="s" * 100,
+            Action="lambda:InvokeFunction",
+            Principal=S3,
+            SourceArn="arn:aws:s3:::" + "x" * 60,
+        )
+    )
+    assert (code, status) == ("PolicyLengthExceededException", 400)
+    assert message.startswith("The final policy size (") and "limit (20480)." in message
 
 
 def test_another_account_invokes_what_its_permission_names(

@@ -95,3 +95,13 @@ def unsigned(deployed: str) -> AwsError:
         400,
         _USER,
     )
+
+
+def policy_too_long(size: int, most: int) -> AwsError:
+    """A resource policy has too many bytes."""
+    return AwsError(
+        "PolicyLengthExceededException",
+        f"The final policy size ({size}) is bigger than the limit ({most}).",
+        400,
+        _USER,
+    )

@@ -16,7 +16,7 @@ import msgspec
 from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
 from lambent.host.contract import Invocation
-from lambent.services.lambda_ import asynchronous, names, policy, records, streaming
+from lambent.services.lambda_ import asynchronous, names, policy_rules, records, streaming
 from lambent.services.lambda_.asynchronous import Waiting
 from lambent.services.lambda_.base import Base
 from lambent.services.lambda_.names import LATEST, Reference
@@ -100,7 +100,9 @@ class InvokeOperations(Base):
         if reference.account != context.account:
             function = await self._store.transact(lambda tx: records.find_function(tx, reference))
             statements = (function.policies if function else {}).get(reference.qualifier or LATEST)
-            if not policy.allows_caller(statements or (), context.account, context.principal):
+            if not policy_rules.allows_caller(
+                statements or (), context.account, context.principal, reference.qualified
+            ):
                 raise names.foreign(context, reference, "InvokeFunction")
         return reference
 

@@ -6,9 +6,6 @@ GetLayerVersionPolicy.
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from lambent.core.context import Params, RequestContext, Result
 from lambent.services.lambda_ import errors, policy, records
 from lambent.services.lambda_.base import Base
@@ -40,7 +37,7 @@ class LayerPermissionOperations(Base):
             await records.put_layer(tx, wanted.account, wanted.region, wanted.name, layer)
 
         await self._store.transact(body)
-        return {"Statement": _compact(added), "RevisionId": revision}
+        return {"Statement": policy.compact(added), "RevisionId": revision}
 
     async def remove_layer_version_permission(
         self, context: RequestContext, params: Params
@@ -67,8 +64,7 @@ class LayerPermissionOperations(Base):
         layer = await self._store.transact(lambda tx: _layer(tx, wanted))
         if not layer.policy:
             raise errors.not_found("No policy is associated with the given resource.")
-        document = policy.document(layer.policy)
-        return {"Policy": _compact(document), "RevisionId": layer.revision}
+        return {"Policy": policy.document(layer.policy), "RevisionId": layer.revision}
 
 
 def _own(context: RequestContext, params: Params, action: str) -> LayerVersion:
@@ -88,7 +84,3 @@ async def _layer(tx: Transaction, wanted: LayerVersion) -> Layer:
 
 def _require_revision(params: Params, layer: Layer) -> None:
     records.require_revision(params.get("RevisionId"), layer.revision, "GetLayerPolicy")
-
-
-def _compact(document: dict[str, Any]) -> str:
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False)

@@ -79,8 +79,8 @@ class Provisioned(msgspec.Struct, kw_only=True):
 class Function(msgspec.Struct, kw_only=True):
     """A function with all that belongs to it but its published versions.
 
-    `policies`, `retries` (EventInvokeConfigs), `urls`, `provisioned` and
-    `runtime_updates` are by qualifier, "$LATEST" for none.
+    `policies` (their statements), `policy_heads`, `retries` (EventInvokeConfigs), `urls`,
+    `provisioned` and `runtime_updates` are by qualifier, "$LATEST" for none.
     `published` counts versions ever published.
     """
 
@@ -88,6 +88,8 @@ class Function(msgspec.Struct, kw_only=True):
     published: int = 0
     aliases: dict[str, Alias] = {}
     policies: dict[str, list[dict[str, Any]]] = {}
+    policy_heads: dict[str, dict[str, Any]] = {}
+    """What policies that were put as a whole have beside their statements."""
     retries: dict[str, dict[str, Any]] = {}
     urls: dict[str, Url] = {}
     reserved: int | None = None

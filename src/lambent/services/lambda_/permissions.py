@@ -1,11 +1,11 @@
 """Who may invoke a function: its resource policy.
 
-Source: Lambda API Reference, AddPermission, RemovePermission, GetPolicy.
+Its statements are added one by one, or put as a whole. Source: Lambda API Reference,
+AddPermission, RemovePermission, GetPolicy, PutResourcePolicy and its like.
 """
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from lambent.core.context import Params, RequestContext, Result
@@ -22,8 +22,7 @@ class PermissionOperations(Base):
     async def add_permission(self, context: RequestContext, params: Params) -> Result:
         """AddPermission."""
         reference = self._reference(context, params, "AddPermission")
-        if reference.qualifier == LATEST:
-            raise errors.invalid("We currently do not support adding policies for $LATEST.")
+        _check_qualifier(reference)
         added = policy.statement(params, reference.qualified)
 
         async def body(tx: Transaction) -> None:
@@ -31,16 +30,17 @@ class PermissionOperations(Base):
             holder = await _holder(tx, reference, function)
             records.require_revision(params.get("RevisionId"), holder.revision, "GetPolicy")
             statements = function.policies.setdefault(_key(reference), [])
-            if any(one["Sid"] == added["Sid"] for one in statements):
+            if any(one.get("Sid") == added["Sid"] for one in statements):
                 raise errors.conflict(
                     f"The statement id ({added['Sid']}) provided already exists. Please provide "
                     "a new statement id, or remove the existing statement."
                 )
             statements.append(added)
+            policy.check_size(_document(function, reference))
             await self._keep(tx, reference, function, holder)
 
         await self._store.transact(body)
-        return {"Statement": _compact(added)}
+        return {"Statement": policy.compact(added)}
 
     async def remove_permission(self, context: RequestContext, params: Params) -> Result:
         """RemovePermission."""
@@ -53,7 +53,7 @@ class PermissionOperations(Base):
             if not statements:
                 raise errors.not_found("No policy is associated with the given resource.")
             sid = params["StatementId"]
-            left = [one for one in statements if one["Sid"] != sid]
+            left = [one for one in statements if one.get("Sid") != sid]
             if len(left) == len(statements):
                 raise errors.not_found(f"Statement {sid} is not found in resource policy.")
             records.require_revision(params.get("RevisionId"), holder.revision, "GetPolicy")
@@ -65,17 +65,62 @@ class PermissionOperations(Base):
 
     async def get_policy(self, context: RequestContext, params: Params) -> Result:
         """GetPolicy."""
-        reference = self._reference(context, params, "GetPolicy")
+        return await self._whole(self._reference(context, params, "GetPolicy"))
 
-        async def body(tx: Transaction) -> tuple[list[dict[str, Any]], str]:
+    async def put_resource_policy(self, context: RequestContext, params: Params) -> Result:
+        """PutResourcePolicy: in place of all statements that there are."""
+        reference = self._resource(context, params, "PutResourcePolicy")
+        _check_qualifier(reference)
+        head, statements = policy.parse(params["Policy"])
+
+        async def body(tx: Transaction) -> None:
             function = await records.get_function(tx, reference)
             holder = await _holder(tx, reference, function)
-            return function.policies.get(_key(reference), []), holder.revision
+            revision = params.get("RevisionId")
+            records.require_revision(revision, holder.revision, "GetResourcePolicy")
+            function.policies[_key(reference)] = statements
+            function.policy_heads[_key(reference)] = head
+            policy.check_size(_document(function, reference))
+            await self._keep(tx, reference, function, holder)
 
-        statements, revision = await self._store.transact(body)
-        if not statements:
-            raise errors.not_found()
-        return {"Policy": _compact(policy.document(statements)), "RevisionId": revision}
+        await self._store.transact(body)
+        return await self._whole(reference)
+
+    async def get_resource_policy(self, context: RequestContext, params: Params) -> Result:
+        """GetResourcePolicy."""
+        return await self._whole(self._resource(context, params, "GetResourcePolicy"))
+
+    async def delete_resource_policy(self, context: RequestContext, params: Params) -> Result:
+        """DeleteResourcePolicy."""
+        reference = self._resource(context, params, "DeleteResourcePolicy")
+
+        async def body(tx: Transaction) -> None:
+            function = await records.get_function(tx, reference)
+            holder = await _holder(tx, reference, function)
+            if not function.policies.pop(_key(reference), None):
+                raise errors.not_found()
+            function.policy_heads.pop(_key(reference), None)
+            revision = params.get("RevisionId")
+            records.require_revision(revision, holder.revision, "GetResourcePolicy")
+            await self._keep(tx, reference, function, holder)
+
+        await self._store.transact(body)
+        return None
+
+    def _resource(self, context: RequestContext, params: Params, action: str) -> Reference:
+        return self._reference(context, {"FunctionName": params["ResourceArn"]}, action)
+
+    async def _whole(self, reference: Reference) -> Result:
+        """The whole policy, and the revision of what it belongs to."""
+
+        async def body(tx: Transaction) -> dict[str, Any]:
+            function = await records.get_function(tx, reference)
+            holder = await _holder(tx, reference, function)
+            if not function.policies.get(_key(reference)):
+                raise errors.not_found()
+            return {"Policy": _document(function, reference), "RevisionId": holder.revision}
+
+        return await self._store.transact(body)
 
     async def _keep(
         self, tx: Transaction, reference: Reference, function: Function, holder: Version | Alias
@@ -97,5 +142,11 @@ def _key(reference: Reference) -> str:
     return reference.qualifier or LATEST
 
 
-def _compact(document: dict[str, Any]) -> str:
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+def _document(function: Function, reference: Reference) -> str:
+    key = _key(reference)
+    return policy.document(function.policies[key], function.policy_heads.get(key))
+
+
+def _check_qualifier(reference: Reference) -> None:
+    if reference.qualifier == LATEST:
+        raise errors.invalid("We currently do not support adding policies for $LATEST.")

@@ -1,23 +1,26 @@
-"""Resource policies of functions: how AddPermission's parameters become statements, and
-what statements allow. Plain functions.
+"""Resource policies of functions and layers: how parameters and documents become statements.
+Plain functions; what statements allow is `policy_rules`'.
 
-Source: Lambda API Reference, AddPermission and GetPolicy; IAM User Guide, condition
-operators.
+Source: Lambda API Reference, AddPermission, GetPolicy and PutResourcePolicy.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from fnmatch import translate
 from typing import Any
 
-from lambent.core.arns import Arn
 from lambent.core.context import Params
+from lambent.core.resource_policy import listed
 from lambent.services.lambda_ import errors
 
 INVOKE = "lambda:InvokeFunction"
 INVOKE_URL = "lambda:InvokeFunctionUrl"
+MOST_BYTES = 20_480
+"""Of a function's whole policy (Lambda quotas)."""
+_MEMBERS = ("Effect", "Principal", "Action", "Resource")
+_EFFECTS = ("Allow", "Deny")
 
 
 def statement(params: Params, resource: str) -> dict[str, Any]:
@@ -97,84 +100,48 @@ def _principal(text: str) -> Any:
     )
 
 
-def document(statements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The whole policy, as GetPolicy gives it."""
-    return {"Version": "2012-10-17", "Id": "default", "Statement": list(statements)}
+def document(statements: Sequence[Mapping[str, Any]], head: Mapping[str, Any] | None = None) -> str:
+    """The whole policy, as GetPolicy gives it. `head` is what it has beside its statements, if
+    it was put as a whole."""
+    head = {"Version": "2012-10-17", "Id": "default"} if head is None else head
+    return compact({**head, "Statement": list(statements)})
 
 
-def allows(statements: Iterable[Mapping[str, Any]], principal: str, source: str) -> bool:
-    """Whether a service `principal` may invoke the function for the resource `source`.
+def compact(value: Mapping[str, Any]) -> str:
+    """JSON as policies are written."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
-    An ARN that names no account (a bucket's) meets any SourceAccount: who owns the bucket is
-    for the caller to know.
+
+def check_size(text: str) -> None:
+    """PolicyLengthExceededException when a policy is too long."""
+    size = len(text.encode())
+    if size > MOST_BYTES:
+        raise errors.policy_too_long(size, MOST_BYTES)
+
+
+def parse(text: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """A policy that is put as a whole: what it has beside its statements, and these.
+
+    InvalidParameterValueException when it is none.
     """
-    return any(_allows(one, principal, source) for one in statements)
-
-
-def allows_url(
-    statements: Iterable[Mapping[str, Any]], account: str | None, auth_type: str
-) -> bool:
-    """Whether a function's URL may be called by `account`; None is anyone, unsigned.
-
-    It takes both: to invoke the URL, and to invoke the function (Lambda Developer Guide,
-    "Control access to Lambda function URLs": for all URLs made since October 2025).
-    """
-    met = [one for one in statements if _meets_url(one, account, auth_type)]
-    return all(
-        any(one["Action"] in (action, "lambda:*", "*") for one in met)
-        for action in (INVOKE_URL, INVOKE)
-    )
-
-
-def _meets_url(one: Mapping[str, Any], account: str | None, auth_type: str) -> bool:
-    """Whether a statement is about such a call, whatever it allows."""
-    who = one["Principal"]
-    if who != "*":
-        named = str(who.get("AWS", ""))
-        if account is None or account not in (named, *named.split(":")[4:5]):
-            return False
-    carried = {"lambda:functionurlauthtype": auth_type, "lambda:invokedviafunctionurl": "true"}
-    return all(
-        carried.get(key.lower()) == value
-        for wanted in one.get("Condition", {}).values()
-        for key, value in wanted.items()
-    )
-
-
-def allows_caller(statements: Iterable[Mapping[str, Any]], account: str, principal: str) -> bool:
-    """Whether a caller of another account (`principal` is its ARN) may invoke the function.
-    Conditions are about what such calls do not carry."""
-    return any(
-        one["Action"] in (INVOKE, "lambda:*", "*")
-        and "Condition" not in one
-        and (
-            one["Principal"] == "*"
-            or one["Principal"].get("AWS") in (account, f"arn:aws:iam::{account}:root", principal)
-        )
-        for one in statements
-    )
-
-
-def _allows(one: Mapping[str, Any], principal: str, source: str) -> bool:
-    if one["Action"] not in (INVOKE, "lambda:*", "*"):
-        return False
-    who = one["Principal"]
-    if who != "*" and who.get("Service") != principal:
-        return False
     try:
-        account = Arn.parse(source).account
+        value = json.loads(text)
     except ValueError:
-        account = ""
-    for operator, wanted in one.get("Condition", {}).items():
-        for key, value in wanted.items():
-            lowered = key.lower()
-            if operator == "ArnLike" and lowered == "aws:sourcearn":
-                if re.match(translate(value), source) is None:
-                    return False
-            elif operator == "StringEquals" and lowered == "aws:sourceaccount":
-                if account not in ("", value):
-                    return False
-            else:
-                # A condition on something that service calls do not carry.
-                return False
-    return True
+        raise errors.invalid("The policy is not valid JSON.") from None
+    if not isinstance(value, dict):
+        raise errors.invalid("The policy is not a JSON object.")
+    statements = listed(value.pop("Statement", None))
+    if not statements:
+        raise errors.invalid("The policy has no statements.")
+    for one in statements:
+        missing = [name for name in _MEMBERS if not isinstance(one, dict) or not one.get(name)]
+        if missing:
+            raise errors.invalid(f"A statement of the policy lacks {', '.join(missing)}.")
+        if one["Effect"] not in _EFFECTS:
+            raise errors.invalid("The Effect of a statement must be Allow or Deny.")
+        condition = one.get("Condition", {})
+        if not isinstance(condition, dict) or not all(
+            isinstance(keys, dict) for keys in condition.values()
+        ):
+            raise errors.invalid("The Condition of a statement must be operators with keys.")
+    return value, statements

@@ -170,6 +170,7 @@ class VersionOperations(Base):
             name = params["Name"]
             if function.aliases.pop(name, None) is not None:
                 function.policies.pop(name, None)
+                function.policy_heads.pop(name, None)
                 function.retries.pop(name, None)
                 function.provisioned.pop(name, None)
                 url = function.urls.pop(name, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lambent.core.arns import Arn
 from lambent.core.ids import Ids
 from lambent.events.contract import Event
-from lambent.services.lambda_ import asynchronous, policy, records, tracing
+from lambent.services.lambda_ import asynchronous, policy_rules, records, tracing
 from lambent.services.lambda_.asynchronous import Waiting
 from lambent.services.lambda_.function_figures import FunctionFigures
 from lambent.services.lambda_.names import LATEST, from_arn
@@ -27,7 +27,7 @@ class FunctionTarget:
         if function is None:
             return f"The function {arn} does not exist."
         statements = function.policies.get(reference.qualifier or LATEST, [])
-        if not policy.allows(statements, principal, event_source):
+        if not policy_rules.allows(statements, principal, event_source, reference.qualified):
             return f"{principal} may not invoke {arn} from {event_source}."
         return None
 

@@ -15,7 +15,7 @@ from lambent.core.errors import AwsError
 from lambent.core.streams import StreamingResult
 from lambent.core.web import Caller, Site, WebAnswer, WebRequest
 from lambent.host.contract import Invocation
-from lambent.services.lambda_ import policy, records, streaming, url_event
+from lambent.services.lambda_ import policy_rules, records, streaming, url_event
 from lambent.services.lambda_.invocations import SYNCHRONOUS_BYTES
 from lambent.services.lambda_.invoking import Resolved, Runner
 from lambent.services.lambda_.model import Url
@@ -84,7 +84,9 @@ class _Urls:
                 return _refusal(403, "AccessDeniedException", _FORBIDDEN)
         account = caller.account if caller else None
         statements = resolved.function.policies.get(reference.qualifier or LATEST, [])
-        if account != reference.account and not policy.allows_url(statements, account, url.auth):
+        if account != reference.account and not policy_rules.allows_url(
+            statements, account, url.auth, reference.qualified
+        ):
             return _refusal(403, "AccessDeniedException", _FORBIDDEN)
         return await self._invoke(request, reference, resolved, url, caller)
 
