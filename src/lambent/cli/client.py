@@ -86,8 +86,9 @@ class NodeClient:
             ),
         )
 
-    def ask(self, path: str, method: str = "GET", body: Any = None) -> Any:
-        """A JSON answer of the node's own API, asked for with a signature."""
+    def ask(self, path: str, method: str = "GET", body: Any = None, timeout: float = 10) -> Any:
+        """A JSON answer of the node's own API, asked for with a signature; `timeout` in
+        seconds."""
         from botocore.auth import SigV4Auth
         from botocore.awsrequest import AWSRequest
         from botocore.httpsession import URLLib3Session
@@ -99,7 +100,7 @@ class NodeClient:
             SigV4Auth(credentials.get_frozen_credentials(), "lambent", self._region).add_auth(
                 request
             )
-        answer = URLLib3Session(timeout=10).send(request.prepare())
+        answer = URLLib3Session(timeout=timeout).send(request.prepare())
         try:
             content = json.loads(answer.text)
         except ValueError:

@@ -24,6 +24,8 @@ from lambent.cli.table import print_table
 from lambent.core.clock import SystemClock
 
 _POLL_SECONDS = 0.2
+_COUNTING_SECONDS = 600
+"""How long it may take to count what is meant in a queue of millions."""
 _LIVE = ("RUNNING", "CANCELLING")
 _ERROR_WIDTH = 80
 
@@ -59,7 +61,7 @@ def list_(queue: str | None, selection: dict[str, Any], endpoint: str, as_json: 
     found = (
         client.ask("dlq")["queues"]
         if queue is None
-        else [client.ask(_path(queue), "POST", {"selection": selection})]
+        else [client.ask(_path(queue), "POST", {"selection": selection}, _COUNTING_SECONDS)]
     )
     if as_json:
         print_json(found)
@@ -86,18 +88,30 @@ def show(
     """Show dead letters of QUEUE: the message, and each attempt's error."""
     if ids:
         selection["ids"] = [*selection.get("ids", ()), *ids]
-    answer = NodeClient(endpoint).ask(
-        _path(queue, "messages"), "POST", {"selection": selection, "limit": limit}
-    )
+    found, rest = _messages(NodeClient(endpoint), queue, selection, limit)
     if as_json:
-        print_json(answer["messages"])
+        print_json(found)
         return
-    for message in answer["messages"]:
+    for message in found:
         _letter(message)
-    if not answer["messages"]:
+    if not found:
         click.echo(f"Nothing of that kind in {queue}.")
-    elif answer["next"] is not None:
+    elif rest:
         click.echo(f"There may be more: --limit {limit * 10}")
+
+
+def _messages(
+    client: NodeClient, queue: str, selection: dict[str, Any], limit: int
+) -> tuple[list[dict[str, Any]], bool]:
+    """The first messages that are meant, and whether there may be more."""
+    found: list[dict[str, Any]] = []
+    after: int | None = 0
+    while after is not None and len(found) < limit:
+        asked = {"selection": selection, "limit": limit - len(found), "after": after}
+        answer = client.ask(_path(queue, "messages"), "POST", asked)
+        found += answer["messages"]
+        after = answer["next"]
+    return found, after is not None
 
 
 def _acts(function: Any) -> Any:
@@ -152,7 +166,8 @@ def replay(
         "note": note,
     }
     client = NodeClient(endpoint)
-    _run(client, client.ask(_path(queue, "replay"), "POST", asked), detach, as_json)
+    answer = client.ask(_path(queue, "replay"), "POST", asked, _COUNTING_SECONDS)
+    _run(client, answer, detach, as_json)
 
 
 @command.command()
@@ -177,7 +192,7 @@ def discard(
     client = NodeClient(endpoint)
     asked = {"selection": selection, "note": note, "dry_run": True}
     if dry_run or not yes:
-        preview = client.ask(_path(queue, "discard"), "POST", asked)
+        preview = client.ask(_path(queue, "discard"), "POST", asked, _COUNTING_SECONDS)
         if dry_run:
             _run(client, preview, detach, as_json)
             return
@@ -186,9 +201,8 @@ def discard(
                 f"{preview['count']} messages of {queue} would be gone for good: add --yes."
             )
         click.confirm(f"Discard {preview['count']} messages of {queue}, for good?", abort=True)
-    started = client.ask(
-        _path(queue, "discard"), "POST", {**asked, "dry_run": False, "confirm": True}
-    )
+    sure = {**asked, "dry_run": False, "confirm": True}
+    started = client.ask(_path(queue, "discard"), "POST", sure, _COUNTING_SECONDS)
     _run(client, started, detach, as_json)
 
 
@@ -324,7 +338,7 @@ def _groups(found: list[dict[str, Any]]) -> None:
         rows += [
             [
                 queue["queue"],
-                group["count"],
+                group["count"] if queue.get("complete", True) else f"{group['count']} or more",
                 group["last_hour"],
                 _age(group["oldest_seconds"]),
                 group["fingerprint"],

@@ -6,7 +6,7 @@ import pytest
 
 from lambent.core.clock import VirtualClock
 from lambent.core.ids import SeededIds
-from lambent.services.sqs.recovery import audit
+from lambent.services.sqs.recovery import audit, looking
 from lambent.store.backends.sqlite import open_sqlite
 
 HOUR = 3600
@@ -201,6 +201,30 @@ def test_a_selective_replay_of_a_large_queue_looks_past_what_is_not_meant(virtua
     page = desk.act("messages", limit=100)
     rest = desk.act("messages", limit=1000, after=page["next"])
     assert len(page["messages"]) == 100 and len(rest["messages"]) == 147 and rest["next"] is None
+
+
+def test_a_preview_counts_however_many_there_are(virtual, monkeypatch):
+    monkeypatch.setattr(looking, "LOOKED_AT", 100)
+    desk = virtual()
+    for start in range(0, 250, 10):
+        bodies = [str(n) for n in range(start, start + 10)]
+        entries = [{"Id": body, "MessageBody": body} for body in bodies]
+        desk.sqs.send_message_batch(QueueUrl=desk.dead, Entries=entries)
+    assert desk.act("replay", dry_run=True, to="other")["count"] == 250
+    whole = desk.api("POST", "dlq/queues/dead", {})
+    assert (whole["count"], whole["complete"]) == (250, True)
+    (listed,) = desk.api("GET", "dlq")["queues"]
+    assert (listed["count"], listed["complete"]) == (100, False)
+    first = desk.act("messages", selection={"contains": "24"}, limit=10)
+    assert [one["body"] for one in first["messages"]] == ["24"]
+    last, after = [], first["next"]
+    while after is not None:
+        page = desk.act("messages", selection={"contains": "249"}, limit=10, after=after)
+        last, after = last + page["messages"], page["next"]
+    assert [one["body"] for one in last] == ["249"]
+    desk.act("edit", id=last[0]["id"], body="mended")
+    task = finished(desk, desk.act("replay", to="other"), 5)
+    assert (task["matched"], task["done"]) == (250, 250)
 
 
 def test_fifo_messages_keep_their_order(virtual):

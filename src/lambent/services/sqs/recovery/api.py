@@ -2,7 +2,7 @@
 
 | request | what it does |
 | --- | --- |
-| GET dlq | every dead-letter queue of the caller, each with its groups |
+| GET dlq | every dead-letter queue of the caller, each with its groups, as far as one looks |
 | POST dlq/queues/NAME | one queue's groups, of the letters that are meant |
 | POST dlq/queues/NAME/messages | the letters themselves, with their attempts |
 | POST dlq/queues/NAME/replay, …/discard | begin a task, or with `dry_run` only count |
@@ -118,7 +118,7 @@ class RecoveryApi:
                 queue = await self._queue(asked.context, name)
             except AwsError:
                 continue
-            shown.append(await self._overview(queue, EVERYTHING, sources))
+            shown.append(await self._overview(queue, EVERYTHING, sources, looking.LOOKED_AT))
         return 200, {"queues": shown}
 
     async def _groups(self, asked: Asked, name: str) -> tuple[int, Any]:
@@ -128,10 +128,10 @@ class RecoveryApi:
         return 200, await self._overview(queue, look.selection, sources)
 
     async def _overview(
-        self, queue: Queue, selection: Selection, sources: list[str]
+        self, queue: Queue, selection: Selection, sources: list[str], most: int | None = None
     ) -> dict[str, Any]:
         check(selection)
-        found, now, complete = await looking.overview(self._store, queue, selection)
+        found, now, complete = await looking.overview(self._store, queue, selection, most)
         return {
             "queue": queue.name,
             "arn": queue.arn,
@@ -147,7 +147,9 @@ class RecoveryApi:
         limit = max(1, min(look.limit, _MAX_LISTED))
         shown: list[dict[str, Any]] = []
         after, end = look.after, False
-        async for page in looking.pages(self._store, queue, look.selection, look.after):
+        async for page in looking.pages(
+            self._store, queue, look.selection, look.after, looking.LOOKED_AT
+        ):
             for one in page.letters:
                 if len(shown) == limit:
                     return 200, {"messages": shown, "next": after}

@@ -14,7 +14,7 @@ from lambent.store.contract import Store, Transaction
 
 _PAGE = 100
 LOOKED_AT = 100_000
-"""The most messages that one question looks at."""
+"""The most messages that a question looks at which is about many queues, or can be gone on with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,11 @@ class Page:
 
 
 async def pages(
-    store: Store, queue: Queue, selection: Selection, after: int = 0
+    store: Store, queue: Queue, selection: Selection, after: int = 0, most: int | None = None
 ) -> AsyncIterator[Page]:
-    """The queue's letters that are meant, in order, up to `LOOKED_AT` messages' worth."""
+    """The queue's letters that are meant, in order, of `most` messages (None: of all)."""
     looked = 0
-    while looked < LOOKED_AT:
+    while most is None or looked < most:
         start = after
 
         async def body(tx: Transaction, start: int = start) -> Page:
@@ -58,11 +58,11 @@ async def pages(
 
 
 async def overview(
-    store: Store, queue: Queue, selection: Selection
+    store: Store, queue: Queue, selection: Selection, most: int | None = None
 ) -> tuple[Overview, float, bool]:
-    """What lies there, when, and whether that is all of it."""
+    """What lies there among `most` messages, when, and whether that is all of it."""
     found, now, end = Overview(), 0.0, False
-    async for page in pages(store, queue, selection):
+    async for page in pages(store, queue, selection, most=most):
         found.add(page.letters, page.now)
         now, end = page.now, page.end
     return found, now, end
