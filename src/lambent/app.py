@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import importlib
 import logging
 import pkgutil
@@ -61,6 +62,8 @@ _log = logging.getLogger("lambent.node")
 
 DRAIN_SECONDS = 30.0
 """How long requests in work may go on once nothing runs on a node that was told to stop."""
+GARBAGE = 10_000
+"""How many objects are made, more than freed, until those are gone through for garbage."""
 _ROLE_SECONDS = 12 * 3600.0
 """How long a function environment's credentials are good."""
 
@@ -431,6 +434,8 @@ def discover(platform: Platform) -> list[Service]:
 
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine on the fastest event loop there is."""
+    # What requests in work hold would be gone through for garbage every few of them.
+    gc.set_threshold(GARBAGE, 10, 10)
     try:
         import uvloop
     except ImportError:

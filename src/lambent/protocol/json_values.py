@@ -128,7 +128,11 @@ def structure_reader(members: dict[str, Shape], compiler: Compiler[Read]) -> Rea
             found = known.get(key)
             if found is not None and item is not None:
                 name, convert = found
-                out[name] = convert(item)
+                # Most members are strings, which are taken as they are.
+                if convert is _string and type(item) is str:
+                    out[name] = item
+                else:
+                    out[name] = convert(item)
         return out
 
     return read

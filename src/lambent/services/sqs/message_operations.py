@@ -74,14 +74,17 @@ class MessageOperations:
         entries = batches.check(
             params.get("Entries"), "SendMessageBatchRequestEntry", "MessageBody"
         )
-        drafts: list[tuple[str, sending.Draft | AwsError]] = []
+        drafts: list[sending.Draft | AwsError] = []
+        total = 0
         for entry in entries:
             message_attributes.refuse_lists(entry, "SendMessageBatch")
             try:
-                drafts.append((entry["Id"], sending.draft(entry, context.trace, context.account)))
+                draft = sending.draft(entry, context.trace, context.account)
             except AwsError as error:
-                drafts.append((entry["Id"], error))
-        total = sum(draft.size for _, draft in drafts if isinstance(draft, sending.Draft))
+                drafts.append(error)
+            else:
+                drafts.append(draft)
+                total += draft.size
         if total > MAX_BATCH_BYTES:
             raise AwsError(
                 "BatchRequestTooLong",
@@ -89,25 +92,22 @@ class MessageOperations:
                 f"You have sent {total} bytes.",
             )
 
-        good = [draft for _, draft in drafts if isinstance(draft, sending.Draft)]
-
         async def body(tx: Transaction) -> tuple[Queue, list[Receipt | AwsError]]:
             queue = await queue_of(tx, self._queues, context, params, "SendMessage")
-            return queue, await sending.send_all(tx, self._ids, queue, good)
+            return queue, await sending.send_all(tx, self._ids, queue, drafts)
 
-        queue, receipts = await self._store.transact(body)
+        queue, answers = await self._store.transact(body)
         figures = self._figures.of(queue)
-        answers = iter(receipts)
         successful: list[dict[str, Any]] = []
         failed: list[dict[str, Any]] = []
-        for id, draft in drafts:
-            answer = draft if isinstance(draft, AwsError) else next(answers)
+        for entry, draft_or_error, answer in zip(entries, drafts, answers, strict=True):
             if isinstance(answer, AwsError):
-                failed.append(batches.failure(id, answer))
-                continue
-            successful.append({"Id": id, **answer.wire()})
-            if isinstance(draft, sending.Draft):
-                figures.add_sent(draft.size)
+                failed.append(batches.failure(entry["Id"], answer))
+            elif isinstance(draft_or_error, sending.Draft):
+                told = answer.wire()
+                told["Id"] = entry["Id"]
+                successful.append(told)
+                figures.add_sent(draft_or_error.size)
         return batches.result(successful, failed)
 
     @abandonable

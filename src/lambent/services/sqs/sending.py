@@ -13,7 +13,7 @@ from lambent.core.errors import AwsError
 from lambent.core.ids import Ids
 from lambent.events.history import History
 from lambent.services.sqs import attributes, errors, fifo, message_attributes
-from lambent.services.sqs.model import Attribute, Message, Queue, placed
+from lambent.services.sqs.model import Attribute, Message, Queue, encode, placed
 from lambent.services.sqs.names import token
 from lambent.store.contract import NewWork, Transaction
 
@@ -22,6 +22,9 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _ALLOWED_BYTES = bytes(byte for byte in range(256) if byte >= 0x20 or byte in b"\t\n\r")
 _HASH = hashlib.md5(usedforsecurity=False)
 """Copied for each body: looking the algorithm up costs more than a short body's digest."""
+
+_LIMITS = ("DelaySeconds", "MaximumMessageSize")
+_NONE: dict[str, Attribute] = {}
 
 
 class Draft(msgspec.Struct, frozen=True, gc=False):
@@ -65,9 +68,12 @@ def draft(params: Mapping[str, Any], trace: str | None, sender: str) -> Draft:
     if not body:
         raise errors.missing("MessageBody")
     data = _encoded(body)
-    own = message_attributes.parse(params.get("MessageAttributes"))
-    for name, attribute in own.items():
-        _encoded(attribute.text or "", f" attribute '{name}'")
+    own, size = _NONE, len(data)
+    if "MessageAttributes" in params:
+        own = message_attributes.parse(params["MessageAttributes"])
+        for name, attribute in own.items():
+            _encoded(attribute.text or "", f" attribute '{name}'")
+        size += message_attributes.size(own)
     system = message_attributes.parse(params.get("MessageSystemAttributes"))
     for name, attribute in system.items():
         if name != "AWSTraceHeader":
@@ -77,20 +83,20 @@ def draft(params: Mapping[str, Any], trace: str | None, sender: str) -> Draft:
                 f"The message system attribute '{name}' has an invalid message system attribute "
                 "type, the set of supported types is String."
             )
-    trace_attribute = system.get("AWSTraceHeader")
+        trace = attribute.text
     digest = _HASH.copy()
     digest.update(data)
     return Draft(
-        body=body,
-        md5=digest.hexdigest(),
-        size=len(data) + message_attributes.size(own),
-        attributes=own,
-        system=system,
-        delay=_delay(params.get("DelaySeconds")),
-        group=token(params, "MessageGroupId"),
-        deduplication=token(params, "MessageDeduplicationId"),
-        trace=trace_attribute.text if trace_attribute else trace,
-        sender=sender,
+        body,
+        digest.hexdigest(),
+        size,
+        own,
+        system,
+        _delay(params["DelaySeconds"]) if "DelaySeconds" in params else None,
+        token(params, "MessageGroupId") if "MessageGroupId" in params else None,
+        token(params, "MessageDeduplicationId") if "MessageDeduplicationId" in params else None,
+        trace,
+        sender,
     )
 
 
@@ -169,22 +175,27 @@ async def send(
 
 
 async def send_all(
-    tx: Transaction, ids: Ids, queue: Queue, messages: Sequence[Draft]
+    tx: Transaction, ids: Ids, queue: Queue, messages: Sequence[Draft | AwsError]
 ) -> list[Receipt | AwsError]:
-    """The same for several, in order; for one that the queue cannot take, why."""
+    """The same for several, in order; for one that is wrong already, or that the queue cannot
+    take, why."""
     answers: list[Receipt | AwsError] = []
     work: list[NewWork] = []
+    delay, largest = (attributes.value(queue, name) for name in _LIMITS)
     for id, message in zip(ids.uuids(len(messages)), messages, strict=True):
-        try:
-            check_for_queue(queue, message)
-            if queue.fifo:
-                answers.append(await _send_once(tx, id, queue, message, None))
-                continue
-        except AwsError as error:
-            answers.append(error)
+        if isinstance(message, AwsError):
+            answers.append(message)
             continue
-        sent = _message(id, message, None, None)
-        work.append(placed(queue, sent, delay=_seconds(queue, message)))
+        if queue.fifo or message.size > largest or message.deduplication is not None:
+            try:
+                check_for_queue(queue, message)
+                answers.append(await _send_once(tx, id, queue, message, None))
+            except AwsError as error:
+                answers.append(error)
+            continue
+        own = message.delay
+        payload = encode(_message(id, message, None, None))
+        work.append(NewWork(payload, delay if own is None else own, None, None, message.group))
         answers.append(_receipt(message, id))
     await tx.enqueue(queue.work, work)
     return answers
@@ -229,10 +240,11 @@ def _message(
 
 
 def _receipt(message: Draft, id: str, sequence: str | None = None) -> Receipt:
+    own, system = message.attributes, message.system
     return Receipt(
         id,
         message.md5,
-        message_attributes.md5(message.attributes),
-        message_attributes.md5(message.system),
+        message_attributes.md5(own) if own else None,
+        message_attributes.md5(system) if system else None,
         sequence,
     )
