@@ -118,6 +118,25 @@ async def test_an_ended_lease_can_be_settled_but_not_extended(
     assert not await call(store, "settle", "q", work.id, work.token)
 
 
+async def test_several_are_settled_at_once_each_by_its_own_token(store: Store) -> None:
+    ids = await call(store, "enqueue", "q", [NewWork(b"%d" % n) for n in range(4)])
+    stale = await call(store, "claim", "q", 4, 0)
+    held = await call(store, "claim", "q", 4, 30)
+    claims = [
+        (ids[0], held[0].token),
+        (ids[1], stale[1].token),
+        (ids[2], None),
+        (ids[0], held[0].token),
+        (ids[1], held[1].token),
+        (ids[3] + 1000, None),
+    ]
+    assert await call(store, "settle_all", "q", claims) == [True, False, True, False, True, False]
+    assert [item.id for item in await call(store, "browse", "q")] == [ids[3]]
+    assert (await call(store, "work_counts", "q")).leased == 1
+    assert await call(store, "settle_all", "q", []) == []
+    assert await call(store, "settle_all", "other", [(ids[3], None)]) == [False]
+
+
 async def test_settle_without_a_token_removes_whoever_holds_it(store: Store) -> None:
     first, second = await enqueue(store, b"x", b"y")
     await claim(store, limit=1)

@@ -246,6 +246,10 @@ class Transaction(Protocol):
         """
         ...
 
+    async def settle_all(self, queue: str, claims: Sequence[tuple[int, int | None]]) -> list[bool]:
+        """`settle` for each (id, token), in order: which of them were removed."""
+        ...
+
     async def rewrite(self, queue: str, id: int, token: int | None, payload: bytes) -> bool:
         """Replace a leased item's payload (its retry state). False as for `extend`. A token of
         None replaces it whoever holds it, leased or not."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lambent.core.clock import Clock
@@ -203,7 +203,9 @@ class MessageOperations:
             async def delete(entry: Mapping[str, Any]) -> None:
                 ages.append(await _delete(tx, queue, entry))
 
-            return queue, ages, await batches.each(entries, delete)
+            if queue.fifo:
+                return queue, ages, await batches.each(entries, delete)
+            return queue, ages, await _delete_all(tx, queue, entries, ages)
 
         queue, ages, result = await self._store.transact(body)
         figures = self._figures.of(queue)
@@ -257,6 +259,32 @@ async def _delete(tx: Transaction, queue: Queue, params: Mapping[str, Any]) -> f
             raise errors.invalid_value(handle, "ReceiptHandle", "The receipt handle has expired.")
     # A standard queue answers success to an overtaken handle, and keeps the message.
     return tx.now - sent / 1000 if await tx.settle(queue.work, id, claim) else None
+
+
+async def _delete_all(
+    tx: Transaction,
+    queue: Queue,
+    entries: Sequence[dict[str, Any]],
+    ages: list[float | None],
+) -> Result:
+    """Delete messages of a standard queue, as `_delete` does each; their ages are added."""
+    claims: list[tuple[int, int]] = []
+    sent: list[int] = []
+    successful: list[dict[str, Any]] = []
+    failed: list[dict[str, Any]] = []
+    for entry in entries:
+        try:
+            id, claim, _, at = parse_receipt(entry["ReceiptHandle"], queue.uid)
+        except AwsError as error:
+            failed.append(batches.failure(entry["Id"], error))
+            continue
+        claims.append((id, claim))
+        sent.append(at)
+        successful.append({"Id": entry["Id"]})
+    removed = await tx.settle_all(queue.work, claims)
+    now = tx.now
+    ages += [now - at / 1000 if gone else None for at, gone in zip(sent, removed, strict=True)]
+    return batches.result(successful, failed)
 
 
 async def _change_visibility(tx: Transaction, queue: Queue, params: Mapping[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -55,8 +56,8 @@ class QueueSource:
 
     async def settle(self, tx: Transaction, arn: Arn, tickets: Sequence[Ticket]) -> None:
         deleted = 0
-        for work, id, token in tickets:
-            deleted += await tx.settle(work, id, token)
+        for work, same in itertools.groupby(tickets, key=_work_of):
+            deleted += sum(await tx.settle_all(work, [(id, token) for _, id, token in same]))
         queue = await self._queues.by_arn(tx, arn)
         if queue is not None:
             self._figures.of(queue).deleted += deleted
@@ -138,3 +139,7 @@ class QueueSource:
             "visibility_timeout": float(attributes.value(queue, "VisibilityTimeout")),
             "fifo": queue.fifo,
         }
+
+
+def _work_of(ticket: Ticket) -> str:
+    return ticket[0]

@@ -115,6 +115,9 @@ class WorkQueues(Part):
             state.effects.append((Effect.ARRIVED, queue))
         return True
 
+    async def settle_all(self, queue: str, claims: Sequence[tuple[int, int | None]]) -> list[bool]:
+        return [await self.settle(queue, id, token) for id, token in claims]
+
     async def rewrite(self, queue: str, id: int, token: int | None, payload: bytes) -> bool:
         state = self._state
         number = await state.find(queue)

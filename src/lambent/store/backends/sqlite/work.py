@@ -29,6 +29,11 @@ INSERT = (
     "INSERT INTO work (queue, id, due, leased, created, token, attempts, grp, tenant)"
     " VALUES (?, ?, ?, 0, ?, 0, 0, ?, ?)"
 )
+DELETE = (
+    "DELETE FROM work WHERE queue = ?1 AND id = ?2 AND (?3 IS NULL OR token = ?3)"
+    " RETURNING id, token, due, leased, grp, tenant"
+)
+DELETE_PAYLOAD = "DELETE FROM work_payload WHERE id = ?"
 INSERT_PAYLOAD = "INSERT INTO work_payload (id, payload) VALUES (?, ?)"
 
 
@@ -170,33 +175,39 @@ class WorkQueues(Part):
         return self._end_lease(queue, id, token, delay, False, int(uncounted))
 
     async def settle(self, queue: str, id: int, token: int | None) -> bool:
+        return (await self.settle_all(queue, ((id, token),)))[0]
+
+    async def settle_all(self, queue: str, claims: Sequence[tuple[int, int | None]]) -> list[bool]:
         engine = self._engine
         number = engine.names.find(queue)
-        if number == UNKNOWN:
-            return False
+        if number == UNKNOWN or not claims:
+            return [False] * len(claims)
         engine.writing()
         depth = engine.depths.changing(number, self.now)
-        fence = "" if token is None else " AND token = ?"
-        rows = engine.execute(
-            f"DELETE FROM work WHERE queue = ? AND id = ?{fence}"
-            " RETURNING due, leased, grp, tenant",
-            (number, id) if token is None else (number, id, token),
-        ).fetchall()
+        rows = engine.executemany(DELETE, [(number, *claim) for claim in claims]).fetchall()
         if not rows:
-            return False
-        engine.execute("DELETE FROM work_payload WHERE id = ?", (id,))
-        due, leased, group, tenant = rows[0]
-        depth.left(due, leased)
-        depth.total -= 1
-        depth.removed(id)
-        if tenant is not None:
-            tenants.left(engine, number, depth, tenant, leased)
-        if group is None:
-            depth.loose -= 1
-        else:
-            groups.head_left(engine, number, group, id, self.now)
-            engine.effects.append((Effect.ARRIVED, queue))
-        return True
+            return [False] * len(claims)
+        engine.executemany(DELETE_PAYLOAD, [(row[0],) for row in rows])
+        held: dict[int, int] = {}
+        for id, token, due, leased, group, tenant in rows:
+            held[id] = token
+            depth.left(due, leased)
+            depth.removed(id)
+            if tenant is not None:
+                tenants.left(engine, number, depth, tenant, leased)
+            if group is None:
+                depth.loose -= 1
+            else:
+                groups.head_left(engine, number, group, id, self.now)
+                engine.effects.append((Effect.ARRIVED, queue))
+        depth.total -= len(rows)
+        removed = []
+        for id, token in claims:
+            found = id in held and (token is None or token == held[id])
+            if found:
+                del held[id]  # that it was, even if the item is named twice
+            removed.append(found)
+        return removed
 
     async def rewrite(self, queue: str, id: int, token: int | None, payload: bytes) -> bool:
         engine = self._engine
@@ -311,7 +322,7 @@ class WorkQueues(Part):
         engine.executemany(
             "DELETE FROM work WHERE queue = ? AND id = ?", [(number, row[0]) for row in rows]
         )
-        engine.executemany("DELETE FROM work_payload WHERE id = ?", [row[:1] for row in rows])
+        engine.executemany(DELETE_PAYLOAD, [row[:1] for row in rows])
         for id, due, leased, group, tenant in rows:
             depth.left(due, leased)
             depth.removed(id)
