@@ -310,7 +310,7 @@ class LocalHost:
         """One invocation to its end, and what is counted of it."""
         scope = (spec.account, spec.region)
         session = self._debugged.get(spec.arn)
-        failed = True
+        failed, throttled = True, False
         try:
             if session is None:
                 result = await self._invoke(spec, runtime, invocation)
@@ -323,13 +323,14 @@ class LocalHost:
                 ended.set_result(result)
         except Exception as error:
             _log.debug("An invocation failed", exc_info=error)
-            counts.throttles += isinstance(error, Throttled)
+            throttled = isinstance(error, Throttled)
             if not ended.done():
                 ended.set_exception(error)
         finally:
             ended.cancel()
-            counts.invocations += 1
-            counts.failures += failed
+            counts.throttles += throttled
+            counts.invocations += not throttled
+            counts.failures += failed and not throttled
             self._running[scope] -= 1
             if not self._running[scope]:
                 del self._running[scope]

@@ -86,7 +86,7 @@ class Lines(socketserver.StreamRequestHandler):
     def handle(self):
         TOLD.extend(map(json.loads, self.rfile))
 kind = {"HTTP": Batches, "TCP": Lines}[PROTOCOL]
-server = socketserver.ThreadingTCPServer(("127.0.0.1", 4244), kind)
+server = socketserver.ThreadingTCPServer(("sandbox.localdomain", 4244), kind)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 answer, _ = ask("POST", "/2020-01-01/extension/register", {"events": ["INVOKE"]},
                 Lambda_Extension_Name="inner")
