@@ -12,30 +12,36 @@ from lambent.core.context import Params, RequestContext
 from lambent.core.errors import AwsError
 from lambent.services.cloudformation import (
     capabilities,
+    loops,
     parameters,
     sam,
     source,
     template,
     validate,
 )
+from lambent.services.cloudformation.intrinsics import Scope, pseudo_parameters, resolve
 from lambent.services.cloudformation.model import Definition, ParameterValue
 from lambent.services.cloudformation.scope import scope_of
 from lambent.services.cloudformation.template import invalid
 from lambent.services.contract import Platform
 
-_LANGUAGE_EXTENSIONS = "AWS::LanguageExtensions"
-_KNOWN = frozenset({sam.TRANSFORM, _LANGUAGE_EXTENSIONS})
+_KNOWN = frozenset({sam.TRANSFORM, loops.TRANSFORM})
 
 
 def read(body: str) -> dict[str, Any]:
-    """Parse a template and check its shape; its transforms must be known."""
+    """Parse a template and check its shape; its transforms must be known. Loops stay."""
     parsed = template.parse(body)
     asked = template.transforms(parsed)
     for name in asked:
         if name not in _KNOWN:
             raise sam.unknown_transform(name)
-    validate.check_shape(parsed, sam=sam.TRANSFORM in asked)
+    validate.check_shape(sketch(parsed), sam=sam.TRANSFORM in asked)
     return parsed
+
+
+def sketch(parsed: dict[str, Any]) -> dict[str, Any]:
+    """The template as far as it can be seen without parameters' values."""
+    return loops.sketch(parsed) if loops.TRANSFORM in template.transforms(parsed) else parsed
 
 
 async def template_body(
@@ -81,6 +87,10 @@ async def define(
     values = parameters.complete(
         declared, texts, await _from_ssm(platform, context, declared, texts)
     )
+    if loops.TRANSFORM in asked:
+        known = {name: one.value for name, one in values.items()}
+        parsed = _without_loops(context, stack_id, stack_name, parsed, known)
+        validate.check_shape(parsed, sam=sam.TRANSFORM in asked)
     given = params.get("Capabilities") or []
     capabilities.check(capabilities.required(parsed["Resources"], () if expands else asked), given)
     processed = parsed
@@ -128,6 +138,30 @@ def check(
             ).conditions
         ),
     )
+
+
+def _without_loops(
+    context: RequestContext,
+    stack_id: str,
+    stack_name: str,
+    parsed: dict[str, Any],
+    values: dict[str, Any],
+) -> dict[str, Any]:
+    """The template with its loops carried out, by the parameters and mappings there are."""
+    pseudo = pseudo_parameters(context.account, context.region, stack_id, stack_name, [])
+    scope = Scope({**pseudo, **values}, parsed.get("Mappings") or {})
+
+    def members(identifier: str, collection: Any) -> list[Any]:
+        found = resolve(collection, scope)
+        if not isinstance(found, list):
+            raise invalid(
+                f"Transform {loops.TRANSFORM} failed with: The collection of {identifier} must "
+                "be a list"
+            )
+        parts = [one if isinstance(one, list) else [one] for one in found]
+        return [one for part in parts for one in part]
+
+    return loops.expand(parsed, members)
 
 
 def _translator_values(

@@ -169,7 +169,7 @@ class QueryOperations(Launcher):
         else:
             body = await intake.template_body(self.platform, context, params, None)
         parsed = intake.read(body)
-        return parsed, template.transforms(parsed)
+        return intake.sketch(parsed), template.transforms(parsed)
 
     async def get_template_summary(self, context: RequestContext, params: Params) -> Result:
         parsed, asked = await self._template_asked(context, params)
