@@ -112,6 +112,8 @@ def test_groups_and_streams_that_are_missing_or_there_already(logs, stream):
         logs.create_log_group(logGroupName="/app")
     with pytest.raises(logs.exceptions.ResourceAlreadyExistsException):
         logs.create_log_stream(**stream)
+    with pytest.raises(logs.exceptions.InvalidParameterException, match="are reserved for AWS"):
+        logs.create_log_group(logGroupName="aws/app")
     with pytest.raises(logs.exceptions.ResourceNotFoundException) as caught:
         logs.get_log_events(logGroupName="/nowhere", logStreamName="x")
     assert "log group does not exist" in str(caught.value)

@@ -127,6 +127,9 @@ def test_a_metric_filter_counts_and_measures_what_matches(
     assert total("Own", "bytes") == 1234
     shown = logs.describe_metric_filters(logGroupName="g", filterNamePrefix="l")["metricFilters"]
     assert [one["filterName"] for one in shown] == ["latency"]
+    assert logs.describe_log_groups()["logGroups"][0]["metricFilterCount"] == len(
+        logs.describe_metric_filters(logGroupName="g")["metricFilters"]
+    )
     logs.delete_metric_filter(logGroupName="g", filterName="errors")
     put("ERROR two")
     assert total("Own", "errors") == 1

@@ -50,6 +50,9 @@ class LogOperations(MetricFilterOperations):
     # Groups ----------------------------------------------------------------------------
 
     async def create_log_group(self, context: RequestContext, params: Params) -> Result:
+        if params["logGroupName"].lower().startswith("aws/"):
+            raise _invalid("Log groups starting with AWS/ are reserved for AWS.")
+
         async def body(tx: Transaction) -> None:
             name = params["logGroupName"]
             if await catalogue.find_group(tx, context, name) is not None:
@@ -383,7 +386,7 @@ def _group_wire(context: RequestContext, group: Group, stored: int) -> dict[str,
         "logGroupName": group.name,
         "creationTime": int(group.created * 1000),
         "retentionInDays": group.retention,
-        "metricFilterCount": 0,
+        "metricFilterCount": len(group.filters),
         "arn": f"{arn}:*",
         "logGroupArn": arn,
         "storedBytes": stored,
