@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from tests.support import postgres
+from tests.support.http import Raw
 
 from lambent.core.clock import VirtualClock
 from lambent.core.ids import SeededIds
@@ -300,12 +302,12 @@ def test_other_accounts_see_nothing_of_it(desk, connect):
     desk.act("messages", status=404)
 
 
+@pytest.mark.parametrize("store", ["sqlite", "postgresql"])
 def test_a_killed_node_goes_on_with_the_replay_and_moves_each_message_once(
-    node_process, connect, account
+    node_process, connect, account, store
 ):
-    from tests.support.http import Raw
-
-    node = node_process()
+    shared = {"store": postgres.cluster().url(), "lease": 2.0} if store == "postgresql" else {}
+    node = node_process(**shared)
     sqs = connect(node.endpoint, "sqs")
     urls = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("dead", "to")}
     for start in range(0, 100, 10):
