@@ -264,3 +264,29 @@ def test_another_account_invokes_what_its_permission_names(
             "AccessDeniedException",
             403,
         )
+
+
+def test_a_template_puts_a_whole_policy(make: Make, functions: Any, client: ClientFactory) -> None:
+    arn = make("f")["FunctionArn"]
+    stacks = client("cloudformation")
+    policy = {"Version": "2012-10-17", "Statement": [_one(Resource=arn)]}
+
+    def deploy(call: Any, done: str) -> None:
+        resource = {
+            "Type": "AWS::Lambda::ResourcePolicy",
+            "Properties": {"ResourceArn": arn, "PolicyDocument": policy},
+        }
+        call(StackName="s", TemplateBody=json.dumps({"Resources": {"Policy": resource}}))
+        stacks.get_waiter(done).wait(
+            StackName="s", WaiterConfig={"Delay": 0.05, "MaxAttempts": 400}
+        )
+        assert json.loads(functions.get_resource_policy(ResourceArn=arn)["Policy"]) == policy
+
+    deploy(stacks.create_stack, "stack_create_complete")
+    policy["Statement"] = [_one("Deny", Resource=arn)]
+    deploy(stacks.update_stack, "stack_update_complete")
+    stacks.delete_stack(StackName="s")
+    stacks.get_waiter("stack_delete_complete").wait(
+        StackName="s", WaiterConfig={"Delay": 0.05, "MaxAttempts": 400}
+    )
+    assert refused(lambda: functions.get_policy(FunctionName="f"))[0] == "ResourceNotFoundException"

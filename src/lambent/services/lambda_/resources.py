@@ -22,6 +22,7 @@ from lambent.services.lambda_.layer_resources import (
     LayerVersionResource,
 )
 from lambent.services.lambda_.mappings import IDEMPOTENCY
+from lambent.services.lambda_.policy_resource import ResourcePolicyResource
 from lambent.services.lambda_.resource_parts import Resource, chosen
 from lambent.services.lambda_.version_resources import AliasResource, VersionResource
 
@@ -451,6 +452,7 @@ def resource_types(operations: object) -> dict[str, ResourceType]:
     return {
         "AWS::Lambda::Function": FunctionResource(operations),
         "AWS::Lambda::Permission": PermissionResource(operations),
+        "AWS::Lambda::ResourcePolicy": ResourcePolicyResource(operations),
         "AWS::Lambda::Url": UrlResource(operations),
         "AWS::Lambda::CodeSigningConfig": CodeSigningConfigResource(operations),
         "AWS::Lambda::EventSourceMapping": EventSourceMappingResource(operations),
