@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import stat
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.services.lambda_.conftest import ECHO, Make, payload
+from tests.services.lambda_.conftest import ECHO, ROLE, Make, archive, payload, until
+
+from lambent.core.clock import VirtualClock
 
 CORRUPT = "Could not unzip uploaded file. Please check your file, then try to upload again."
 LINK = stat.S_IFLNK | 0o777
@@ -105,3 +109,43 @@ def test_a_handler_that_does_not_exist_is_told(
     assert answer["FunctionError"] == "Unhandled"
     assert (told["errorType"], told["errorMessage"]) == (f"Runtime.{kind}", message)
     goes_on()
+
+
+def test_a_runtime_that_never_asks_for_an_invocation_runs_into_the_timeout(
+    fresh_node: Callable[..., Any], connect: Callable[..., Any]
+) -> None:
+    clock = VirtualClock()
+    node = fresh_node(clock=clock)
+    functions = connect(node.endpoint, "lambda")
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as file:
+        entry = zipfile.ZipInfo("bootstrap")
+        entry.external_attr = 0o755 << 16
+        file.writestr(entry, "#!/bin/sh\nexec sleep 1000\n")
+    for name, runtime, zipped in (
+        ("silent", "provided.al2023", code.getvalue()),
+        ("other", "python3.11", archive(ECHO)),
+    ):
+        functions.create_function(
+            FunctionName=name,
+            Runtime=runtime,
+            Role=ROLE,
+            Handler="index.handler",
+            Timeout=3,
+            Code={"ZipFile": zipped},
+        )
+    with ThreadPoolExecutor(1) as pool:
+        invoked = pool.submit(functions.invoke, FunctionName="silent", LogType="Tail")
+
+        def done() -> bool:
+            node.run(clock.advance(0.5))
+            return invoked.done()
+
+        until(done)
+    told = payload(invoked.result())
+    assert told["errorType"] == "Sandbox.Timedout"
+    assert told["errorMessage"].endswith("Task timed out after 3.00 seconds")
+    log = base64.b64decode(invoked.result()["LogResult"]).decode()
+    assert "Status: timeout" in log
+    answer = functions.invoke(FunctionName="other", Payload=b'"fine"')
+    assert payload(answer) == "fine"
