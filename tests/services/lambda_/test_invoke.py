@@ -174,6 +174,25 @@ def test_a_failed_event_goes_to_its_dead_letter_queue(
     assert attributes["ErrorMessage"]["StringValue"] == "broken"
 
 
+def test_a_version_keeps_the_dead_letter_queue_it_was_published_with(
+    make: Make, functions: Any, queue: Any
+) -> None:
+    first: Queue = queue("first")
+    second: Queue = queue("second")
+    make("f", RAISES, DeadLetterConfig={"TargetArn": first.arn}, Publish=True)
+    functions.update_function_configuration(
+        FunctionName="f", DeadLetterConfig={"TargetArn": second.arn}
+    )
+    for qualifier, dead in (("1", first), ("$LATEST", second)):
+        functions.put_function_event_invoke_config(
+            FunctionName="f", Qualifier=qualifier, MaximumRetryAttempts=0
+        )
+        functions.invoke(
+            FunctionName="f", Qualifier=qualifier, InvocationType="Event", Payload=b"{}"
+        )
+        assert dead.receive()["Body"] == "{}"
+
+
 def test_destinations_get_the_record_of_the_invocation(
     make: Make, functions: Any, queue: Any
 ) -> None:

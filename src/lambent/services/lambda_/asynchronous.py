@@ -12,6 +12,7 @@ invocation".
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,7 @@ from lambent.events.policy import Attempt, Verdict
 from lambent.host.contract import Invocation
 from lambent.services.lambda_ import destinations, errors, lineage, records
 from lambent.services.lambda_.invoking import Runner
+from lambent.services.lambda_.model import Function
 from lambent.services.lambda_.names import LATEST, Reference, from_arn
 from lambent.store.contract import NewWork, Store, Transaction
 
@@ -151,7 +153,7 @@ async def _terms(tx: Transaction, reference: Reference, qualifier: str | None) -
     dead_letter = None
     if function is not None:
         config = function.retries.get(qualifier or LATEST, {})
-        dead_letter = function.latest.settings.get("DeadLetterConfig", {}).get("TargetArn")
+        dead_letter = await _dead_letter(tx, reference, function, qualifier)
     wanted = config.get("DestinationConfig", {})
     return Terms(
         config.get("MaximumRetryAttempts", MAXIMUM_RETRIES),
@@ -160,6 +162,20 @@ async def _terms(tx: Transaction, reference: Reference, qualifier: str | None) -
         _arn(wanted.get("OnFailure", {}).get("Destination")),
         _arn(dead_letter),
     )
+
+
+async def _dead_letter(
+    tx: Transaction, reference: Reference, function: Function, qualifier: str | None
+) -> str | None:
+    """The dead-letter queue, which belongs to the version that is meant; $LATEST's when that
+    is gone."""
+    meant = dataclasses.replace(reference, qualifier=qualifier)
+    try:
+        version = await records.resolve(tx, meant, function)
+    except AwsError:
+        version = function.latest
+    target: str | None = version.settings.get("DeadLetterConfig", {}).get("TargetArn")
+    return target
 
 
 def _arn(text: str | None) -> Arn | None:
