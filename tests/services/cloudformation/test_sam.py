@@ -129,6 +129,38 @@ def test_a_sam_function_comes_with_its_role_policies_and_events(
     assert client("lambda").list_functions()["Functions"] == []
 
 
+DEPLOYED = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Function:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.11
+      Handler: index.handler
+      InlineCode: "def handler(event, context): return SAID"
+      AutoPublishAlias: live
+      DeploymentPreference:
+        Type: Canary10Percent5Minutes
+        Alarms: [errors]
+Outputs:
+  Alias: {Value: !Ref Function.Alias}
+"""
+
+
+def test_a_deployment_preference_is_taken_and_the_alias_shifts_at_once(
+    client: ClientFactory,
+) -> None:
+    cfn = client("cloudformation")
+    for said, change in (("1", cfn.create_stack), ("2", cfn.update_stack)):
+        change(
+            StackName="sam",
+            TemplateBody=DEPLOYED.replace("SAID", said),
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        )
+        alias = outputs(cfn, "sam")["Alias"]
+        assert client("lambda").invoke(FunctionName=alias)["Payload"].read() == said.encode()
+
+
 def test_an_invalid_sam_template_fails_its_change_set_with_the_reason(
     client: ClientFactory,
 ) -> None:

@@ -17,17 +17,19 @@ _ROUND = 10.0
 
 class Inert:
     """A resource that is only a place in a template: a wait condition handle, the CDK's
-    metadata. Nothing is made for it."""
+    metadata, CodeDeploy's part in a SAM function's `DeploymentPreference` (an alias here
+    shifts at once). Nothing is made for it. `name` is the property that `Ref` gives."""
 
     required: frozenset[str] = frozenset()
-    replaces: frozenset[str] = frozenset()
     attributes: frozenset[str] = frozenset()
 
-    def __init__(self, *properties: str) -> None:
-        self.properties = frozenset(properties)
+    def __init__(self, *properties: str, name: str = "") -> None:
+        self.properties = frozenset((*properties, name)) - {""}
+        self.replaces = frozenset((name,)) - {""}
+        self._name = name
 
     async def create(self, request: ResourceRequest, properties: Properties) -> Created:
-        return Created(request.default_name)
+        return Created(properties.get(self._name) or request.default_name)
 
     async def update(
         self, request: ResourceRequest, physical_id: str, old: Properties, new: Properties

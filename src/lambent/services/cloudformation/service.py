@@ -18,6 +18,15 @@ def create(platform: Platform) -> Service:
             "AWS::CloudFormation::Stack": NestedStack(platform, engine),
             "AWS::CloudFormation::WaitConditionHandle": Inert(),
             "AWS::CDK::Metadata": Inert("Analytics"),
+            "AWS::CodeDeploy::Application": Inert(
+                "ComputePlatform", "Tags", name="ApplicationName"
+            ),
+            "AWS::CodeDeploy::DeploymentGroup": Inert(
+                *("AlarmConfiguration", "ApplicationName", "AutoRollbackConfiguration"),
+                *("DeploymentConfigName", "DeploymentStyle", "ServiceRoleArn", "Tags"),
+                "TriggerConfigurations",
+                name="DeploymentGroupName",
+            ),
         },
         start=engine.start,
         stop=engine.stop,
