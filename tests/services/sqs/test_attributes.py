@@ -1,5 +1,7 @@
 """Queue attributes that depend on each other."""
 
+import json
+
 import pytest
 
 
@@ -26,6 +28,17 @@ def test_of_two_encryptions_the_last_that_was_named_is_the_queues(sqs):
     assert encryption(sqs, url) == managed
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"SqsManagedSseEnabled": "false"})
     assert encryption(sqs, url) == {"SqsManagedSseEnabled": "false"}
+
+
+def test_creating_again_with_the_same_document_returns_the_queue(sqs, account):
+    sqs.create_queue(QueueName="dead")
+    redrive = {"deadLetterTargetArn": f"arn:aws:sqs:us-east-1:{account}:dead", "maxReceiveCount": 3}
+    spaced, dense = json.dumps(redrive, indent=2), json.dumps(redrive, separators=(",", ":"))
+    url = sqs.create_queue(QueueName="q", Attributes={"RedrivePolicy": spaced})["QueueUrl"]
+    assert sqs.create_queue(QueueName="q", Attributes={"RedrivePolicy": dense})["QueueUrl"] == url
+    other = json.dumps({**redrive, "maxReceiveCount": 4})
+    with pytest.raises(sqs.exceptions.QueueNameExists):
+        sqs.create_queue(QueueName="q", Attributes={"RedrivePolicy": other})
 
 
 def test_creating_again_with_the_same_tags_returns_the_queue(sqs):

@@ -411,6 +411,41 @@ TABLE = [
             "Only the queue owner is allowed to invoke this action.",
         ),
     ),
+    ("AddPermission", {"QueueUrl": URL, "AWSAccountIds": ["x"]}, missing("Label")),
+    ("RemovePermission", {"QueueUrl": URL, "Label": ""}, missing("Label")),
+    *[
+        (
+            "AddPermission",
+            {
+                "QueueUrl": URL,
+                "Label": "l",
+                "AWSAccountIds": ["111111111111"],
+                "Actions": [action],
+            },
+            invalid(
+                f"SQS:{action}",
+                "ActionName",
+                "Please refer to the appropriate WSDL for a list of valid actions.",
+            ),
+        )
+        for action in ("Fly", "SendMessageBatch")
+    ],
+    (
+        "SetQueueAttributes",
+        {
+            "QueueUrl": URL,
+            "Attributes": {
+                "Policy": json.dumps(
+                    {"Statement": {"Effect": "Allow", "Principal": "*", "Action": ["sqs:Fly"]}}
+                )
+            },
+        },
+        invalid(
+            "SQS:Fly",
+            "ActionName",
+            "Please refer to the appropriate WSDL for a list of valid actions.",
+        ),
+    ),
     *[
         (
             "AddPermission",

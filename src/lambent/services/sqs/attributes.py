@@ -135,12 +135,20 @@ def _document(name: str, value: str) -> str:
     except (ValueError, RecursionError):
         document = None
     if name == "Policy":
-        if not policy.well_formed(document):
+        if not isinstance(document, dict) or not policy.well_formed(document):
             raise errors.invalid_attribute(name)
+        policy.check_actions(document)
     elif not isinstance(document, dict):
         kind = "Redrive policy" if name == "RedrivePolicy" else "Redrive allow policy"
         raise errors.invalid_value(value, name, f"{kind} is not a valid JSON map.")
     return value
+
+
+def same(name: str, one: str, other: str) -> bool:
+    """Whether two values of an attribute mean the same."""
+    if one == other or name not in _DOCUMENTS or not one or not other:
+        return one == other
+    return bool(json.loads(one) == json.loads(other))
 
 
 def value(queue: Queue, name: str) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lambent.core.errors import AwsError
+from lambent.core.resource_policy import listed
 from lambent.services.sqs import errors
 from lambent.services.sqs.model import Queue
 
@@ -29,7 +30,25 @@ SHARED = frozenset(
         "PurgeQueue",
     )
 )
-"""What the owner can let other accounts do."""
+"""What the owner can let other accounts do. Batches are covered by the single action."""
+
+_OWNERS = frozenset(
+    (
+        "AddPermission",
+        "CancelMessageMoveTask",
+        "CreateQueue",
+        "DeleteQueue",
+        "ListMessageMoveTasks",
+        "ListQueueTags",
+        "ListQueues",
+        "RemovePermission",
+        "SetQueueAttributes",
+        "StartMessageMoveTask",
+        "TagQueue",
+        "UntagQueue",
+    )
+)
+_KNOWN = {name.lower() for name in SHARED | _OWNERS}
 
 MAX_ACTIONS = 7
 
@@ -53,6 +72,25 @@ def _is_statement(statement: object) -> bool:
     )
 
 
+def check_actions(document: dict[str, Any]) -> None:
+    """AwsError when a statement names an action that SQS does not have."""
+    for statement in _statements(document):
+        for action in map(str, listed(statement.get("Action"))):
+            service, _, name = action.partition(":")
+            plain = service.lower() == "sqs" and not set("*?") & set(name)
+            # Names of batches are of no effect, but stand in many templates.
+            if plain and name.lower().removesuffix("batch") not in _KNOWN:
+                raise _no_such_action(name)
+
+
+def _no_such_action(action: str) -> AwsError:
+    return errors.invalid_value(
+        f"SQS:{action}",
+        "ActionName",
+        "Please refer to the appropriate WSDL for a list of valid actions.",
+    )
+
+
 def _statements(document: dict[str, Any]) -> list[dict[str, Any]]:
     statements = document.get("Statement", [])
     return [statements] if isinstance(statements, dict) else list(statements)
@@ -66,6 +104,8 @@ def add(
     actions: Sequence[str],
 ) -> dict[str, Any]:
     """The policy with one more statement, named by its label."""
+    if not label:
+        raise errors.missing("Label")
     if not _LABEL.match(label):
         raise errors.invalid_value(
             label,
@@ -84,12 +124,14 @@ def add(
             403,
         )
     for action in actions:
-        if action != "*" and action not in SHARED:
+        if action in _OWNERS:
             raise errors.invalid_value(
                 f"SQS:{action}",
                 "ActionName",
                 "Only the queue owner is allowed to invoke this action.",
             )
+        if action != "*" and action not in SHARED:
+            raise _no_such_action(action)
     present = document or {
         "Version": "2008-10-17",
         "Id": f"{arn}/SQSDefaultPolicy",
@@ -114,6 +156,8 @@ def add(
 
 def remove(document: dict[str, Any] | None, label: str) -> dict[str, Any]:
     """The policy without the statement of that label."""
+    if not label:
+        raise errors.missing("Label")
     statements = _statements(document or {})
     kept = [statement for statement in statements if statement.get("Sid") != label]
     if len(kept) == len(statements):

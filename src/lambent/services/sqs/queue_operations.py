@@ -297,7 +297,7 @@ def _check_same(existing: Queue, wanted: Mapping[str, str], tags: Mapping[str, s
         )
     present = attributes.stored(existing)
     for name, text in wanted.items():
-        if present.get(name, "") != text:
+        if not attributes.same(name, present.get(name, ""), text):
             raise AwsError(
                 "QueueNameExists",
                 "A queue already exists with the same name and a different value for attribute "
