@@ -334,3 +334,25 @@ def test_reserved_concurrency_is_kept_within_the_accounts_limit(make: Make, func
     )
     functions.delete_function_concurrency(FunctionName="f")
     assert "Concurrency" not in functions.get_function(FunctionName="f")
+
+
+def test_the_account_is_shown_what_it_has_and_may_have(make: Make, functions: Any) -> None:
+    one = make("one", Publish=True)["CodeSize"]
+    functions.update_function_code(FunctionName="one", ZipFile=archive(ECHO + "# more"))
+    grown = functions.get_function_configuration(FunctionName="one")["CodeSize"]
+    two = make("two")["CodeSize"]
+    layer = functions.publish_layer_version(
+        LayerName="shared", Content={"ZipFile": archive("X = 1", "python/x.py")}
+    )["Content"]["CodeSize"]
+    settings = functions.get_account_settings()
+    assert settings["AccountUsage"] == {
+        "FunctionCount": 2,
+        "TotalCodeSize": one + grown + two + layer,
+    }
+    assert settings["AccountLimit"] == {
+        "TotalCodeSize": 80_530_636_800,
+        "CodeSizeUnzipped": 262_144_000,
+        "CodeSizeZipped": 52_428_800,
+        "ConcurrentExecutions": 1000,
+        "UnreservedConcurrentExecutions": 1000,
+    }

@@ -283,31 +283,6 @@ class FunctionOperations(Base):
             await self._platform.host.retire(f"{reference.arn}:{number}")
         return {"StatusCode": 204}
 
-    async def get_account_settings(self, context: RequestContext, params: Params) -> Result:
-        """GetAccountSettings."""
-
-        async def body(tx: Transaction) -> list[Function]:
-            stored = await tx.scan(
-                records.FUNCTIONS, records.place(context.account, context.region)
-            )
-            return [records.decode(record, Function) for record in stored]
-
-        functions = await self._store.transact(body)
-        reserved = sum(function.reserved or 0 for function in functions)
-        return {
-            "AccountLimit": {
-                "TotalCodeSize": 80_530_636_800,
-                "CodeSizeUnzipped": 262_144_000,
-                "CodeSizeZipped": 52_428_800,
-                "ConcurrentExecutions": 1000,
-                "UnreservedConcurrentExecutions": 1000 - reserved,
-            },
-            "AccountUsage": {
-                "TotalCodeSize": sum(function.latest.size for function in functions),
-                "FunctionCount": len(functions),
-            },
-        }
-
 
 def _order(shown: dict[str, Any]) -> str:
     number = shown["Version"]

@@ -15,8 +15,6 @@ from lambent.services.lambda_.layer_lookup import LayerVersion, named, parse, re
 from lambent.services.lambda_.model import Layer
 from lambent.store.contract import Transaction
 
-_COUNTERS = "lambda.layer-counts"
-
 
 class LayerOperations(Base):
     """PublishLayerVersion and its like."""
@@ -33,9 +31,9 @@ class LayerOperations(Base):
 
         async def body(tx: Transaction) -> Layer:
             place = records.place(context.account, context.region)
-            counter = await tx.get(_COUNTERS, place, wanted.name.encode())
+            counter = await tx.get(records.LAYER_COUNTS, place, wanted.name.encode())
             number = 1 if counter is None else int(counter.value) + 1
-            await tx.put(_COUNTERS, place, wanted.name.encode(), str(number).encode())
+            await tx.put(records.LAYER_COUNTS, place, wanted.name.encode(), str(number).encode())
             layer = Layer(
                 number=number,
                 description=params.get("Description", ""),
@@ -94,9 +92,8 @@ class LayerOperations(Base):
 
         async def body(tx: Transaction) -> list[dict[str, Any]]:
             shown = []
-            place = records.place(context.account, context.region)
-            for counter in await tx.scan(_COUNTERS, place):
-                one = named(context, counter.sort.decode())
+            for name in await records.layer_names(tx, context.account, context.region):
+                one = named(context, name)
                 versions = await records.layers(tx, one.account, one.region, one.name)
                 suitable = [layer for layer in versions if _suits(layer, params)]
                 if suitable:

@@ -22,6 +22,8 @@ VERSIONS = "lambda.versions"
 CODE = "lambda.code"
 MAPPINGS = "lambda.mappings"
 LAYERS = "lambda.layers"
+LAYER_COUNTS = "lambda.layer-counts"
+"""By name, how many versions a layer ever had."""
 KEPT_LAYERS = "lambda.layers-kept"
 URLS = "lambda.urls"
 CODE_SIGNING = "lambda.code-signing"
@@ -254,6 +256,11 @@ async def find_layer(
 async def layers(tx: Transaction, account: str, region: str, name: str) -> list[Layer]:
     """A layer's versions, oldest first."""
     return [decode(record, Layer) for record in await tx.scan(LAYERS, place(account, region, name))]
+
+
+async def layer_names(tx: Transaction, account: str, region: str) -> list[str]:
+    """The names of all layers that there ever were in an account and region, in order."""
+    return [record.sort.decode() for record in await tx.scan(LAYER_COUNTS, place(account, region))]
 
 
 async def put_layer(tx: Transaction, account: str, region: str, name: str, layer: Layer) -> None:

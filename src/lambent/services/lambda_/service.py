@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lambent.services.contract import Platform, Service
 from lambent.services.lambda_ import tiers, url_site
+from lambent.services.lambda_.account import AccountOperations
 from lambent.services.lambda_.base import Base, Parts
 from lambent.services.lambda_.code import CodeStore
 from lambent.services.lambda_.code_signing import CodeSigningOperations
@@ -49,6 +50,7 @@ class Operations(
     LayerOperations,
     LayerPermissionOperations,
     TagOperations,
+    AccountOperations,
     Base,
 ):
     """Every operation of Lambda that this node has."""
