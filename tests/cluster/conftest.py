@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import pytest
 
@@ -14,6 +17,8 @@ from lambent.core.clock import VirtualClock
 from lambent.core.ids import SeededIds
 from lambent.store.backends.sqlite import open_sqlite
 from lambent.store.contract import Store
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -73,6 +78,13 @@ def clock() -> VirtualClock:
 
 @pytest.fixture
 async def cluster(clock: VirtualClock) -> AsyncIterator[Cluster]:
+    async with on_one_store(clock) as cluster:
+        yield cluster
+
+
+@asynccontextmanager
+async def on_one_store(clock: VirtualClock) -> AsyncIterator[Cluster]:
+    """A cluster in memory."""
     store = await open_sqlite(None, clock, SeededIds(0))
     cluster = Cluster(store, clock)
     yield cluster
@@ -80,3 +92,11 @@ async def cluster(clock: VirtualClock) -> AsyncIterator[Cluster]:
         await peer.news.stop()
         await peer.membership.stop()
     await store.close()
+
+
+async def until_told(clock: VirtualClock, work: Coroutine[Any, Any, T]) -> T:
+    """What it returns, with as much time passing as it takes."""
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        await clock.advance(0.1)
+    return task.result()

@@ -187,7 +187,12 @@ class World:
         self.dead = FakeTarget()
         self.targets.targets["fake"] = self.dead
 
-    def lane(self, policy: FakePolicy, observer: Observer = SILENT) -> Lane:
+    def lane(
+        self,
+        policy: FakePolicy,
+        observer: Observer = SILENT,
+        share: Callable[[], tuple[int, int]] | None = None,
+    ) -> Lane:
         lane = Lane(
             clock=self.clock,
             store=cast(Store, self.store),
@@ -196,6 +201,7 @@ class World:
             arn=QUEUE,
             policy=policy,
             observer=observer,
+            share=share,
         )
         lane.start()
         return lane
@@ -366,6 +372,19 @@ async def test_places_grow_while_all_are_busy(world: World) -> None:
     assert lane.in_flight == 5
     await world.clock.advance(60)
     assert 300 <= lane.in_flight <= 305
+
+
+async def test_nodes_together_start_with_five_calls_and_gain_300_a_minute(world: World) -> None:
+    async def slow(bodies: list[str]) -> None:
+        await world.clock.sleep(1000)
+
+    world.source.add(*(f"m{number}" for number in range(500)))
+    policy = FakePolicy(slow, batch_size=1)
+    lanes = [world.lane(policy, share=lambda rank=rank: (rank, 3)) for rank in range(3)]
+    await world.clock.advance(0)
+    assert sorted(lane.in_flight for lane in lanes) == [1, 2, 2]
+    await world.clock.advance(60)
+    assert 300 <= sum(lane.in_flight for lane in lanes) <= 305
 
 
 async def test_errors_make_the_lane_back_off(world: World) -> None:

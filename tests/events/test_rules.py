@@ -70,6 +70,18 @@ def test_a_lane_starts_with_five_places_and_gains_300_a_minute_while_busy() -> N
     assert scale.places == 305
 
 
+@pytest.mark.parametrize("nodes", [1, 2, 3, 5])
+def test_nodes_together_start_with_gain_and_have_what_the_rule_says(nodes: int) -> None:
+    parts = [scaling.part(scaling.SQS, rank, nodes) for rank in range(nodes)]
+    assert sum(part.start for part in parts) == 5
+    assert sum(part.per_minute for part in parts) == 300
+    assert sum(part.maximum for part in parts) == 1250
+
+
+def test_each_of_many_nodes_has_a_place_at_least() -> None:
+    assert min(scaling.part(scaling.SQS, rank, 8).start for rank in range(8)) == 1
+
+
 def test_a_lane_never_has_more_places_than_its_maximum() -> None:
     rule = Rule(start=5, per_minute=300, maximum=7)
     scale = scaling.saturated(scaling.begin(rule), rule, now=0.0)

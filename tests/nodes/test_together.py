@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -215,6 +216,23 @@ def test_a_mappings_maximum_concurrency_holds_for_all_nodes_together(
     gate.open()
     until(lambda: gate.count("done"), lambda count: count == 8)
     assert gate.most() == 2
+
+
+def test_one_node_shows_what_waits_in_the_store(
+    nodes: list[ProcessNode], at: At, raw_at: Callable[..., Any], account: str
+) -> None:
+    sqs = at(nodes[0], "sqs")
+    url = sqs.create_queue(QueueName="deep")["QueueUrl"]
+    for number in range(3):
+        sqs.send_message(QueueUrl=url, MessageBody=str(number))
+    for node in nodes:
+        until(lambda node=node: raw_at(node)["nodes"], lambda found: len(found) == 3)
+    shown = [Raw(node.endpoint, ANYONE)("GET", "/_lambent/metrics").text for node in nodes]
+    deep = re.compile(
+        rf'^lambent_queue_messages{{account="{account}",.*queue="deep",state="waiting"}} (\d+)',
+        re.MULTILINE,
+    )
+    assert sorted("".join(deep.findall(text)) for text in shown) == ["", "", "3"]
 
 
 def test_nodes_see_each_other(nodes: list[ProcessNode], raw_at: Callable[..., Any]) -> None:

@@ -127,6 +127,11 @@ class Membership:
         """This node's place in the order of ids, from 0."""
         return next((i for i, one in enumerate(self.members) if one.id == self.id), 0)
 
+    @property
+    def first(self) -> bool:
+        """Whether it is for this node to say what all nodes would say alike."""
+        return self.rank == 0
+
     async def start(self) -> None:
         """Join, and stay. The first beat is done on return."""
         await self._beat(joining=True)

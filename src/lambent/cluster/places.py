@@ -64,28 +64,53 @@ class Places:
         news.on(WANTED, self._wanted)
         news.on(FREED, self._freed)
 
+    @property
+    def nodes(self) -> int:
+        """How many nodes there are, for what is divided among them without places."""
+        return max(1, len(self._membership.members))
+
+    def held(self, key: str) -> int:
+        """How many of the limit's places this node holds, used or not."""
+        return self._of(key).held
+
     def try_enter(self, key: str, limit: int) -> bool:
-        """Take one of the places that this node holds; False when it holds none unused."""
+        """Take one of the places that this node holds; False when it holds none unused, or
+        uses as many as `limit`."""
         local = self._of(key)
-        local.limit = limit
         if local.used >= min(local.held, limit):
             return False
         local.used += 1
         local.last_use = self._clock.monotonic()
         return True
 
-    async def enter(self, key: str, limit: int) -> bool:
-        """Take a place, of those that are free in the cluster if need be."""
+    async def enter(
+        self, key: str, limit: int, step: int | None = None, patience: float = 0.0
+    ) -> bool:
+        """Take a place, of those that are free in the cluster if need be: with others for calls
+        to come, up to this node's fair part or the next multiple of `step`. When there is none,
+        wait for up to `patience` seconds for others to give back what they do not use."""
+        local = self._of(key)
+        local.limit = limit
         if self.try_enter(key, limit):
             return True
-        local = self._of(key)
         if local.used >= limit or self._was_refused(local):
             return False
+        if await self._ask(key, local, step):
+            return True
+        if not patience or not await self._clock.wait(local.freed, patience):
+            return False
+        return await self._ask(key, local, step)
+
+    async def _ask(self, key: str, local: _Local, step: int | None) -> bool:
+        """Enter with places that the store gives this node."""
+        limit = local.limit
         local.freed.clear()
         local.asking += 1
         least = min(local.used + local.asking, limit)
         try:
-            await self._change(key, lambda one: rules.ask(one, limit, self._id, least, self._alone))
+            await self._change(
+                key, lambda one: rules.ask(one, limit, self._id, least, self._alone, step)
+            )
         finally:
             local.asking -= 1
         if self.try_enter(key, limit):

@@ -33,13 +33,16 @@ def fair(shares: Shares, limit: int, member: str) -> int:
     return each + (parties.index(member) < left)
 
 
-def ask(shares: Shares, limit: int, member: str, least: int, alone: bool) -> Shares:
+def ask(
+    shares: Shares, limit: int, member: str, least: int, alone: bool, step: int | None = None
+) -> Shares:
     """What becomes of the shares when a member needs `least` places in all. It is given up to
-    its fair part, or the whole when nobody else is there; it is among the `wanting` after if
-    that was not enough."""
+    its fair part (with `step`: the next multiple of it), or the whole when nobody else is
+    there; it is among the `wanting` after if that was not enough."""
     have = shares.of(member)
     free = max(0, limit - sum(shares.held.values()))
-    wish = limit if alone else max(least, fair(shares, limit, member))
+    part = fair(shares, limit, member) if step is None else -(-least // step) * step
+    wish = limit if alone else max(least, part)
     have += min(free, max(0, wish - have))
     wanting = {*shares.wanting} - {member}
     if have < least:

@@ -21,7 +21,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lambent.core.arns import Arn
@@ -91,8 +91,9 @@ class Lane:
 
     With `noted_as` (the node's id), what is in flight is written down for
     `in_flight.give_back`; for sources with long leases, and tickets of plain data.
-    `permits` is asked for one before each claim. `put_aside` is what becomes of items that
-    the policy or `control` puts aside; without it they come again.
+    `permits` is asked for one before each claim. `share` gives this node's rank among how many
+    that serve the source together: the policy's rule is divided then. `put_aside` is what
+    becomes of items that the policy or `control` puts aside; without it they come again.
     """
 
     def __init__(
@@ -109,6 +110,7 @@ class Lane:
         observer: Observer = SILENT,
         control: Control | None = None,
         permits: Permits | None = None,
+        share: Callable[[], tuple[int, int]] | None = None,
         put_aside: PutAside | None = None,
     ) -> None:
         self.problem: str | None = None
@@ -125,7 +127,8 @@ class Lane:
         self._control = control
         self._permits = permits
         self._put_aside = put_aside
-        self._scale = scaling.begin(policy.rule)
+        self._share = share
+        self._scale = scaling.begin(self._rule())
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._paused = False
@@ -230,7 +233,7 @@ class Lane:
                 blocked = 0
                 continue
             if claim.claimed == 0 and not self._running:
-                self._scale = scaling.idle(self._scale, self._policy.rule)
+                self._scale = scaling.idle(self._scale, self._rule())
             wait = claim.wait
             if wait == 0.0:
                 # Due, but not to be had: moved to a dead-letter queue in the claim, or
@@ -256,15 +259,23 @@ class Lane:
         if permitted and self._permits is not None:
             self._permits.leave()
 
+    def _rule(self) -> scaling.Rule:
+        """What the policy's rule gives this node. Permits bound all nodes together already."""
+        rule = self._policy.rule
+        if self._share is None:
+            return rule
+        part = scaling.part(rule, *self._share())
+        return part if self._permits is None else replace(part, maximum=rule.maximum)
+
     def _has_place(self) -> bool:
         if len(self._running) < self._scale.places:
             self._scale = scaling.free(self._scale)
             return True
-        self._scale = scaling.saturated(self._scale, self._policy.rule, self._clock.now())
+        self._scale = scaling.saturated(self._scale, self._rule(), self._clock.now())
         return len(self._running) < self._scale.places
 
     def _next_place(self) -> float | None:
-        return scaling.next_place(self._scale, self._policy.rule, self._clock.now())
+        return scaling.next_place(self._scale, self._rule(), self._clock.now())
 
     async def _wait(self, arrived: asyncio.Event, timeout: float | None) -> bool:
         """Wait until work arrives, the lane is told something, or time is up; whether it
@@ -482,7 +493,7 @@ class Lane:
         # A control with a limit of its own answers failures; the scale only bounds it then.
         if not adapted:
             if verdict.healthy:
-                self._scale = scaling.succeeded(self._scale, self._policy.rule)
+                self._scale = scaling.succeeded(self._scale, self._rule())
             else:
                 self._scale = scaling.failed(self._scale)
         self.last_result = "OK" if outcome.error is None else "PROBLEM: Function call failed"

@@ -36,6 +36,20 @@ class Scale:
     busy_since: float | None = None
 
 
+def part(rule: Rule, rank: int, nodes: int) -> Rule:
+    """The part of a rule that holds on one of several nodes, by its rank: together they start
+    with, gain and have what the rule says, but for a node's least, which is 1 of each.
+
+    >>> part(SQS, 0, 3)
+    Rule(start=2, per_minute=100, maximum=417)
+    """
+    start, per_minute, maximum = (
+        max(1, whole // nodes + (rank < whole % nodes))
+        for whole in (rule.start, rule.per_minute, rule.maximum)
+    )
+    return Rule(start, per_minute, maximum)
+
+
 def begin(rule: Rule) -> Scale:
     """How a lane starts."""
     return Scale(min(rule.start, rule.maximum))

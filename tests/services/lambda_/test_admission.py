@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.cluster.conftest import Cluster, Peer, on_one_store, until_told
 from tests.services.lambda_.conftest import ROLE, archive
 
+from lambent.cluster.members import LEASE
 from lambent.core.clock import VirtualClock
 from lambent.core.errors import AwsError
 from lambent.host import scaling
-from lambent.services.lambda_.admission import Admission, Allowance, has_room, spend
+from lambent.services.lambda_.admission import Admission, Allowance, spend
+from lambent.services.lambda_.concurrency import Reservations
 from lambent.services.lambda_.names import Reference
 
 ONE = Reference("111122223333", "eu-west-1", "one")
-
-
-@pytest.mark.parametrize(
-    ("running", "reserved", "room"),
-    [(0, 0, True), (999, 0, True), (1000, 0, False), (99, 900, True), (100, 900, False)],
-)
-def test_functions_without_a_reservation_share_what_is_left(
-    running: int, reserved: int, room: bool
-) -> None:
-    assert has_room(running, reserved) is room
 
 
 @pytest.mark.parametrize(
@@ -66,37 +59,98 @@ def test_no_second_has_more_than_two_seconds_worth(units: int, gaps: list[float]
         assert within <= 2 * units * 10
 
 
-async def test_the_account_s_concurrency_is_refused_by_its_reason_and_given_back() -> None:
-    async def reserved(_: Reference) -> int:
-        return 898
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock()
 
-    admission = Admission(VirtualClock(), reserved)
-    for _ in range(102):
+
+@pytest.fixture
+async def cluster(clock: VirtualClock) -> AsyncIterator[Cluster]:
+    async with on_one_store(clock) as cluster:
+        yield cluster
+
+
+def _admission(peer: Peer, clock: VirtualClock, reserved: int) -> tuple[Admission, Reservations]:
+    async def reserved_by_all(_: Reference) -> int:
+        return reserved
+
+    reservations = Reservations(peer.places)
+    return Admission(clock, peer.places, reservations, reserved_by_all), reservations
+
+
+async def _admitted(admission: Admission) -> bool:
+    try:
         await admission.enter(ONE, None, synchronous=False)
-    with pytest.raises(AwsError) as refused:
-        await admission.enter(ONE, None, synchronous=False)
-    assert (refused.value.code, refused.value.status) == ("TooManyRequestsException", 429)
-    assert refused.value.members["Reason"] == "ConcurrentInvocationLimitExceeded"
+    except AwsError as error:
+        refused = error
+    else:
+        return True
+    assert (refused.code, refused.status) == ("TooManyRequestsException", 429)
+    assert refused.members["Reason"] == "ConcurrentInvocationLimitExceeded"
+    return False
+
+
+async def test_functions_without_a_reservation_share_what_is_left(
+    cluster: Cluster, clock: VirtualClock
+) -> None:
+    admission, reservations = _admission(await cluster.join(), clock, reserved=898)
+    assert all([await _admitted(admission) for _ in range(102)])
+    assert not await until_told(clock, _admitted(admission))
+    await reservations.enter(ONE.arn, 898)
     await admission.enter(ONE, 898, synchronous=False)  # a reservation is its own
     admission.leave(ONE, None)
-    await admission.enter(ONE, None, synchronous=False)
+    assert await _admitted(admission)
 
 
-async def test_a_reservation_of_one_takes_ten_synchronous_requests_a_second() -> None:
-    async def reserved(_: Reference) -> int:
-        return 1
+async def test_the_account_s_concurrency_holds_for_all_nodes_together(
+    cluster: Cluster, clock: VirtualClock
+) -> None:
+    peers = [await cluster.join() for _ in range(3)]
+    await clock.advance(LEASE)
+    nodes = [_admission(peer, clock, reserved=880)[0] for peer in peers]
+    # Each is served at once, also while another holds more than it uses.
+    assert [await _admitted(node) for node in nodes] == [True] * 3
+    running = 3
+    while await until_told(clock, _admitted(nodes[0])):
+        running += 1
+    for node in nodes[1:]:
+        while await until_told(clock, _admitted(node)):
+            running += 1
+    assert running == 120
+    nodes[0].leave(ONE, None)
+    await clock.advance(2)
+    assert await until_told(clock, _admitted(nodes[2]))
+    assert not await until_told(clock, _admitted(nodes[1]))
 
-    clock = VirtualClock()
-    admission = Admission(clock, reserved)
+
+async def test_a_newcomer_waits_for_places_that_the_first_does_not_use(
+    cluster: Cluster, clock: VirtualClock
+) -> None:
+    first, _ = _admission(await cluster.join(), clock, reserved=0)
+    assert await _admitted(first)  # alone, it holds all
+    second, _ = _admission(await cluster.join(), clock, reserved=0)
+    await clock.advance(LEASE)
+    assert await until_told(clock, _admitted(second))
+
+
+async def test_a_reservation_takes_ten_synchronous_requests_a_second_for_each_place_held(
+    cluster: Cluster, clock: VirtualClock
+) -> None:
+    one, other = await cluster.join(), await cluster.join()
+    await clock.advance(LEASE)
+    admission, reservations = _admission(one, clock, reserved=1)
+    await reservations.enter(ONE.arn, 1)
     for _ in range(10):
         await admission.enter(ONE, 1, synchronous=True)
-        admission.leave(ONE, 1)
     with pytest.raises(AwsError) as refused:
         await admission.enter(ONE, 1, synchronous=True)
     assert refused.value.members["Reason"] == "ReservedFunctionInvocationRateLimitExceeded"
     await admission.enter(ONE, 1, synchronous=False)
     await clock.advance(0.1)
     await admission.enter(ONE, 1, synchronous=True)
+    # Another node has none of it, and so no requests.
+    with pytest.raises(AwsError):
+        await Reservations(other.places).enter(ONE.arn, 1)
 
 
 def test_a_caller_sees_the_reason_of_each_limit(

@@ -73,8 +73,9 @@ class Recorder:
         minute = int(now // 60)
         if minute > self._looked:
             self._looked = minute
-            if await self._store.transact(functools.partial(_first, minute=minute)):
-                await self._metrics.look(now)
+            at = await self._store.transact(_first)
+            if at is not None:
+                await self._metrics.look(at)
         await self._write(now)
 
     async def _write(self, at: float) -> None:
@@ -108,13 +109,15 @@ class Recorder:
         await self._store.transact(_forget)
 
 
-async def _first(tx: Transaction, minute: int) -> bool:
-    """Whether no node has looked in that minute yet."""
+async def _first(tx: Transaction) -> float | None:
+    """What time it is, if no node has looked in this minute yet: by the store's clock, as
+    those of nodes differ."""
+    minute = int(tx.now // 60)
     record = await tx.get(LOOKED, b"")
     if record is not None and msgspec.msgpack.decode(record.value, type=int) >= minute:
-        return False
+        return None
     await tx.put(LOOKED, b"", b"", encode(minute))
-    return True
+    return tx.now
 
 
 async def _add(tx: Transaction, part: list[tuple[Metric, int, Distribution]]) -> None:

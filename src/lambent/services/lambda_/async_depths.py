@@ -19,7 +19,8 @@ _LABELS: Final = ("account", "region", "function")
 
 
 class AsyncDepths:
-    """Shows the depths of the functions whose ARNs `served` gives."""
+    """Shows the depths of the functions whose ARNs `served` gives; none on all nodes but one,
+    as they are the same everywhere."""
 
     def __init__(
         self, store: Store, clock: Clock, metrics: Metrics, served: Callable[[], Iterable[str]]

@@ -44,6 +44,10 @@ class Reservations:
         if reserved is not None and not await self._places.enter(_key(arn), reserved):
             raise errors.throttled("ReservedFunctionConcurrentInvocationLimitExceeded")
 
+    def held(self, arn: str) -> int:
+        """How much of it this node holds, which is at least 1 during an invocation."""
+        return self._places.held(_key(arn))
+
     def leave(self, arn: str, reserved: int | None) -> None:
         """End what was entered with the same arguments."""
         if reserved is not None:

@@ -79,7 +79,7 @@ class Runner:
         self._ids = ids
         self._code = code
         self._reservations = Reservations(places)
-        self._admission = Admission(clock, self._reserved_by_all)
+        self._admission = Admission(clock, places, self._reservations, self._reserved_by_all)
         self._specs: OrderedDict[str, FunctionSpec] = OrderedDict()
         self._functions: OrderedDict[str, tuple[bytes, Function]] = OrderedDict()
         self._running: set[asyncio.Future[None]] = set()

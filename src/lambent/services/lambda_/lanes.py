@@ -52,7 +52,13 @@ class Lanes:
         self._polled: dict[str, Mapping] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._figures = MappingFigures(platform.metrics)
-        AsyncDepths(platform.store, platform.clock, platform.metrics, lambda: list(self._functions))
+        membership = platform.cluster.membership
+        AsyncDepths(
+            platform.store,
+            platform.clock,
+            platform.metrics,
+            lambda: list(self._functions) if membership.first else [],
+        )
         self.regulators = Regulators(platform, self._park)
 
     async def start(self) -> None:
@@ -152,10 +158,16 @@ class Lanes:
             observer=self._figures.follow(mapping),
             put_aside=functools.partial(_put_aside, source, arn, mapping.uuid),
             permits=self._limit(mapping),
+            share=self._share,
         )
         self._mappings[mapping.uuid] = lane
         self._figures.attach(mapping.uuid, lane, regulator)
         lane.start()
+
+    def _share(self) -> tuple[int, int]:
+        """This node's rank among how many nodes."""
+        membership = self._platform.cluster.membership
+        return membership.rank, max(1, len(membership.members))
 
     def _limit(self, mapping: Mapping) -> Limit | None:
         """MaximumConcurrency, which holds for all nodes together."""

@@ -7,6 +7,7 @@ figures, not accounts. Source: SQS Developer Guide, "Available CloudWatch metric
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from lambent.core.clock import Clock
@@ -65,13 +66,22 @@ class QueueFigures:
 
 
 class Figures:
-    """The figures of all queues of a node."""
+    """The figures of all queues of a node. Their depths, which are the same for all nodes, are
+    shown while `first` says so."""
 
-    def __init__(self, store: Store, clock: Clock, queues: Queues, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        queues: Queues,
+        metrics: Metrics,
+        first: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._store = store
         self._clock = clock
         self._queues = queues
         self._metrics = metrics
+        self._first = first
         self._known: dict[str, QueueFigures] = {}
         self._named: dict[str, Queue] = {}
         self._counters = {
@@ -110,11 +120,13 @@ class Figures:
     async def _show(self) -> None:
         self._depth.clear()
         self._oldest.clear()
-        for queue, counts in await self._depths():
-            labels = _labels(queue)
+        queues = await self._present()
+        for queue in queues:
             own = self.of(queue)
             for name, family in self._counters.items():
-                family.child(*labels).value = getattr(own, name)
+                family.child(*_labels(queue)).value = getattr(own, name)
+        for queue, counts in await self._depths(queues if self._first() else []):
+            labels = _labels(queue)
             self._depth.child(*labels, "waiting").set(counts.ready)
             self._depth.child(*labels, "in_flight").set(counts.leased)
             self._depth.child(*labels, "delayed").set(counts.delayed)
@@ -123,8 +135,8 @@ class Figures:
     def _age(self, counts: WorkCounts) -> float:
         return max(0.0, self._clock.now() - counts.oldest) if counts.oldest is not None else 0.0
 
-    async def _depths(self) -> list[tuple[Queue, WorkCounts]]:
-        """All queues with their depths; those that are gone are forgotten."""
+    async def _present(self) -> list[Queue]:
+        """All queues; those that are gone are forgotten."""
         queues = await self._store.transact(self._queues.all)
         there = {queue.uid for queue in queues}
         for uid in [uid for uid in self._known if uid not in there]:
@@ -132,6 +144,10 @@ class Figures:
             gone = self._named.pop(uid)
             for family in (*self._counters.values(), self._latency):
                 family.forget(*_labels(gone))
+        return queues
+
+    async def _depths(self, queues: list[Queue]) -> list[tuple[Queue, WorkCounts]]:
+        """These queues with their depths."""
         found: list[tuple[Queue, WorkCounts]] = []
         for begin in range(0, len(queues), _AT_ONCE):
             part = queues[begin : begin + _AT_ONCE]
@@ -145,7 +161,7 @@ class Figures:
     # For CloudWatch --------------------------------------------------------------------
 
     async def _look(self, at: float) -> None:
-        for queue, counts in await self._depths():
+        for queue, counts in await self._depths(await self._present()):
             own = self.of(queue)
             busy = counts.ready or counts.leased or counts.delayed
             if busy or any(own.told[name] != getattr(own, name) for name in _COUNTED):

@@ -33,7 +33,10 @@ def create(platform: Platform) -> Service:
     """SQS for one node."""
     queues = Queues()
     retention = Retention(platform.store, platform.clock, queues)
-    figures = Figures(platform.store, platform.clock, queues, platform.metrics)
+    membership = platform.cluster.membership
+    figures = Figures(
+        platform.store, platform.clock, queues, platform.metrics, lambda: membership.first
+    )
     operations = Operations(platform, queues, retention, figures)
     mover = Mover(platform.store, platform.clock, platform.ids, queues, platform.targets)
 
