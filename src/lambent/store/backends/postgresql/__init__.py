@@ -4,7 +4,8 @@
 `shared.py` runs them in one, upon the state of `overlay.py`; `records.py`, `work.py`, `log.py`
 and `links.py` are what a body can do; `known.py` is what it need not ask.
 `reads.py` and `groups.py` ask the database, `writes.py` and `alone.py` change it.
-`connecting.py`, `schema.py` and `listening.py` are what they say; `blobs.py` keeps the bytes.
+`telling.py` and `listening.py` are how nodes wake each other; `connecting.py` and `schema.py`
+are what they say; `blobs.py` keeps the bytes.
 """
 
 from lambent.store.backends.postgresql.store import open_postgresql

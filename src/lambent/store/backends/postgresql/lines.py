@@ -30,7 +30,8 @@ from lambent.store.backends.postgresql.fate import FateUnknown, was_committed
 from lambent.store.backends.postgresql.known import Known
 from lambent.store.backends.postgresql.overlay import Effect, Overlay
 from lambent.store.backends.postgresql.schema import SCHEMA
-from lambent.store.backends.postgresql.shared import Job, Shared
+from lambent.store.backends.postgresql.shared import Job, PostgresTransaction, Shared
+from lambent.store.backends.postgresql.telling import Telling, news_of, notifications
 
 Effects = list[tuple[Effect, str]]
 
@@ -81,6 +82,7 @@ class Lines:
         self.commits = 0
         self.transactions = 0
         self.known = Known()
+        self.telling = Telling(self._tell, SystemClock())
         self._writers = _Line(self, writable=True, most=1)
         self._readers = _Line(self, writable=False, most=READERS)
         self._writes: dict[object, bool] = {}
@@ -105,8 +107,16 @@ class Lines:
 
     async def close(self) -> None:
         """Let what waits be done, then hang up."""
+        await self.telling.close()
         await self._readers.close()
         await self._writers.close()
+
+    async def _tell(self) -> None:
+        async def body(tx: PostgresTransaction) -> None:
+            await tx._state.writing()
+            tx._state.effects.append((Effect.TOLD_LATER, ""))
+
+        await self.run(body)
 
     def _learn(self, code: object, wrote: bool) -> None:
         if len(self._writes) >= CODES_REMEMBERED:
@@ -120,6 +130,11 @@ class _Line:
     def __init__(self, lines: Lines, writable: bool, most: int) -> None:
         self._lines = lines
         self._writable = writable
+        self._begin, self._next = (
+            ("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", f"{_NEXT} FOR UPDATE")
+            if writable
+            else ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", _NEXT)
+        )
         self._most = most
         self._waiting: deque[Waiting] = deque()
         self._active = 0
@@ -144,7 +159,7 @@ class _Line:
     async def _serve(self) -> None:
         """Share transactions until nobody waits."""
         connection: Connection | None = self._idle.pop() if self._idle else None
-        while self._waiting:
+        while self._waiting or _begun(connection):
             jobs: list[Waiting] = []
             fresh = connection is None or connection.is_closed()
             try:
@@ -167,12 +182,12 @@ class _Line:
     async def _share(self, connection: Connection, jobs: list[Waiting]) -> None:
         """One transaction, for all who wait once it is their turn; they are put into `jobs`."""
         lines = self._lines
-        if self._writable:
-            await connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
-            row = await connection.fetchrow(f"{_NEXT} FOR UPDATE")
-        else:
-            await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            row = await connection.fetchrow(_NEXT)
+        if not self._waiting:
+            await connection.execute("ROLLBACK")
+            return
+        if not _begun(connection):
+            await connection.execute(self._begin)
+        row = await connection.fetchrow(self._next)
         assert row is not None
         number, last, minimum, stamps, clock = row
         if minimum > SCHEMA:
@@ -185,20 +200,27 @@ class _Line:
         if not (shared.wrote or state.changed or state.effects):
             # Nothing to lose: whoever read what is durable already need not wait.
             self._tell(jobs, shared)
-            await connection.execute("ROLLBACK")
+            await connection.execute("ROLLBACK" + self._again())
             return
-        transaction = await shared.write(last=True)
+        news = news_of(state.effects)
+        told = lines.telling.due(news)
+        transaction = await shared.write(notifications(told))
         writer, run = connection.get_server_pid(), connection.run
         try:
-            await connection.execute("COMMIT")
+            await connection.execute("COMMIT" + self._again())
         except Exception as error:
             if not (lost(error, connection) and await was_committed(lines.to, run, transaction)):
                 raise
         lines.commits += 1
         lines.transactions += len(jobs)
         lines.known.names.update(state.named)
+        lines.telling.committed(news, told)
         lines.committed(state.effects, writer)
         self._tell(jobs, shared)
+
+    def _again(self) -> str:
+        """Begins the next transaction with the end of this one, if somebody waits for it."""
+        return " AND CHAIN" if self._waiting else ""
 
     def _tell(self, jobs: list[Waiting], shared: Shared) -> None:
         promoted = set(shared.promoted)
@@ -235,6 +257,10 @@ class _Line:
             else:
                 job.told(error)
         self._waiting.extendleft(reversed(again))
+
+
+def _begun(connection: Connection | None) -> bool:
+    return connection is not None and bool(connection.is_in_transaction())
 
 
 def _code(body: object) -> object:

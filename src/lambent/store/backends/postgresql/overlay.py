@@ -39,6 +39,7 @@ class Effect(Enum):
 
     ARRIVED = "w"
     GREW = "l"
+    TOLD_LATER = "t"
     LINKED = "linked"
     UNLINKED = "unlinked"
 

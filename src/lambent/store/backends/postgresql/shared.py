@@ -14,7 +14,7 @@ alone in a savepoint.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import Any
 
 from lambent.store.backends.postgresql.alone import WRITES
@@ -113,10 +113,10 @@ class Shared:
             await self._answer([run.question for run in suspended])
             waiting = suspended
 
-    async def write(self, last: bool = False) -> int | None:
+    async def write(self, notices: Sequence[str] = ()) -> int | None:
         """Write what is changed; see `writes.write`."""
         self.wrote = True
-        return await write(self._connection, self.state, self._channel, last)
+        return await write(self._connection, self.state, self._channel, notices)
 
     async def _answer(self, questions: list[Question]) -> None:
         state = self.state

@@ -89,7 +89,7 @@ class PostgresStore:
                 self._arrivals.wake(name)
             elif effect is Effect.GREW:
                 self._growth.wake(name)
-            else:
+            elif effect is not Effect.TOLD_LATER:
                 links[name] = effect is Effect.LINKED
         gone = [id for id, linked in links.items() if not linked]
         if gone:

@@ -11,15 +11,13 @@ counting in the index only the items that it passes.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any
 
 from lambent.store.backends.postgresql.connecting import Connection
 from lambent.store.backends.postgresql.keys import short, whole
-from lambent.store.backends.postgresql.overlay import Change, Effect, Overlay
+from lambent.store.backends.postgresql.overlay import Change, Overlay
 from lambent.store.backends.postgresql.tenants import LOOSE, forget
-
-NOTICE_BYTES: Final = 7900
-"""What one notification may carry (PostgreSQL's own limit is 8,000 bytes)."""
 
 
 class _Statement:
@@ -37,8 +35,10 @@ class _Statement:
         self.arguments += arguments
 
 
-async def write(connection: Connection, state: Overlay, channel: str, last: bool) -> int | None:
-    """Write what is changed; the `last` write of a transaction also tells the other nodes.
+async def write(
+    connection: Connection, state: Overlay, channel: str, notices: Sequence[str]
+) -> int | None:
+    """Write what is changed, and notify the other nodes at the commit.
 
     The transaction's id, by which its fate can be asked for later.
     """
@@ -50,7 +50,6 @@ async def write(connection: Connection, state: Overlay, channel: str, last: bool
     _turns(statement, state)
     _logs(statement, state)
     _blobs(statement, state)
-    notices = notifications(state.effects) if last else []
     arguments = [*statement.arguments, channel, notices]
     count = len(arguments)
     row = await connection.fetchrow(
@@ -65,24 +64,6 @@ async def write(connection: Connection, state: Overlay, channel: str, last: bool
         await forget(connection, left)
     state.written()
     return None if row is None else row[0]
-
-
-def notifications(effects: list[tuple[Effect, str]]) -> list[str]:
-    """What to tell the other nodes: a line for each queue and log, in few messages."""
-    lines = sorted(
-        {effect.value + name for effect, name in effects if effect in (Effect.ARRIVED, Effect.GREW)}
-    )
-    messages: list[str] = []
-    size = NOTICE_BYTES
-    for line in lines:
-        length = len(line.encode()) + 1
-        if size + length > NOTICE_BYTES:
-            messages.append(line)
-            size = length
-        else:
-            messages[-1] += "\n" + line
-            size += length
-    return messages
 
 
 def _sequence(statement: _Statement, state: Overlay) -> None:
