@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from lambent.core.clock import SystemClock
 from lambent.core.errors import StoreUnavailable
 from lambent.store.backends.postgresql.connecting import (
     Connection,
@@ -180,13 +181,17 @@ class _Line:
             self._idle.append(connection)
 
     async def _share(self, connection: Connection, jobs: list[Waiting]) -> None:
-        """One transaction, for all who wait once it is their turn; they are put into `jobs`."""
+        """One transaction, for all who wait: those who write once it is their turn. They are put
+        into `jobs`."""
         lines = self._lines
         if not self._waiting:
             await connection.execute("ROLLBACK")
             return
         if not _begun(connection):
             await connection.execute(self._begin)
+        if not self._writable:
+            # Not later: who comes while the snapshot is taken may have written what it lacks.
+            jobs += self._take()
         row = await connection.fetchrow(self._next)
         assert row is not None
         number, last, minimum, stamps, clock = row
@@ -194,7 +199,8 @@ class _Line:
             raise StoreUnavailable("A newer version of Lambent has taken the database over.")
         now = max(last, clock if lines.time is None else lines.time())
         state = Overlay(now, number, self._writable, lines.known, stamps)
-        jobs += self._take()
+        if self._writable:
+            jobs += self._take()
         shared = Shared(connection, state, lines.channel)
         await shared.play(list(jobs))
         if not (shared.wrote or state.changed or state.effects):
@@ -260,7 +266,12 @@ class _Line:
 
 
 def _begun(connection: Connection | None) -> bool:
-    return connection is not None and bool(connection.is_in_transaction())
+    """Whether a transaction was begun for those who wait, and is still open."""
+    return (
+        connection is not None
+        and not connection.is_closed()
+        and bool(connection.is_in_transaction())
+    )
 
 
 def _code(body: object) -> object:
