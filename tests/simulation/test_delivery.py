@@ -59,11 +59,19 @@ async def test_every_message_is_in_exactly_one_place(seed: int) -> None:
     assert story.calls > 0
 
 
+async def test_a_seed_repeats_its_run_exactly() -> None:
+    first, second = await run(7, 1.0), await run(7, 1.0)
+    assert first.calls > 0
+    assert first == second
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 async def test_thousands_of_hours() -> None:
+    """Four minutes of one core."""
     total = Story()
-    for seed in range(1000, 1000 + LONG_RUNS):
+    seeds = range(1000, 1000 + LONG_RUNS)
+    for seed in seeds:
         story = await run(seed, LONG_HOURS)
         total.calls += story.calls
         total.crashes += story.crashes
@@ -71,6 +79,7 @@ async def test_thousands_of_hours() -> None:
         total.resumed += story.resumed
         total.sent.update({f"{seed}/{id}": number for id, number in story.sent.items()})
     print(
+        f"seeds {seeds[0]} to {seeds[-1]}, {LONG_HOURS:g} hours each: "
         f"{LONG_RUNS * LONG_HOURS:,.0f} hours, {len(total.sent):,} messages, "
         f"{total.calls:,} calls, {total.crashes:,} crashes, {total.steps:,} clock steps, "
         f"{total.resumed:,} resumed"
