@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import configparser
+import json
 import re
 import shlex
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 import yaml
+from jsonschema.validators import validator_for
 
 from lambent.cli.up import command
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
+SCHEMAS = Path(__file__).parent / "schemas"
 OPTIONS = [one for one in command.params if isinstance(one, click.Option)]
 VARIABLES = {one.envvar for one in OPTIONS if isinstance(one.envvar, str)}
 
@@ -84,9 +89,47 @@ def test_the_manifests_belong_together() -> None:
     assert {one["name"] for one in container["env"]} <= VARIABLES
 
 
+def _schema(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((SCHEMAS / name).read_text("utf-8"))
+    return found
+
+
+def _faults(schema: dict[str, Any], document: Any) -> list[str]:
+    made = validator_for(schema)(schema)
+    return [error.message for error in made.iter_errors(document)]
+
+
+def _faults_of_manifest(manifest: dict[str, Any]) -> list[str]:
+    schemas = _schema("kubernetes.json")
+    return _faults({**schemas["kinds"][manifest["kind"]], "$defs": schemas["$defs"]}, manifest)
+
+
 def test_the_manifests_hold_to_kubernetes_own_schemas() -> None:
-    validator = pytest.importorskip(
-        "kubernetes_validate", reason="kubernetes-validate is not installed"
-    )
     for one in _manifests():
-        validator.validate(one, "1.32", strict=True)
+        assert _faults_of_manifest(one) == []
+        wrong = {**one, "spec": {**one["spec"], "replica": 3}}
+        assert "'replica' was unexpected" in _faults_of_manifest(wrong)[0]
+
+
+def test_the_compose_file_holds_to_compose_s_own_schema() -> None:
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
+    assert _faults(_schema("compose.json"), compose) == []
+    wrong = {**compose, "services": {"node": {"comand": "up"}}}
+    assert _faults(_schema("compose.json"), wrong)
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd is installed")
+def test_the_unit_is_what_systemd_takes(tmp_path: Path) -> None:
+    unit = (DEPLOY / "lambent.service").read_text("utf-8")
+    # Its program is not installed here.
+    here = tmp_path / "lambent.service"
+    for text, fine in ((unit, True), (unit.replace("KillMode=mixed", "KillMode=mild"), False)):
+        here.write_text(text.replace("/opt/lambent/bin/lambent", "/bin/true"))
+        done = subprocess.run(
+            ["systemd-analyze", "verify", "--man=no", here],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        said = [line for line in done.stderr.splitlines() if "lambent.service" in line]
+        assert (said == []) is fine, done.stderr
