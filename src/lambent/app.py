@@ -25,7 +25,7 @@ from lambent.cluster.cluster import Cluster
 from lambent.core import exposition
 from lambent.core.clock import Clock, SystemClock
 from lambent.core.context import RequestContext
-from lambent.core.credentials import AccessKey
+from lambent.core.credentials import AccessKey, local_token
 from lambent.core.errors import AwsError, StartupError, StoreError
 from lambent.core.ids import Ids, SystemIds
 from lambent.core.metrics import Metrics
@@ -260,12 +260,13 @@ class Node:
     async def _environment_credentials(
         self, registry: Registry, spec: FunctionSpec
     ) -> Mapping[str, str]:
-        """What a function's SDKs sign with: its role in server mode, its account in local."""
+        """What a function's SDKs sign with: a session of its role, which in local mode is
+        named alone, by the token."""
         if not self.settings.auth:
             return {
                 "AWS_ACCESS_KEY_ID": spec.account,
                 "AWS_SECRET_ACCESS_KEY": "local",
-                "AWS_SESSION_TOKEN": "local",
+                "AWS_SESSION_TOKEN": local_token(spec.role, spec.name),
             }
         now = self._clock.now()
         context = RequestContext(

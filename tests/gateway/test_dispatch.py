@@ -35,6 +35,16 @@ def test_a_key_that_is_no_account_stands_for_the_default_account(local, access_k
     assert local.calls.last[1].account == "000000000000"
 
 
+def test_a_functions_token_says_whose_session_asks(local, send):
+    for token, principal in (
+        ("local/r/f", "arn:aws:sts::123456789012:assumed-role/r/f"),
+        ("another", "arn:aws:iam::123456789012:root"),
+    ):
+        headers = {**target("AmazonSQS.ListQueues"), "X-Amz-Security-Token": token}
+        send("POST", "/", b"{}", headers, sign="sqs")
+        assert local.calls.last[1].principal == principal
+
+
 def test_a_key_that_was_made_here_acts_as_whom_it_was_made_for(local):
     raw = Raw(local.endpoint, "ASIACCCCCCCCCCCCCCCC")
     raw("POST", "/", b"{}", target("AmazonSQS.ListQueues"), sign="sqs")

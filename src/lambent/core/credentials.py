@@ -20,6 +20,7 @@ _ID_ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _PERMANENT: Final = "AKIA"
 _TEMPORARY: Final = "ASIA"
+_LOCAL: Final = "local/"
 
 
 class AccessKey(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -54,6 +55,19 @@ class KeySource(Protocol):
 
 
 _decoder = msgspec.json.Decoder(AccessKey)
+
+
+def local_token(role: str, session: str) -> str:
+    """The session token by which, in local mode, a function's requests say that they are of a
+    session of its role (an ARN). It proves nothing, as nothing there is proven."""
+    return f"{_LOCAL}{role.rpartition('/')[2]}/{session}"
+
+
+def local_principal(account: str, token: str) -> str | None:
+    """Whom requests with such a token act as; None when it is another."""
+    if not token.startswith(_LOCAL):
+        return None
+    return f"arn:aws:sts::{account}:assumed-role/{token.removeprefix(_LOCAL)}"
 
 
 def partition(access_key_id: str) -> bytes:

@@ -11,12 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from lambent.core.credentials import KeySource, looks_issued
+from lambent.core.credentials import KeySource, local_principal, looks_issued
 from lambent.core.settings import Settings
 from lambent.gateway import browsers, presigned
 from lambent.gateway.aws_chunked import Verifier
 from lambent.gateway.claim import Claim, Form
 from lambent.gateway.request import Request
+
+_SESSION = "x-amz-security-token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Trusting:
     def __init__(self, settings: Settings, keys: KeySource) -> None:
         self._settings = settings
         self._keys = keys
-        self._seen: dict[tuple[str, str], Identity] = {}
+        self._seen: dict[tuple[str, str, str], Identity] = {}
 
     async def authenticate(
         self, request: Request, claim: Claim, service: str, now: float
@@ -59,7 +61,8 @@ class Trusting:
         browsers.check(request.headers, service, request.method)
         if claim.query is not None:
             presigned.check_time(claim, service, now)
-        known = self._seen.get((claim.access_key, claim.region))
+        token = request.headers.get(_SESSION, "")
+        known = self._seen.get((claim.access_key, claim.region, token))
         if known is not None:
             return known
         region = claim.region or self._settings.region
@@ -71,9 +74,10 @@ class Trusting:
                 return Identity(key.account, region, key.principal, access_key)
         named = len(access_key) == 12 and access_key.isascii() and access_key.isdigit()
         account = access_key if named else self._settings.account
-        identity = Identity(account, region, f"arn:aws:iam::{account}:root", access_key)
+        principal = local_principal(account, token) or f"arn:aws:iam::{account}:root"
+        identity = Identity(account, region, principal, access_key)
         if not looks_issued(access_key):
             if len(self._seen) >= 4096:
                 self._seen.clear()
-            self._seen[access_key, claim.region] = identity
+            self._seen[access_key, claim.region, token] = identity
         return identity

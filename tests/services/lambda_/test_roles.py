@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.services.lambda_.conftest import archive
+from tests.services.lambda_.conftest import Make, archive, payload
 
 from lambent.services.lambda_.roles import trusts
 
@@ -82,6 +82,22 @@ def test_local_mode_takes_any_role(client: Callable[..., Any]) -> None:
         Role="arn:aws:iam::999988887777:role/of-a-real-account",
         Code={"ZipFile": archive(WHO)},
     )
+
+
+def test_in_local_mode_functions_say_whose_role_they_have(
+    make: Make, functions: Any, client: Callable[..., Any], account: str
+) -> None:
+    role = client("iam").create_role(RoleName="there", AssumeRolePolicyDocument=TRUST)["Role"]
+    make("f", WHO, Role=role["Arn"], Timeout=20)
+    assert payload(functions.invoke(FunctionName="f")) == [
+        f"arn:aws:sts::{account}:assumed-role/there/f",
+        f"{role['RoleId']}:f",
+        account,
+    ]
+    make("g", WHO, Role=f"arn:aws:iam::{account}:role/nowhere", Timeout=20)
+    arn, user_id, whose = payload(functions.invoke(FunctionName="g"))
+    assert (arn, whose) == (f"arn:aws:sts::{account}:assumed-role/nowhere/g", account)
+    assert user_id.startswith("AROA") and user_id.endswith(":g")
 
 
 @pytest.mark.parametrize(

@@ -84,8 +84,18 @@ class Operations:
     async def get_caller_identity(self, context: RequestContext, params: Params) -> Result:
         key = await self._find(context.access_key) if context.access_key else None
         principal = context.principal or f"arn:aws:iam::{context.account}:root"
-        user_id = key.user_id if key is not None else context.account
+        user_id = key.user_id if key is not None else await self._user_id(context, principal)
         return {"UserId": user_id, "Account": context.account, "Arn": principal}
+
+    async def _user_id(self, context: RequestContext, principal: str) -> str:
+        """The unique id of who acts without a key of this node: a local function, an account."""
+        kind, _, rest = Arn.parse(principal).resource.partition("/")
+        if kind != "assumed-role":
+            return context.account
+        name, _, session = rest.partition("/")
+        role = Arn("iam", "", context.account, f"role/{name}")
+        found = await self._stored(context, role)
+        return f"{found['RoleId'] if found else _derived_id('AROA', str(role))}:{session}"
 
     async def get_access_key_info(self, context: RequestContext, params: Params) -> Result:
         key = await self._find(params["AccessKeyId"])
