@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 from typing import Protocol
+from weakref import WeakSet
 
 
 class Ids(Protocol):
@@ -85,17 +86,32 @@ class SystemIds(_FromBytes):
     def __init__(self) -> None:
         self._pool = b""
         self._offset = 0
-        self._pid = os.getpid()
+        _pooled.add(self)
 
     def _bytes(self, count: int) -> bytes:
-        if self._offset + count > len(self._pool) or self._pid != os.getpid():
-            # A forked child must not repeat its parent's pool.
+        begin = self._offset
+        end = self._offset = begin + count
+        if end > len(self._pool):
             self._pool = os.urandom(max(4096, count))
-            self._offset = 0
-            self._pid = os.getpid()
-        chunk = self._pool[self._offset : self._offset + count]
-        self._offset += count
-        return chunk
+            begin, end = 0, count
+            self._offset = count
+        return self._pool[begin:end]
+
+    def forget(self) -> None:
+        """Draw anew from now on."""
+        self._pool = b""
+
+
+_pooled: WeakSet[SystemIds] = WeakSet()
+
+
+def _forget_all() -> None:
+    for ids in tuple(_pooled):
+        ids.forget()
+
+
+# A forked child must not repeat its parent's pool.
+os.register_at_fork(after_in_child=_forget_all)
 
 
 class SeededIds(_FromBytes):

@@ -51,9 +51,16 @@ def prices() -> dict[str, Any]:
 
 def cost(billed: float, memory: int, architecture: str) -> float:
     """What an invocation of `billed` seconds with `memory` MiB costs."""
+    request, rate = _rates(architecture)
+    return request + billed * memory / 1024 * rate
+
+
+@cache
+def _rates(architecture: str) -> tuple[float, float]:
+    """What a request costs, and a gigabyte for a second."""
     table = prices()
     rate = table["gb_second"].get(architecture, table["gb_second"]["x86_64"])
-    return float(table["request"] + billed * memory / 1024 * rate)
+    return float(table["request"]), float(rate)
 
 
 @dataclass(slots=True)

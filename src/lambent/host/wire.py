@@ -30,6 +30,10 @@ _REASONS = {
     500: "Internal Server Error",
 }
 _OK = b'{"status":"OK"}'
+_ACCEPTED = (
+    b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+    % (len(_OK), _OK)
+)
 _MODE = b"lambda-runtime-function-response-mode"
 
 Peer = tuple[str, int]
@@ -146,12 +150,20 @@ class Server:
 
 
 class Connection(asyncio.Protocol):
-    """One HTTP/1.1 connection of a client in the environment."""
+    """One HTTP/1.1 connection of a client in the environment.
+
+    A 202 that the client does not wait for, since it has asked for more already, goes out with
+    the answer to that: our Python client tells an answer and asks for the next invocation at
+    once, and is not woken in between.
+    """
 
     def __init__(self, server: Server) -> None:
         self._server = server
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpRequestParser(self)
+        self._parsing = False
+        self._held = b""
+        self._owes = False
         self._reset()
 
     @property
@@ -179,11 +191,15 @@ class Connection(asyncio.Protocol):
         self._server.disconnected(self)
 
     def data_received(self, data: bytes) -> None:
+        self._parsing = True
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
             self.refuse(400, "InvalidRequest", "The request is not HTTP/1.1.")
             self.drop()
+        self._parsing = False
+        if self._held and not self._owes:
+            self.write(b"")
 
     def on_url(self, url: bytes) -> None:
         self._path += url
@@ -216,6 +232,7 @@ class Connection(asyncio.Protocol):
         body = b"".join(self._body) if self._size <= MAX_PAYLOAD else None
         request, streaming = self._request(body), self._streaming
         self._reset()
+        self._owes = True
         if streaming is not None:
             streaming.complete(self, request)
             return
@@ -232,6 +249,9 @@ class Connection(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Send bytes, unless the connection is gone."""
+        self._owes = False
+        if self._held:
+            data, self._held = self._held + data, b""
         if self._transport is not None:
             self._transport.write(data)
 
@@ -247,7 +267,11 @@ class Connection(asyncio.Protocol):
 
     def accept(self) -> None:
         """Answer 202."""
-        self.respond(202, _OK)
+        if self._parsing:
+            self._held += _ACCEPTED
+            self._owes = False
+        else:
+            self.write(_ACCEPTED)
 
     def not_found(self) -> None:
         """Answer 404."""

@@ -15,6 +15,8 @@ from urllib.parse import unquote
 
 from lambent.protocol.contract import WireRequest
 
+_MOST_KNOWN = 1024
+"""Paths of a service whose operation is remembered, where nothing else tells it."""
 _LABEL = re.compile(r"\{([^}+]+)(\+?)\}")
 
 
@@ -114,12 +116,22 @@ class Router:
         ordered = sorted(routes, key=Route.order)
         self._all = _Table(ordered)
         # A request without a query string addresses no query literal.
-        self._plain = _Table(route for route in ordered if not route.template.literals)
+        plain = [route for route in ordered if not route.template.literals]
+        self._plain = _Table(plain)
+        self._by_path = not any(route.headers for route in plain)
+        self._known: dict[tuple[str, str], str | None] = {}
 
     def find(self, request: WireRequest) -> str | None:
         """The operation's name, or None when nothing lies there."""
         if not request.query:
-            return self._plain.find(request, {})
+            if not self._by_path:
+                return self._plain.find(request, {})
+            key = (request.method, request.path)
+            if key not in self._known:
+                if len(self._known) >= _MOST_KNOWN:
+                    self._known.clear()
+                self._known[key] = self._plain.find(request, {})
+            return self._known[key]
         return self._all.find(request, dict(query_pairs(request.query)))
 
 

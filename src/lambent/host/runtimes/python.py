@@ -30,7 +30,10 @@ from lambent.host.sandboxes.contract import Launcher, Sandbox
 
 _SCRIPT = Path(__file__).with_name("python_zygote.py")
 _PROGRAM = Path(__file__).with_name("python_bootstrap.py")
-_LOADED = ("python_preload.py", "python_botocore.py", "python_forks.py", "python_debug.py")
+_LOADED = (
+    *("python_preload.py", "python_botocore.py", "python_transport.py"),
+    *("python_forks.py", "python_debug.py"),
+)
 _DEBUGGER = "debugpy"
 _log = logging.getLogger(__name__)
 

@@ -8,12 +8,12 @@ one, untouched by anything here.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import importlib
 import io
 import os
 import sys
 import types
+from collections.abc import Callable
 from typing import Any
 
 _SERVICES = (
@@ -44,10 +44,6 @@ def preload(remembering: Any) -> frozenset[str]:
     Those stay loaded in every environment, as they do on Lambda; all others give way when
     the function brings a module of the same name.
     """
-    for library in ("libstdc++.so.6", "libgcc_s.so.1"):
-        # The client's extension is loaded after the fork; what it links to, here.
-        with contextlib.suppress(OSError):
-            ctypes.CDLL(library)
     _load_client()
     needed = frozenset(sys.modules)
     for name in ("http.client", "concurrent.futures.thread"):
@@ -57,7 +53,7 @@ def preload(remembering: Any) -> frozenset[str]:
 
 
 def _load_client() -> None:
-    # The extension reads its address when it is loaded, so its place is held for it.
+    # The place of its extension, which is never loaded (see `python_transport`), is held.
     place = types.ModuleType("runtime_client")
     place.initialize_client = lambda _: None  # type: ignore[attr-defined]
     sys.modules["runtime_client"] = place
@@ -77,12 +73,11 @@ def configure_client() -> None:
         _load_client()
 
 
-def connect_client() -> None:
-    """In the environment's process: connect the client to its Runtime API."""
-    client = sys.modules["awslambdaric.lambda_runtime_client"]
-    extension: Any = importlib.import_module("runtime_client")
-    extension.initialize_client(client._user_agent())
-    client.runtime_client = extension  # type: ignore[attr-defined]
+def connect_client(transport: Callable[[str, str], object]) -> None:
+    """In the environment's process: give the client its way to its Runtime API."""
+    client: Any = sys.modules["awslambdaric.lambda_runtime_client"]
+    address = os.environ["AWS_LAMBDA_RUNTIME_API"]
+    client.runtime_client = transport(address, client._user_agent())
 
 
 def _preload_boto3(remembering: Any) -> None:

@@ -78,13 +78,14 @@ def main() -> None:
     forking = importlib.import_module("_lambent_sandbox.forking")
     preloading = load("python_preload", os.path.join(_HERE, "python_preload.py"))
     remembering = load("python_botocore", os.path.join(_HERE, "python_botocore.py"))
+    transport = load("python_transport", os.path.join(_HERE, "python_transport.py")).Transport
     python_forks = load("python_forks", os.path.join(_HERE, "python_forks.py"))
     own = set(sys.modules)
     forking.enter(control, options)
     sys.path.append(sys.argv[3])
     needed = preloading.preload(remembering) | own
     preloaded = {name.partition(".")[0] for name in sys.modules.keys() - needed}
-    zygote = forking.Zygote(control, options)
+    zygote = forking.Zygote(control, options, large=True)
     # What is shared stays shared: the collector of a child never touches it.
     gc.collect()
     gc.freeze()
@@ -101,10 +102,11 @@ def main() -> None:
         function_zygote = forks.FunctionZygote(options["kind"] != "off", launch["scratch"])
         python_forks.run(
             *(launch["handler"], launch["environment"]),
-            *(function_zygote, forks.unfit, preloading.connect_client),
+            *(function_zygote, forks.unfit),
+            lambda: preloading.connect_client(transport),
         )
     else:
-        preloading.connect_client()
+        preloading.connect_client(transport)
         importlib.import_module("awslambdaric.__main__").main(sys.argv)
 
 

@@ -10,7 +10,7 @@ the host's to decide, which makes them (`host.scaling`).
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lambent.cluster.places import Places
 from lambent.core.clock import Clock
@@ -27,8 +27,7 @@ _PATIENCE = 1.0
 """Seconds to wait for places that other nodes hold and do not use."""
 
 
-@dataclass(frozen=True, slots=True)
-class Allowance:
+class Allowance(NamedTuple):
     """Requests that may still come at an instant (monotonic seconds): at most a second's."""
 
     left: float

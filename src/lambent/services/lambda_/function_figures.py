@@ -78,6 +78,8 @@ class _Ran:
     billed: Counter
     cost: Counter
     memory: Gauge
+    ended: dict[tuple[str, str], Counter] = field(default_factory=dict)
+    """Invocations, by the environment's tier and how they ended."""
 
 
 class FunctionFigures:
@@ -153,7 +155,6 @@ class FunctionFigures:
         if called.kept and result.tier != "hot":
             called.spilled += 1
         labels = (spec.account, spec.region, spec.name)
-        self._invocations.child(*labels, result.tier, "failed" if failed else "ok").value += 1
         known = self._ran.get(labels)
         if known is None:
             known = self._ran[labels] = _Ran(
@@ -163,6 +164,11 @@ class FunctionFigures:
                 self._cost.child(*labels),
                 self._memory.child(*labels),
             )
+        ended = (result.tier, "failed" if failed else "ok")
+        counter = known.ended.get(ended)
+        if counter is None:
+            counter = known.ended[ended] = self._invocations.child(*labels, *ended)
+        counter.value += 1
         known.seconds.observe(result.duration)
         known.waited.observe(result.waited)
         known.billed.value += result.billed

@@ -84,26 +84,35 @@ def foreign(context: RequestContext, reference: Reference, action: str) -> AwsEr
 
 def read(context: RequestContext, text: str, qualifier: str | None = None) -> Reference:
     """The same, of whichever account."""
-    match = _REFERENCE.fullmatch(text)
-    if match is None:
+    parts = _parts(text)
+    if parts is None:
         raise errors.validation(text, "functionName", _PATTERN)
-    name = match["name"]
+    region, account, name, own = parts
     if len(name) > MAXIMUM_NAME:
         raise errors.validation(
             name, "functionName", f"Member must have length less than or equal to {MAXIMUM_NAME}"
         )
-    region = match["region"] or context.region
-    account = match["account"] or context.account
+    region = region or context.region
+    account = account or context.account
     if region != context.region:
         raise errors.not_found(
             f"Functions from '{region}' are not reachable in this region ('{context.region}')"
         )
-    own = match["qualifier"]
     if own is not None and qualifier is not None and own != qualifier:
         raise errors.invalid(
             "The derived qualifier from the function name does not match the specified qualifier."
         )
     return Reference(account, region, name, qualifier or own)
+
+
+@lru_cache(maxsize=4096)
+def _parts(text: str) -> tuple[str | None, str | None, str, str | None] | None:
+    """Region, account, name and qualifier, as far as the text has them; None when it is no
+    function's name."""
+    match = _REFERENCE.fullmatch(text)
+    if match is None:
+        return None
+    return match["region"], match["account"], match["name"], match["qualifier"]
 
 
 def from_arn(arn: Arn) -> Reference:

@@ -41,6 +41,7 @@ from typing import Any
 
 from . import (
     extensions,
+    firsts,
     forks,
     kernel,
     limits,
@@ -94,7 +95,9 @@ class _Environment:
 class Zygote:
     """The loop that forks and reaps."""
 
-    def __init__(self, control: socket.socket, options: dict[str, Any]) -> None:
+    def __init__(
+        self, control: socket.socket, options: dict[str, Any], *, large: bool = False
+    ) -> None:
         self._control = control
         self._options = options
         self._kind = _KINDS.get(options["kind"])
@@ -108,6 +111,11 @@ class Zygote:
             self._filter = seccomp.program(platform.machine())
             # Forks of a function zygote enter shells, which only we can make.
             self._zygote_filter = seccomp.program(platform.machine(), allowed=("setns",))
+            self._large = large
+            if large:
+                kernel.adopt_orphans()
+                self._maker = self._start_maker()
+                self._ask_for_first()
 
     def serve(self) -> dict[str, Any]:
         """Serve until the node ends. Returns only in a forked child: what it is to run."""
@@ -154,23 +162,20 @@ class Zygote:
 
     def _start(self, message: dict[str, Any], fds: list[int]) -> bool:
         """Fork; True in the child."""
-        first = None
+        first = namespace = None
         if self._kind is not None:
             if message["zygote"] and self._maker is None:
                 self._maker = self._start_maker()
-            kernel.unshare(kernel.CLONE_NEWPID)
-            first = os.fork()
-            if first == 0:
-                self._last_as_long()
+            first, namespace = self._enter_new_namespace()
         main = os.fork()
         if main == 0:
             return True
-        namespace = None
-        if self._kind is not None:
-            if message["zygote"]:
-                path = f"{mounts.HOST}/proc/self/ns/pid_for_children"
-                namespace = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        if namespace is not None:
             kernel.setns(self._own, kernel.CLONE_NEWPID)
+            self._ask_for_first()
+            if not message["zygote"]:
+                os.close(namespace)
+                namespace = None
         environment = _Environment(
             message["start"], main, first, message["tasks"], "extensions" in message
         )
@@ -217,15 +222,18 @@ class Zygote:
         theirs.close()
         return ours
 
-    def _last_as_long(self) -> None:
-        """Be the first process of a pid namespace: end when the zygote ends."""
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps orphans itself
-        kernel.set_dumpable(False)
-        life = os.dup2(self._life, 0, inheritable=False)
-        os.closerange(1, 1 << 16)
-        os.read(life, 1)
-        os._exit(0)
+    def _enter_new_namespace(self) -> tuple[int, int]:
+        """Have the next child be in a pid namespace of its own; its first process, and it."""
+        if not self._large or self._maker is None:
+            return firsts.make(self._life)
+        first, namespace = firsts.take(self._maker)
+        kernel.setns(namespace, kernel.CLONE_NEWPID)
+        return first, namespace
+
+    def _ask_for_first(self) -> None:
+        """Have the next namespace made ahead."""
+        if self._large and self._maker is not None:
+            self._maker.send(json.dumps({"first": True}).encode())
 
     def _send(self, message: dict[str, Any], fd: int | None = None) -> None:
         try:

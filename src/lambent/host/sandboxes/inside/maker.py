@@ -1,4 +1,5 @@
-"""The maker of shells: a small program of its own beside a base zygote (see `shells`).
+"""A small program of its own beside a base zygote, which makes shells (see `shells`) and the
+first processes of pid namespaces (see `firsts`).
 
 It is executed, not forked: so it has nothing in its memory that a function must not see, and
 little that a fork has to copy. It ends with its zygote.
@@ -6,7 +7,8 @@ little that a fork has to copy. It ends with its zygote.
 Usage: maker.py CONTROL_FD OPTIONS
 
 Messages (SOCK_SEQPACKET, JSON): {"shell": n, "code", "layers", "limits", "tasks"} + the
-function zygote's pid namespace and process, a socket to the node, and one to the fork.
+function zygote's pid namespace and process, a socket to the node, and one to the fork;
+{"first": true}, answered by a process's id + its pid namespace.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ _FDS = 4
 
 
 def main() -> None:
-    """Fork the maker of one shell after the other."""
+    """Fork the maker of one after the other."""
     folder = os.path.dirname(os.path.abspath(__file__))
     spec = importlib.util.spec_from_file_location(
         "_lambent_sandbox", f"{folder}/__init__.py", submodule_search_locations=[folder]
@@ -34,9 +36,9 @@ def main() -> None:
     package = importlib.util.module_from_spec(spec)
     sys.modules["_lambent_sandbox"] = package
     spec.loader.exec_module(package)
-    kernel, mounts, shells = (
+    kernel, mounts, shells, firsts = (
         importlib.import_module(f"_lambent_sandbox.{name}")
-        for name in ("kernel", "mounts", "shells")
+        for name in ("kernel", "mounts", "shells", "firsts")
     )
     control = socket.socket(fileno=int(sys.argv[1]))
     options = json.loads(sys.argv[2])
@@ -47,10 +49,18 @@ def main() -> None:
     life, alive = os.pipe2(os.O_CLOEXEC)
     own = os.open(f"{mounts.HOST}/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
     while True:
-        data, fds, _, _ = socket.recv_fds(control, _MESSAGE_BYTES, _FDS)
+        try:
+            data, fds, _, _ = socket.recv_fds(control, _MESSAGE_BYTES, _FDS)
+        except ConnectionResetError:  # it ended, and left something unread
+            data = b""
         if not data:
             os._exit(0)
         launch = json.loads(data)
+        if "first" in launch:
+            if os.fork() == 0:
+                os.close(alive)
+                firsts.give(life, control)
+            continue
         namespace, owner, *ends = fds
         try:
             kernel.setns(namespace, kernel.CLONE_NEWPID)

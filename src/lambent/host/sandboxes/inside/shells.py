@@ -23,7 +23,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from . import kernel, limits, mounts, private_tmp
+from . import firsts, kernel, limits, mounts, private_tmp
 from .rooted import map_user
 
 _KINDS = (
@@ -111,10 +111,7 @@ def _found(
     if first == 0:
         kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
         os.write(done, b"1")
-        life = os.dup2(life, 0, inheritable=False)
-        os.closerange(1, 1 << 16)
-        os.read(life, 1)
-        os._exit(0)
+        firsts.stay(life)
     os.close(done)
     if not os.read(ready, 1):
         raise OSError("its first process failed")
