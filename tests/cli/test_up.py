@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import sqlite3
@@ -135,6 +136,19 @@ def test_the_banner_says_where_it_is_and_ctrl_c_stops_it(up: Start, tmp_path: Pa
     assert "\x1b" not in text
     status, _, err = _finish(process, signal.SIGINT)
     assert (status, err) == (0, DRAINING)
+
+
+def test_a_node_may_have_as_many_files_as_the_machine_lets_it(up: Start) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        process = up("--json", data=":memory:")
+        _banner(process)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    now, most = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+    assert now == min(most, 65_536)
+    assert _finish(process, signal.SIGTERM)[0] == 0
 
 
 def test_json_is_one_line_and_health_answers(up: Start) -> None:

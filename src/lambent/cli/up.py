@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -26,6 +28,9 @@ from lambent.core.settings import (
     Settings,
     is_loopback,
 )
+
+_FILES = 65_536
+"""Files that a node may have open, where the machine lets it."""
 
 
 def default_data_dir() -> Path:
@@ -179,7 +184,17 @@ def command(
     for number, function in enumerate(debugged):
         at = ["--port", str(debug.PORT + number), *(["--json"] if as_json else [])]
         commands.append([*lambent, "debug", function, *at])
+    _allow_many_files()
     sys.exit(run(_serve(settings, [*commands, *last], as_json)))
+
+
+def _allow_many_files() -> None:
+    """Each connection and each environment takes some; most machines allow 1,024 until asked."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if most == resource.RLIM_INFINITY else min(_FILES, most)
+    if now < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 async def _serve(settings: Settings, commands: list[list[str]], as_json: bool) -> int:

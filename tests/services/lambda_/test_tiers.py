@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import resource
 import socket
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from tests.services.lambda_.conftest import ECHO, ROLE, Make, archive, payload, until
+from tests.support.http import Raw
 
 ONCE = """
 import os, uuid
@@ -87,6 +89,35 @@ def test_the_tier_is_set_by_lambents_own_api_and_shown(
     assert (shown["tier"], shown["zygotes"]) == ("warm", 1)
     detail = lambent("GET", "functions/f/invocations")
     assert [each["tier"] for each in detail["invocations"]] == ["warm"]
+
+
+@pytest.fixture
+def few_files() -> Iterator[None]:
+    """The limit that most machines set for a process."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, hard), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.usefixtures("few_files")
+def test_the_warm_tier_is_there_where_a_process_may_have_1024_files(
+    fresh_node: Any, connect: Callable[..., Any], account: str
+) -> None:
+    node = fresh_node()
+    functions = connect(node.endpoint, "lambda")
+    made = functions.create_function(
+        FunctionName="f",
+        Runtime="python3.11",
+        Role=ROLE,
+        Handler="index.handler",
+        Code={"ZipFile": archive(ONCE)},
+    )
+    raw = Raw(node.endpoint, account)
+    raw("PUT", "/_lambent/tiers/f", b'{"tier": "warm"}', sign="lambent")
+    functions.invoke(FunctionName="f")
+    shown = json.loads(raw("GET", "/_lambent/functions", sign="lambent").body)
+    assert shown[made["FunctionArn"]]["zygotes"] == 1
 
 
 def test_a_hot_function_is_initialised_before_it_is_invoked(

@@ -335,9 +335,9 @@ class Zygote:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         kept = TELEMETRY_FD
         if launch["zygote"]:
-            # Far up, so that nothing below is in its way.
-            high = fcntl.fcntl(fds[1], fcntl.F_DUPFD_CLOEXEC, 1 << 10)
-            output = fcntl.fcntl(output, fcntl.F_DUPFD_CLOEXEC, 1 << 10)
+            # Far up, so that nothing below is in its way, but within the 1,024 of most machines.
+            high = fcntl.fcntl(fds[1], fcntl.F_DUPFD_CLOEXEC, 1 << 9)
+            output = fcntl.fcntl(output, fcntl.F_DUPFD_CLOEXEC, 1 << 9)
             kept = os.dup2(high, forks.CONTROL_FD, inheritable=False)
         output = os.dup(output) if output <= TELEMETRY_FD else output
         for fd in (1, 2):
