@@ -6,9 +6,10 @@ turn; waiting for them costs a poll and makes commits under load two to three ti
 (docs/decisions/0008-hot-paths.md). Everyone who wrote in it, or read while it was open,
 waits for that one commit (one sync of the disk).
 
-A commit that may be expected to take long, because the last one did, is left to a thread,
-and the loop goes on meanwhile: it answers, reads requests, and runs those bodies that need no
-connection, which make up the next group.
+What may be expected to take long, by what commits took lately, is left to a thread, and the
+loop goes on meanwhile: it answers, reads requests, and runs those bodies that need no
+connection, which make up the next group. On a disk whose syncs are slow that group then waits
+a little for those who were just answered, as there are fewer commits if they come along.
 """
 
 from __future__ import annotations
@@ -23,27 +24,41 @@ from lambent.core.errors import StoreUnavailable
 from lambent.store.backends.sqlite.engine import Effects, Ending, Engine
 
 LONG: Final = 0.0003
-"""Seconds of a commit after which the next one gets a thread: some times what it costs to
-give it there and to be told of its end."""
+"""Seconds of a commit that are some times what it costs to give one to a thread."""
+MANY: Final = 64
+"""New items that take a thread as long as it takes to give them there."""
+SLOW: Final = 0.001
+"""Seconds of a sync during which the loop had better go on."""
+_PATIENCE: Final = 0.25
+"""For what share of a sync those are waited for who were just answered."""
+_FADING: Final = 1.1
+
+
+def is_long(took: float, sync: float, items: int) -> bool:
+    """Whether a commit is one for the thread: with so many items to write, after one that took
+    `took` seconds, where a sync takes `sync`."""
+    return took > LONG and (items >= MANY or sync > SLOW)
 
 
 class GroupCommit:
-    """Ends an engine's groups and tells those who wait for them. `long` is how many seconds
-    a commit has to take for the next one to be left to a thread."""
+    """Ends an engine's groups and tells those who wait for them; `rule` is `is_long`."""
 
     __slots__ = (
+        "_absent",
         "_clock",
         "_engine",
+        "_expected",
         "_handle",
         "_leaving",
         "_loop",
         "_published",
         "_returned",
+        "_sync",
         "_thread",
         "_took",
         "_waiters",
         "commits",
-        "long",
+        "rule",
         "waited",
     )
 
@@ -56,7 +71,7 @@ class GroupCommit:
     ) -> None:
         self.commits = 0
         self.waited = 0
-        self.long = LONG
+        self.rule = is_long
         self._engine = engine
         self._loop = loop
         self._clock = clock
@@ -64,64 +79,107 @@ class GroupCommit:
         self._waiters: list[asyncio.Future[None]] = []
         self._leaving: list[asyncio.Future[None]] = []
         self._returned: asyncio.Future[None] | None = None
+        self._absent = 0
+        self._expected = 0
         self._handle: asyncio.Handle | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="lambent-commit")
         self._took = 0.0
-        engine.opened = self._schedule
+        self._sync = 0.0
+        engine.opened = self._opened
         engine.lost = self._fail
 
     def durable(self) -> asyncio.Future[None]:
         """Done once all that was done until now is on disk; StoreUnavailable when it was
         undone. To be asked for while a group is open or the connection away."""
         waiter = self._loop.create_future()
-        (self._waiters if self._engine.open else self._leaving).append(waiter)
+        if not self._engine.open:
+            self._leaving.append(waiter)
+            return waiter
+        self._waiters.append(waiter)
+        if 0 < self._expected <= len(self._waiters):
+            self._expected = 0
+            self._reschedule()
         return waiter
 
     async def connection(self) -> None:
         """Return once the connection is here."""
-        while self._engine.away:
-            if self._returned is None:
-                self._returned = self._loop.create_future()
-            await asyncio.shield(self._returned)
+        self._absent += 1
+        try:
+            while self._engine.away:
+                if self._returned is None:
+                    self._returned = self._loop.create_future()
+                await asyncio.shield(self._returned)
+        finally:
+            self._absent -= 1
 
     async def close(self) -> None:
         """Commit what is open, if anything is, and end the thread."""
         await self.connection()
         if self._handle is not None:
             self._handle.cancel()
-        if self._engine.open:
-            self._end(in_thread=False)
+        while self._engine.open:
+            self._end()
+            await self.connection()
         self._thread.shutdown()
+
+    def _opened(self) -> None:
+        if self._handle is None:
+            self._schedule()
 
     def _schedule(self) -> None:
         self._handle = self._loop.call_soon(self._one_turn_later)
+
+    def _reschedule(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+        self._schedule()
 
     def _one_turn_later(self) -> None:
         self._handle = self._loop.call_soon(self._commit)
 
     def _commit(self) -> None:
         self._handle = None
+        self._expected = 0
         if self._engine.open and not self._engine.away:
-            self._end(in_thread=self._took > self.long)
+            self._end()
 
-    def _end(self, in_thread: bool) -> None:
+    def _end(self) -> None:
         self._leaving, self._waiters = self._waiters, []
         ending = self._engine.end()
-        if in_thread:
+        if self.rule(self._took, self._sync, ending.items):
             written = self._loop.run_in_executor(self._thread, self._write, ending)
-            written.add_done_callback(lambda future: self._ended(ending, future.result()))
+            written.add_done_callback(lambda future: self._returns(ending, future.result()))
         else:
             self._ended(ending, self._write(ending))
 
+    def _returns(self, ending: Ending, error: StoreUnavailable | None) -> None:
+        """The thread is done."""
+        coming = len(self._leaving) + len(self._waiters) + self._absent
+        others = coming > len(self._leaving)
+        self._ended(ending, error)
+        if error is None and others and self._sync > SLOW:
+            # Most of those who were answered now will ask for more in a moment.
+            self._expected = coming
+            if self._handle is not None:
+                self._handle.cancel()
+            self._handle = self._loop.call_later(self._sync * _PATIENCE, self._commit)
+
     def _write(self, ending: Ending) -> StoreUnavailable | None:
         """Of either thread: what went wrong."""
-        began = self._clock.monotonic()
+        began = left = self._clock.monotonic()
+
+        def written() -> None:
+            nonlocal left
+            left = self._clock.monotonic()
+
         try:
-            ending.write()
+            ending.write(written)
         except StoreUnavailable as error:
             return error
-        finally:
-            self._took = self._clock.monotonic() - began
+        ended = self._clock.monotonic()
+        self._took = ended - began
+        # The shortest of late, as a thread may have to wait for its turn besides.
+        self._sync = min(ended - left, max(self._sync, SLOW) * _FADING)
         return None
 
     def _ended(self, ending: Ending, error: StoreUnavailable | None) -> None:

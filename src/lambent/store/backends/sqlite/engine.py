@@ -90,7 +90,7 @@ class Effects:
 class Ending:
     """What is left to be done of a group: its last statements, for any one thread."""
 
-    __slots__ = ("_begun", "_db", "_depths", "_unwritten", "effects")
+    __slots__ = ("_begun", "_db", "_depths", "_unwritten", "effects", "items")
 
     def __init__(
         self,
@@ -105,9 +105,11 @@ class Ending:
         self._unwritten = unwritten
         self._depths = depths
         self.effects = effects
+        self.items = len(unwritten)
 
-    def write(self) -> None:
-        """Make the group durable. StoreUnavailable: all of it is undone."""
+    def write(self, written: Callable[[], None]) -> None:
+        """Make the group durable; calls `written` when nothing is left but the commit.
+        StoreUnavailable: all of it is undone."""
         cursor = self._db.cursor()
         try:
             if not self._begun:
@@ -115,6 +117,7 @@ class Ending:
             self._unwritten.write(cursor.execute)
             if self._depths:
                 cursor.executemany(Depths.WRITE, self._depths)
+            written()
             cursor.execute("COMMIT")
         except apsw.Error as error:
             if self._db.in_transaction:

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-_AT_ONCE: Final = (64, 8, 1)
-"""Rows of a statement. SQLite keeps each prepared, so there are few."""
+_AT_ONCE: Final = (512, 64, 8, 1)
+"""Rows of a statement. Each is kept prepared, so there are few; and a thread waits for its turn
+with the interpreter after each, so some are large."""
 
 
 def _many(columns: str, row: str) -> dict[int, str]:
@@ -37,8 +38,8 @@ class Unwritten:
         self._items: list[Any] = []
         self._payloads: list[Any] = []
 
-    def __bool__(self) -> bool:
-        return bool(self._items)
+    def __len__(self) -> int:
+        return len(self._items) // _ITEM
 
     def add(self, queue: int, id: int, due: float, created: float, payload: bytes) -> None:
         """A new item; ids grow."""
