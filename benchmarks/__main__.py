@@ -194,8 +194,8 @@ def _show(result: dict[str, Any]) -> None:
         console.print(Markdown(report.bare_table(result)))
     for line in result["failures"]:
         console.print(f"failed: {line}", markup=False)
-    for line in report.broken_promises(result):
-        console.print(f"not kept: {line}", markup=False)
+    for kept, told in report.promises(result):
+        console.print(f"{'kept' if kept else 'not kept'}: {told}", markup=False)
     console.print(f"{result['rounds']} rounds in {result['took']:.0f} s.")
 
 

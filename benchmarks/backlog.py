@@ -41,6 +41,8 @@ CALLS = ("send", "receive", "delete")
 SENDS = 2_000
 RECEIVES = 800
 """Of each queue and round; fewer than groups, as each receive takes one of its own."""
+LEAST = 2 / 3
+"""The share of its rate without a backlog that a call is to keep with one."""
 _CHUNK = 2_000
 
 
@@ -172,6 +174,26 @@ def table(queues: list[Backlog]) -> str:
     return "\n".join(lines)
 
 
+def promises(queues: list[Backlog]) -> list[tuple[bool, str]]:
+    """Whether a long backlog costs at most a third of the rate that a short one allows, on
+    queues of the same kind; and for FIFO queues, of that of the shortest standard queue too."""
+    lines = []
+    for fifo in (False, True):
+        own = [queue for queue in queues if queue.fifo is fifo]
+        if not own:
+            continue
+        beside = [own[0]] + [queue for queue in queues[:1] if fifo and not queue.fifo]
+        for base in beside:
+            for call in CALLS:
+                share = own[-1].rate(call) / base.rate(call)
+                told = (
+                    f"{call} on {own[-1].name}: {share:.2f} of the rate on {base.name}, "
+                    f"to be at least {LEAST:.2f}"
+                )
+                lines.append((share >= LEAST, told))
+    return lines
+
+
 LEFT, RIGHT, TOP, BOTTOM = 70, 430, 80, 290
 PANEL = 420
 
@@ -250,6 +272,9 @@ def main() -> None:
     began = time.perf_counter()
     queues = measure(options.rounds, options.most)
     print(table(queues))
+    print()
+    for kept, told in promises(queues):
+        print(f"{'kept' if kept else 'not kept'}: {told}")
     print(f"\n{options.rounds} rounds, {time.perf_counter() - began:.0f} s.")
     if options.svg:
         options.svg.write_text(picture(queues))

@@ -120,23 +120,31 @@ def ratios(rounds: Rounds, peers: Sequence[str]) -> dict[str, dict[str, float]]:
     return found
 
 
-def broken_promises(result: Mapping[str, Any]) -> list[str]:
-    """What Lambent is promised to do and did not in this run."""
+def promises(result: Mapping[str, Any]) -> list[tuple[bool, str]]:
+    """What Lambent is promised to do, as far as this run measured it: whether it did, and the
+    figure."""
     lines = []
     ours = result["figures"].get("Lambent", {})
     for metric in METRICS:
         value = ours.get(metric.key)
-        if value is not None and not metric.kept(value):
+        if value is not None and metric.promise is not None:
             bound = "at least" if metric.higher_is_better else "under"
-            lines.append(
+            told = (
                 f"{metric.title}: {_figure(value, metric)}, to be {bound} "
-                f"{_figure(metric.promise or 0.0, metric)}"
+                f"{_figure(metric.promise, metric)}"
             )
+            lines.append((metric.kept(value), told))
     for (key, peer), least in RATIO_PROMISES.items():
         ratio = result["ratios"].get(peer, {}).get(key)
-        if ratio is not None and ratio < least:
-            lines.append(f"{key}: {ratio:.1f} times {peer}, to be at least {least:g}")
+        if ratio is not None:
+            told = f"{key}: {ratio:.1f} times {peer}, to be at least {least:g}"
+            lines.append((ratio >= least, told))
     return lines
+
+
+def broken_promises(result: Mapping[str, Any]) -> list[str]:
+    """What Lambent is promised to do and did not in this run."""
+    return [told for kept, told in promises(result) if not kept]
 
 
 def table(result: Mapping[str, Any]) -> str:

@@ -204,7 +204,7 @@ class Engine:
 
     def catch_up(self) -> None:
         """To be called before work is looked at: nothing of it is left unwritten."""
-        if self.unwritten:
+        if self.unwritten.items:
             self.begin()
             try:
                 self.unwritten.write(self.execute)

@@ -30,43 +30,44 @@ _PAYLOAD: Final = 2
 
 
 class Unwritten:
-    """Items in order of their ids, as the values that statements are to bind."""
+    """Items in order of their ids, as the values that statements are to bind: `items` for their
+    own table, others for their payloads'."""
 
-    __slots__ = ("_items", "_payloads")
+    __slots__ = ("_payloads", "items")
 
     def __init__(self) -> None:
-        self._items: list[Any] = []
+        self.items: list[Any] = []
         self._payloads: list[Any] = []
 
     def __len__(self) -> int:
-        return len(self._items) // _ITEM
+        return len(self.items) // _ITEM
 
     def add(self, queue: int, id: int, due: float, created: float, payload: bytes) -> None:
         """A new item; ids grow."""
-        self._items += (queue, id, due, created)
+        self.items += (queue, id, due, created)
         self._payloads += (id, payload)
 
     def remove(self, first: int) -> bool:
         """Forget the items from the id `first` on; whether there was any."""
-        keep = len(self._items)
-        while keep and self._items[keep - _ITEM + 1] >= first:
+        keep = len(self.items)
+        while keep and self.items[keep - _ITEM + 1] >= first:
             keep -= _ITEM
-        found = keep < len(self._items)
-        del self._items[keep:]
+        found = keep < len(self.items)
+        del self.items[keep:]
         del self._payloads[keep // _ITEM * _PAYLOAD :]
         return found
 
     def write(self, execute: Callable[[str, Sequence[Any]], object]) -> None:
         """Put them all into the tables."""
-        left, at = len(self._items) // _ITEM, 0
+        left, at = len(self.items) // _ITEM, 0
         for count in _AT_ONCE:
             while left >= count:
                 end = at + count
-                execute(_INSERT[count], self._items[at * _ITEM : end * _ITEM])
+                execute(_INSERT[count], self.items[at * _ITEM : end * _ITEM])
                 execute(_INSERT_PAYLOAD[count], self._payloads[at * _PAYLOAD : end * _PAYLOAD])
                 at, left = end, left - count
 
     def clear(self) -> None:
         """They are written, or given up."""
-        self._items.clear()
+        self.items.clear()
         self._payloads.clear()
