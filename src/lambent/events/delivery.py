@@ -20,20 +20,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from lambent.core.arns import Arn
 from lambent.core.clock import Clock
 from lambent.core.errors import AwsError, StoreError
-from lambent.events import in_flight, scaling
-from lambent.events.contract import Batch, Event, Outcome, Remembering, Source, Targets
+from lambent.events import in_flight, scaling, settling
+from lambent.events.contract import Batch, Event, Outcome, Source, Targets
 from lambent.events.control import Control, Grant, Permits
 from lambent.events.in_flight import Note
+from lambent.events.load import Claim, Load, pick, slices
 from lambent.events.observer import SILENT, Observer
 from lambent.events.policy import Aside, Attempt, Policy, Verdict
 from lambent.events.retry import after_system_error
+from lambent.events.settling import PutAside
 from lambent.store.contract import Store, Transaction
 
 log = logging.getLogger(__name__)
@@ -44,46 +45,8 @@ CHUNK = 100
 _TROUBLE_PAUSE = 10.0
 """The longest wait, in seconds, after the source could not be read."""
 
-PutAside = Callable[[Transaction, Sequence[Aside]], Awaitable[None]]
-"""Takes items out of their source, in the lane's transaction."""
-
 _BLOCKED_PAUSE = 1.0
 """The longest wait, in seconds, when something is due but cannot be claimed."""
-
-
-@dataclass(slots=True)
-class _Load:
-    """What one call will carry, as it is gathered."""
-
-    claimed: float
-    lease: float
-    records: list[Mapping[str, Any]] = field(default_factory=list)
-    identifiers: list[str] = field(default_factory=list)
-    tickets: list[Any] = field(default_factory=list)
-    parts: list[bytes] = field(default_factory=list)
-    notes: list[Note] = field(default_factory=list)
-    size: int = 0
-    finished: asyncio.Event = field(default_factory=asyncio.Event)
-    keeper: asyncio.Task[None] | None = None
-    extended: bool = False
-    control: Control | None = None
-    grant: Grant | None = None
-
-    def batch(self, begin: int, end: int) -> Batch:
-        """A part of it, as one call gets it."""
-        return Batch(self.records[begin:end], self.identifiers[begin:end], self.tickets[begin:end])
-
-
-@dataclass(frozen=True, slots=True)
-class _Claim:
-    """One claim's result. `wait` is how long until something is due (None: nothing waits)."""
-
-    batch: Batch
-    claimed: int
-    lease: float
-    at: float
-    wait: float | None
-    note: Note | None = None
 
 
 class Lane:
@@ -294,7 +257,7 @@ class Lane:
                 task.cancel()
         return arrived.is_set()
 
-    def _heard(self, claim: _Claim) -> None:
+    def _heard(self, claim: Claim) -> None:
         batch = claim.batch
         seen = claim.claimed - batch.suppressed
         if seen:
@@ -313,10 +276,10 @@ class Lane:
 
     # Claim and gather ------------------------------------------------------------------
 
-    async def _claim(self, limit: int) -> _Claim:
+    async def _claim(self, limit: int) -> Claim:
         source, arn, policy = self._source, self._arn, self._policy
 
-        async def body(tx: Transaction) -> _Claim:
+        async def body(tx: Transaction) -> Claim:
             lease = policy.lease(await source.describe(tx, arn))
             batch = await source.claim(tx, arn, limit, lease)
             claimed = len(batch.tickets) + batch.suppressed
@@ -325,7 +288,7 @@ class Lane:
                 await source.settle(
                     tx, arn, [t for t, w in zip(batch.tickets, wanted, strict=True) if not w]
                 )
-                batch = _pick(batch, [index for index, w in enumerate(wanted) if w])
+                batch = pick(batch, [index for index, w in enumerate(wanted) if w])
             control = self._control
             if control is not None and control.screens and batch.tickets:
                 batch = await self._screen(tx, control, batch)
@@ -336,7 +299,7 @@ class Lane:
             if claimed < limit:
                 due = await source.next_due(tx, arn)
                 wait = None if due is None else max(due - tx.now, 0.0)
-            return _Claim(batch, claimed, lease, tx.now, wait, note)
+            return Claim(batch, claimed, lease, tx.now, wait, note)
 
         return await self._store.transact(body)
 
@@ -351,10 +314,10 @@ class Lane:
         if not asides or self._put_aside is None:
             return batch
         await self._put_aside(tx, asides)
-        return _pick(batch, [index for index, one in enumerate(found) if one is None])
+        return pick(batch, [index for index, one in enumerate(found) if one is None])
 
-    async def _dispatch(self, claim: _Claim, control: Control | None, grant: Grant | None) -> None:
-        load = _Load(claim.at, claim.lease, control=control, grant=grant)
+    async def _dispatch(self, claim: Claim, control: Control | None, grant: Grant | None) -> None:
+        load = Load(claim.at, claim.lease, control=control, grant=grant)
         self._add(load, claim)
         load.keeper = asyncio.create_task(self._keep(load))
         if self._policy.window > 0:
@@ -372,7 +335,7 @@ class Lane:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("%s: broke off", self._name, exc_info=error)
 
-    def _add(self, load: _Load, claim: _Claim) -> None:
+    def _add(self, load: Load, claim: Claim) -> None:
         batch = claim.batch
         if load.control is not None:
             load.control.took(batch, claim.at)
@@ -386,7 +349,7 @@ class Lane:
         load.identifiers.extend(batch.identifiers)
         load.tickets.extend(batch.tickets)
 
-    async def _gather(self, load: _Load) -> None:
+    async def _gather(self, load: Load) -> None:
         """Fill the batch until it is full or the window, begun by its first item, closes."""
         policy = self._policy
         closes = self._clock.monotonic() + policy.window
@@ -417,7 +380,7 @@ class Lane:
                     left = min(left, _BLOCKED_PAUSE)
                 await self._wait(arrived, left if not claim.wait else min(left, claim.wait))
 
-    async def _keep(self, load: _Load) -> None:
+    async def _keep(self, load: Load) -> None:
         """Extend the leases at half their life for as long as the work goes on."""
         while not await self._clock.wait(load.finished, load.lease / 2):
             try:
@@ -426,14 +389,14 @@ class Lane:
             except (AwsError, StoreError) as error:
                 log.warning("%s: cannot extend the leases: %s", self._name, error)
 
-    async def _extend(self, tx: Transaction, load: _Load) -> None:
+    async def _extend(self, tx: Transaction, load: Load) -> None:
         await self._source.extend(tx, self._arn, tuple(load.tickets), load.lease)
 
     # Invoke and settle -----------------------------------------------------------------
 
-    async def _deliver(self, load: _Load) -> None:
+    async def _deliver(self, load: Load) -> None:
         try:
-            for begin, end in _slices(load.parts, self._policy.max_bytes):
+            for begin, end in slices(load.parts, self._policy.max_bytes):
                 if not await self._deliver_slice(load, begin, end):
                     # Order within a group: what follows a failure waits with it.
                     rest = load.batch(end, len(load.parts))
@@ -447,7 +410,7 @@ class Lane:
             if load.keeper is not None:
                 await load.keeper
 
-    async def _deliver_slice(self, load: _Load, begin: int, end: int) -> bool:
+    async def _deliver_slice(self, load: Load, begin: int, end: int) -> bool:
         """One call; whether it went well."""
         batch = load.batch(begin, end)
         tries = 0
@@ -504,7 +467,7 @@ class Lane:
         tries = 0
         while True:
             try:
-                refused = await self._store.transact(lambda tx: self._apply(tx, verdict, notes))
+                refused = await self._store.transact(lambda tx: self._settle(tx, verdict, notes))
                 self._observer.settled(batch, verdict, self._clock.now())
                 for event in refused:
                     self._observer.refused(event)
@@ -518,63 +481,16 @@ class Lane:
             if await self._clock.wait(self._stopping, after_system_error(tries, _TROUBLE_PAUSE)):
                 return
 
-    async def _apply(
+    async def _settle(
         self, tx: Transaction, verdict: Verdict, notes: Sequence[Note]
     ) -> Sequence[Event]:
-        """Carry it out; the events that could not be sent."""
-        source, arn = self._source, self._arn
-        for note in notes:
-            await in_flight.forget(tx, note)
-        if verdict.done:
-            await source.settle(tx, arn, verdict.done)
-        if verdict.failure is not None and isinstance(source, Remembering):
-            failed = [ticket for ticket, _ in verdict.again]
-            failed += [one.ticket for one in verdict.aside]
-            await source.remember(tx, arn, failed, verdict.failure)
-        delays: dict[float | None, list[Any]] = {}
-        for ticket, delay in verdict.again:
-            delays.setdefault(delay, []).append(ticket)
-        for delay, tickets in delays.items():
-            await source.fail(tx, arn, tickets, delay)
-        if verdict.aside:
-            if self._put_aside is not None:
-                await self._put_aside(tx, verdict.aside)
-            else:
-                await source.fail(tx, arn, [one.ticket for one in verdict.aside], None)
-        refused: list[Event] = []
-        for target_arn, event in verdict.sends:
-            target = self._targets.target(target_arn)
-            try:
-                if target is None:
-                    raise AwsError("ResourceNotFound", "no such kind of destination here")
-                await target.accept(tx, target_arn, event)
-            except AwsError as error:
-                # As AWS does: the event is lost to the destination, and that is reported.
-                log.error("%s: %s cannot take the event: %s", self._name, target_arn, error)
-                refused.append(event)
-        return refused
-
-
-def _pick(batch: Batch, indexes: Sequence[int]) -> Batch:
-    return Batch(
-        [batch.records[index] for index in indexes],
-        [batch.identifiers[index] for index in indexes],
-        [batch.tickets[index] for index in indexes],
-        batch.dead_lettered,
-        batch.suppressed,
-    )
-
-
-def _slices(parts: Sequence[bytes], limit: int) -> list[tuple[int, int]]:
-    """Cut into runs of at most `limit` bytes (but at least one item) each."""
-    slices: list[tuple[int, int]] = []
-    begin = 0
-    size = 0
-    for index, part in enumerate(parts):
-        if index > begin and size + len(part) > limit:
-            slices.append((begin, index))
-            begin, size = index, 0
-        size += len(part)
-    if begin < len(parts):
-        slices.append((begin, len(parts)))
-    return slices
+        return await settling.settle(
+            tx,
+            self._source,
+            self._arn,
+            self._targets,
+            verdict,
+            notes,
+            self._put_aside,
+            self._name,
+        )
