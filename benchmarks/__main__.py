@@ -121,6 +121,7 @@ def main() -> None:
         sys.argv[1:3] = ["nodes"]
     if sys.argv[1:2] and sys.argv[1] in PARTS:
         part = sys.argv.pop(1)
+        sys.modules.pop(f"benchmarks.{part}", None)  # it may have been used above
         runpy.run_module(f"benchmarks.{part}", run_name="__main__", alter_sys=True)
         return
     parser = argparse.ArgumentParser(

@@ -1,4 +1,5 @@
-"""First invocations by language, tier and isolation, as a table and as a picture.
+"""First invocations by language, tier and isolation, as a table and as a picture; and what is
+promised of them, and of many environments (`fleets`).
 
 Usage: python -m benchmarks.cold_starts [--count N] [--svg FILE]
 
@@ -13,7 +14,6 @@ missing are left out and named.
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import shutil
 import subprocess
@@ -21,12 +21,14 @@ import tempfile
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 
 import uvloop
 
+from benchmarks import fleets, promises
+from benchmarks.cold_starts_picture import Row, picture
 from benchmarks.host import BOTO3, NOOP, NoLogs, credentials, percentiles
+from benchmarks.promises import Promise
 from lambent.core.clock import SystemClock
 from lambent.core.ids import SystemIds
 from lambent.host.contract import FunctionSpec, Invocation
@@ -62,15 +64,6 @@ class Case:
     runtime: str
     handler: str
     code: Path
-
-
-@dataclass(frozen=True)
-class Row:
-    """What was measured of a case at one tier; milliseconds."""
-
-    title: str
-    tier: str
-    figures: dict[str, float]
 
 
 def cases(folder: Path) -> tuple[list[Case], list[str]]:
@@ -134,8 +127,19 @@ async def invoke(
     return took
 
 
-async def measure(count: int) -> tuple[list[Row], list[str], str]:
-    """All rows, the languages left out, and what kept environments apart."""
+@dataclass(frozen=True)
+class Measured:
+    """All rows, what is promised of environments by their number, the languages left out, and
+    what kept environments apart."""
+
+    rows: list[Row]
+    fleets: list[Promise]
+    missing: list[str]
+    sandbox: str
+
+
+async def measure(count: int) -> Measured:
+    """All there is to measure."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         found, missing = cases(folder)
@@ -161,7 +165,44 @@ async def measure(count: int) -> tuple[list[Row], list[str], str]:
             rows: list[Row] = []
             for case in found:
                 rows += await _rows(hosts, case, count)
-    return rows, missing, described
+            many = await _fleets(hosts["auto"], [case for case in found if "Python" in case.title])
+    return Measured(rows, many, missing, described)
+
+
+async def _fleets(host: LocalHost, cases: list[Case]) -> list[Promise]:
+    found = []
+    for case in cases:
+        for tier in ("cold", "warm"):
+            title = f"{case.title}, {tier}"
+            seconds = await fleets.seconds_to_many(host, specified(case, f"many-{tier}", tier))
+            found.append(Promise(f"{fleets.MANY} environments, {title}", seconds, 2.0, "s"))
+            each = await fleets.megabytes_each(host, specified(case, f"idle-{tier}", tier))
+            found.append(
+                Promise(f"{fleets.IDLE} idle environments, {title}", each, 10.0, "MB each")
+            )
+    return found
+
+
+def promised(rows: list[Row]) -> list[Promise]:
+    """What is promised of first invocations."""
+    figures = {(row.title, row.tier): row.figures for row in rows}
+    found = [
+        Promise(f"{title}, {tier}, {name}", figures[title, tier][name], bound, "ms")
+        for title, tier, name, bound in (
+            ("Python", "hot", "p50", 1.0),
+            ("Python", "warm", "p50", 10.0),
+            ("Python, boto3", "cold", "p50", 30.0),
+            ("Python, boto3", "cold", "p99", 100.0),
+            ("Python, boto3", "warm", "p50", 10.0),
+            ("Node.js", "cold", "p50", 100.0),
+            ("Go", "cold", "p50", 20.0),
+        )
+        if (title, tier) in figures
+    ]
+    for title in dict.fromkeys(row.title for row in rows):
+        costs = figures[title, "cold"]["p50"] - figures[title, "cold, no sandbox"]["p50"]
+        found.append(Promise(f"{title}, what the sandbox costs a cold start", costs, 10.0, "ms"))
+    return found
 
 
 async def _rows(hosts: dict[str, LocalHost], case: Case, count: int) -> list[Row]:
@@ -206,91 +247,26 @@ def _spread(milliseconds: list[float]) -> dict[str, float]:
     return {"least": round(min(milliseconds), 3), **figures}
 
 
-COLOURS = {
-    "cold": "cold",
-    "cold, no sandbox": "bare",
-    "warm": "warm",
-    "warm, no sandbox": "plain",
-    "snap-start": "snap",
-    "hot": "hot",
-}
-LEFT, RIGHT, TOP, LINE = 130, 780, 70, 22
-
-
-def picture(rows: list[Row]) -> str:
-    """Each row as a line from its least to its p99 with a dot at its median; logarithmic."""
-    high = max(row.figures["p99"] for row in rows)
-    low = min(row.figures["least"] for row in rows)
-    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-
-    def x(value: float) -> float:
-        share = (math.log10(value) - first) / (last - first)
-        return round(LEFT + share * (RIGHT - LEFT), 1)
-
-    titles = list(dict.fromkeys(row.title for row in rows))
-    bottom = TOP + len(rows) * LINE + len(titles) * 12
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 860 {bottom + 40}" role="img" '
-        'aria-labelledby="t" font-family="system-ui, sans-serif">',
-        '<title id="t">Invocations by language and tier, in milliseconds</title>',
-        "<style>text{fill:#4d5a76;font-size:12px}.h{fill:#1c2740;font-size:15px;font-weight:600}"
-        ".g{stroke:#c3cde0}.cold{stroke:#3d6fd1;fill:#3d6fd1}.bare{stroke:#8b9cc0;fill:#8b9cc0}"
-        ".warm{stroke:#2b8a5c;fill:#2b8a5c}.plain{stroke:#8fbfa6;fill:#8fbfa6}"
-        ".snap{stroke:#8a5cc4;fill:#8a5cc4}.hot{stroke:#cf8a1d;fill:#cf8a1d}line{stroke-width:3}line.g{stroke-width:1}"
-        "@media(prefers-color-scheme:dark){text{fill:#aab6d0}.h{fill:#e8edf8}"
-        ".g{stroke:#3f4d6b}}</style>",
-        f'<text class="h" x="{LEFT}" y="24">One invocation, by language and tier</text>',
-    ]
-    at = LEFT
-    for tier, colour in COLOURS.items():
-        parts.append(f'<circle class="{colour}" cx="{at + 5}" cy="44" r="5"/>')
-        parts.append(f'<text x="{at + 16}" y="48">{escape(tier)}</text>')
-        at += 40 + 8 * len(tier)
-    for power in range(first, last + 1):
-        place = x(10**power)
-        label = f"{10**power:g} ms"
-        parts.append(f'<line class="g" x1="{place}" x2="{place}" y1="{TOP - 8}" y2="{bottom}"/>')
-        parts.append(f'<text x="{place}" y="{bottom + 18}" text-anchor="middle">{label}</text>')
-    y = TOP
-    for title in titles:
-        own = [row for row in rows if row.title == title]
-        middle = y + LINE * len(own) / 2 + 4
-        parts.append(f'<text class="h" x="10" y="{middle:g}">{escape(title)}</text>')
-        for row in own:
-            colour, centre = COLOURS[row.tier], y + LINE / 2
-            least, median, most = (x(row.figures[name]) for name in ("least", "p50", "p99"))
-            parts.append(
-                f'<line class="{colour}" x1="{least}" x2="{most}" y1="{centre:g}" y2="{centre:g}"/>'
-                f'<circle class="{colour}" cx="{median}" cy="{centre:g}" r="5"/>'
-                f'<text x="{most + 10}" y="{centre + 4:g}">{_short(row.figures["p50"])}</text>'
-            )
-            y += LINE
-        y += 12
-    parts.append(
-        f'<text x="{LEFT}" y="{bottom + 34}">dots: medians; lines: from the least to p99</text>'
-    )
-    return "\n".join([*parts, "</svg>", ""])
-
-
-def _short(milliseconds: float) -> str:
-    return f"{milliseconds:,.0f}" if milliseconds >= 1000 else f"{milliseconds:.3g}"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=20, help="cold starts of each kind")
     parser.add_argument("--svg", type=Path, help="where the picture goes")
     options = parser.parse_args()
-    rows, missing, described = uvloop.run(measure(options.count))
-    print(f"sandbox: {described}; milliseconds\n")
+    measured = uvloop.run(measure(options.count))
+    print(f"sandbox: {measured.sandbox}; milliseconds\n")
     print("| function | tier | least | p50 | p90 | p99 |\n| --- | --- | --- | --- | --- | --- |")
-    for row in rows:
-        values = " | ".join(f"{row.figures[name]:.2f}" for name in ("least", "p50", "p90", "p99"))
+    for row in measured.rows:
+        values = " | ".join(
+            promises.figure(row.figures[name]) for name in ("least", "p50", "p90", "p99")
+        )
         print(f"| {row.title} | {row.tier} | {values} |")
-    for language in missing:
+    for language in measured.missing:
         print(f"\n{language} is left out: its toolchain is not on this machine.")
+    print(f"\n{promises.table([*promised(measured.rows), *measured.fleets])}")
+    load = os.getloadavg()[0]
+    print(f"\nThe load average is {load:.1f}; figures of a machine that is busy are too high.")
     if options.svg:
-        options.svg.write_text(picture(rows))
+        options.svg.write_text(picture(measured.rows))
 
 
 if __name__ == "__main__":

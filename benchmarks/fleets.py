@@ -2,7 +2,7 @@
 
 Measured at the host's own door. A hundred: as many invocations at once, each of which needs an
 environment of its own, until all are answered. Memory: the proportional set size of all
-processes that the fifty are, extensions of the sandbox included, once they are frozen.
+processes that the fifty are, the sandbox's own included, once they are frozen.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.processes import tree
@@ -66,8 +65,3 @@ def _proportional(pid: int) -> int:
     except OSError:
         return 0
     return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
-
-
-def at_tier(spec: FunctionSpec, tier: str) -> FunctionSpec:
-    """The function as another revision of it, at a tier."""
-    return replace(spec, tier=tier, revision=f"{spec.revision}-{tier}")

@@ -22,9 +22,12 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
+from benchmarks import promises
+from benchmarks.promises import Promise
 from lambent.core.clock import SystemClock
 from lambent.core.ids import SystemIds
 from lambent.host.contract import FunctionSpec, Invocation
@@ -165,6 +168,16 @@ async def measure(warm: int, colds: int, sandbox: str) -> dict[str, object]:
     }
 
 
+def promised(figures: Mapping[str, Any]) -> list[Promise]:
+    """What is promised of these figures, at the host's own door."""
+    return [
+        Promise("warm, p50", figures["warm ms"]["p50"], 1.0, "ms"),
+        Promise("warm, four at once", figures["parallel per second"], 3_000, "/s", least=True),
+        Promise("cold with boto3, p50", figures["cold boto3 ms"]["p50"], 30.0, "ms"),
+        Promise("cold with boto3, p99", figures["cold boto3 ms"]["p99"], 100.0, "ms"),
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
@@ -178,6 +191,9 @@ def main() -> None:
         return
     for name, figure in figures.items():
         print(f"{name:24}{figure}")
+    print(f"\n{promises.table(promised(figures))}")
+    load = os.getloadavg()[0]
+    print(f"\nThe load average is {load:.1f}; figures of a machine that is busy are too high.")
 
 
 if __name__ == "__main__":

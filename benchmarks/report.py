@@ -58,8 +58,11 @@ METRICS: tuple[Metric, ...] = (
     _time("lambda.warm_p50", "Invoke, warm, boto3, p50"),
     _time("lambda.warm_p99", "Invoke, warm, boto3, p99"),
     _rate("lambda.rate", "Invoke, warm, 4 connections", 3_000),
+    Metric(
+        "lambda.rate.cpu_us", "the same, processor time of all its processes for one", "µs", False
+    ),
     _time("lambda.cold", "Invoke, cold, p50"),
-    _time("lambda.cold_boto3", "Invoke, cold, handler with a boto3 client, p50", 60.0),
+    _time("lambda.cold_boto3", "Invoke, cold, handler with a boto3 client, p50", 30.0),
     _rate("delivery.rate", "Queue to function, batches of 10, messages", 5_000),
     _time("delivery.p50", "Queue to function, idle, SendMessage to handler, p50", 5.0),
     _time("delivery.p99", "Queue to function, idle, p99"),
@@ -82,6 +85,8 @@ RATIO_PROMISES: Mapping[tuple[str, str], float] = {
         for peer, least in (("ElasticMQ", 1.5), ("MiniStack", 5.0))
     },
     ("sqs.send", "moto"): 25.0,
+    ("lambda.http_p50", "MiniStack"): 30.0,
+    ("lambda.warm_p50", "MiniStack"): 30.0,
 }
 """How many times better than a peer Lambent is to be."""
 
