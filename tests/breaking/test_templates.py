@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import Any
 
@@ -14,6 +15,10 @@ QUEUE: dict[str, Any] = {"Type": "AWS::SQS::Queue"}
 
 def named(name: Any) -> dict[str, Any]:
     return {**QUEUE, "Properties": {"QueueName": name}}
+
+
+def joined(value: Any, _: int) -> dict[str, Any]:
+    return {"Fn::Join": ["", [value]]}
 
 
 BOMB = (
@@ -50,6 +55,10 @@ BOMB = (
         ('Resources: !!python/object/apply:os.system ["true"]', "could not determine"),
         ("[" * 20_000, "not well-formed"),
         ('{"Resources":' + '{"A":' * 8000 + "1" + "}" * 8001, "Template"),
+        (
+            {"Resources": {"A": named(functools.reduce(joined, range(300), "x"))}},
+            "nests too deep",
+        ),
         (
             {
                 "Resources": {

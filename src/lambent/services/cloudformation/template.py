@@ -76,6 +76,11 @@ def invalid(message: str) -> AwsError:
     return AwsError("ValidationError", message, 400)
 
 
+_MOST_DEPTH = 100
+_MOST_BRACKETS = 1000
+"""The parser's time grows with the square of how many are open. Those in texts count too."""
+_BRACKETS = re.compile(r"[\[\]{}]")
+
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -118,7 +123,23 @@ def parse(body: str) -> dict[str, Any]:
     value = _parse_json(body) if body.lstrip().startswith("{") else _parse_yaml(body)
     if not isinstance(value, dict):
         raise invalid("Template format error: unsupported structure.")
+    _refuse_deep(value)
     return value
+
+
+def _refuse_deep(value: Any) -> None:
+    # What works on templates follows their nesting by recursion.
+    level, depth = [value], 0
+    while level:
+        depth += 1
+        if depth > _MOST_DEPTH:
+            raise invalid("Template format error: the template nests too deep.")
+        level = [
+            inner
+            for one in level
+            if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
 
 
 def _parse_json(body: str) -> Any:
@@ -139,6 +160,11 @@ def _parse_json(body: str) -> Any:
 
 
 def _parse_yaml(body: str) -> Any:
+    depth = 0
+    for bracket in _BRACKETS.findall(body):
+        depth = max(depth + (1 if bracket in "[{" else -1), 0)
+        if depth > _MOST_BRACKETS:
+            raise invalid("Template format error: YAML not well-formed.")
     try:
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(body, Loader=_Loader)):
             raise invalid(
