@@ -113,12 +113,16 @@ def test_nothing_is_there_under_unknown_names(desk):
 
 
 def test_a_replay_brings_what_is_meant_back_to_its_source(desk):
-    started = desk.act("replay", selection={"body": {"$.item": "lamp"}})
+    selection = {"body": {"$.item": "lamp"}}
+    (letter,) = desk.act("messages", selection=selection)["messages"]
+    assert letter["receives"] == 1
+    started = desk.act("replay", selection=selection)
     assert (started["status"], started["matched"]) == ("RUNNING", 1)
     task = finished(desk, started)
     assert (task["status"], task["done"]) == ("COMPLETED", 1)
     (back,) = desk.receive(desk.source)
     assert json.loads(back["Body"])["item"] == "lamp"
+    assert back["Attributes"]["ApproximateReceiveCount"] == "1"
     assert desk.depth(desk.dead) == 2
 
 

@@ -92,7 +92,7 @@ def wire(one: Letter, now: float) -> dict[str, Any]:
         "age_seconds": round(max(now - one.arrived, 0.0), 3),
         "sent": work.created,
         "in_flight": one.held(now),
-        "receives": work.attempts,
+        "receives": message.receives + work.attempts,
         "replays": one.history.replays,
         "fingerprint": one.fingerprint,
         "function": one.function,
