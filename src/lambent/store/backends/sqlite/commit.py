@@ -27,7 +27,7 @@ LONG: Final = 0.0003
 """Seconds of a commit that are some times what it costs to give one to a thread."""
 MANY: Final = 64
 """New items that take a thread as long as it takes to give them there."""
-SLOW: Final = 0.001
+SLOW: Final = 0.002
 """Seconds of a sync during which the loop had better go on."""
 _PATIENCE: Final = 0.25
 """For what share of a sync those are waited for who were just answered."""
