@@ -33,7 +33,8 @@ pytestmark = [
 
 At = Callable[..., Any]
 ROLE = "lambent_nodes"
-LONG = pytest.mark.slow
+LONG = [pytest.mark.slow, pytest.mark.timeout(600)]
+"""Whoever is in the middle of a commit is told after 20 s; see `fate.py`."""
 _pause = threading.Event()
 _CUT = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = '{}'"
 
@@ -153,8 +154,8 @@ def _password_changed(server: Cluster) -> Iterator[None]:
     ("fifo", "times"),
     [
         pytest.param(True, 1, id="once"),
-        pytest.param(False, 5, marks=LONG, id="standard-again-and-again"),
-        pytest.param(True, 5, marks=LONG, id="fifo-again-and-again"),
+        pytest.param(False, 3, marks=LONG, id="standard-again-and-again"),
+        pytest.param(True, 3, marks=LONG, id="fifo-again-and-again"),
     ],
 )
 def test_without_a_connection_requests_are_told_to_come_again(
@@ -243,8 +244,8 @@ def _log_goes_on(server: Cluster) -> bool:
     ("fifo", "times"),
     [
         pytest.param(True, 1, id="once"),
-        pytest.param(False, 4, marks=LONG, id="standard-again-and-again"),
-        pytest.param(True, 4, marks=LONG, id="fifo-again-and-again"),
+        pytest.param(False, 3, marks=LONG, id="standard-again-and-again"),
+        pytest.param(True, 3, marks=LONG, id="fifo-again-and-again"),
     ],
 )
 @pytest.mark.parametrize("full", ["tables", "log"])

@@ -206,7 +206,8 @@ def unavailable(error: BaseException) -> StoreUnavailable:
     """What the caller is told."""
     if isinstance(error, StoreUnavailable):
         return StoreUnavailable(*error.args)
-    reason = getattr(error, "strerror", None) or _plain(str(error)) or type(error).__name__
+    reason = getattr(error, "strerror", None) or _plain(str(error))
+    reason = reason or ("no answer" if isinstance(error, TimeoutError) else type(error).__name__)
     return StoreUnavailable(f"The store cannot do this now: {reason}.")
 
 
