@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support import postgres
@@ -13,6 +14,7 @@ from lambent.core.clock import SystemClock
 from lambent.core.ids import SystemIds
 from lambent.store.backends.places import Folder
 from lambent.store.backends.postgresql import open_postgresql
+from lambent.store.backends.postgresql.connecting import Session
 from lambent.store.contract import ABSENT, NewWork, Store, Transaction
 
 from .calls import call
@@ -105,3 +107,26 @@ async def test_an_unchanged_record_is_asked_for_once(two: tuple[Store, Store]) -
     assert await store.transact(_send) == await _see(store) == b"v"
     await call(store, "put", "definitions", b"b", b"", b"w")
     assert await store.transact(_send) == await _see(store) == b"other"
+
+
+async def test_who_settles_a_claim_asks_once_and_sees_what_others_did(
+    two: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, other = two
+    await call(store, "enqueue", "q", [NewWork(b"")] * 10)
+    claimed = await call(store, "claim", "q", 10, 30)
+    assert await call(other, "settle", "q", claimed[3].id, claimed[3].token)
+    asked: list[str] = []
+    fetch = Session.fetch
+
+    async def note(self: Any, query: str, *args: Any, **more: Any) -> Any:
+        asked.append(query)
+        return await fetch(self, query, *args, **more)
+
+    async def settle(tx: Transaction) -> list[bool]:
+        return [await tx.settle("q", item.id, item.token) for item in claimed]
+
+    monkeypatch.setattr(Session, "fetch", note)
+    assert await store.transact(settle) == [index != 3 for index in range(10)]
+    assert len([query for query in asked if "JOIN work" in query]) <= 2  # to read, then to write
+    assert (await call(store, "work_counts", "q")).leased == 0

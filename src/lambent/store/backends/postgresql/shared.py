@@ -128,6 +128,8 @@ class Shared:
             if question != CLEAN and question not in state.base
         ]
         if asked:
+            together = (other for question in asked for other in state.known.beside(question))
+            asked = [other for other in dict.fromkeys(together) if other not in state.base]
             state.answered(await answer(self._connection, asked))
 
     def _go_on(self, run: _Run) -> Question | None:

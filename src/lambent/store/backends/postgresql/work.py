@@ -91,6 +91,7 @@ class WorkQueues(Part):
             if turns or item.tenant is not None:
                 state.set(state.turns.setdefault(number, {}), item.tenant or LOOSE, token)
             token += 1
+        state.known.claimed(number, [item.id for item in claimed])
         return claimed
 
     async def extend(self, queue: str, id: int, token: int, lease: float) -> bool:
