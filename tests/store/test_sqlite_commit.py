@@ -14,6 +14,7 @@ from lambent.core.errors import StoreUnavailable
 from lambent.core.ids import SeededIds
 from lambent.store.backends.sqlite import open_sqlite
 from lambent.store.backends.sqlite.store import SqliteStore
+from lambent.store.backends.sqlite.unwritten import Unwritten
 from lambent.store.contract import NewWork, Transaction
 
 from .calls import call
@@ -157,6 +158,21 @@ async def test_a_commit_that_fails_fails_those_who_came_meanwhile_too(
     found = [item.payload for item in await call(store, "browse", "q")]
     assert found == [b"first", b"third"]
     assert (await call(store, "work_counts", "q")).ready == 2
+
+
+async def test_whatever_goes_wrong_in_the_thread_is_told_and_passes(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise OverflowError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Unwritten, "write", broken)
+        with pytest.raises(StoreUnavailable):
+            await call(store, "enqueue", "q", [NewWork(b"never")])
+    await call(store, "enqueue", "q", [NewWork(b"second")])
+    found = [item.payload for item in await call(store, "browse", "q")]
+    assert found == [b"first", b"second"]
 
 
 async def test_a_store_is_closed_once_its_last_commits_are_written(

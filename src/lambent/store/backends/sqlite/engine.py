@@ -119,7 +119,8 @@ class Ending:
                 cursor.executemany(Depths.WRITE, self._depths)
             written()
             cursor.execute("COMMIT")
-        except apsw.Error as error:
+        except Exception as error:
+            # Whatever it is: those who wait are told, and the connection comes back.
             if self._db.in_transaction:
                 cursor.execute("ROLLBACK")
             raise StoreUnavailable(f"The store cannot write now: {error}.") from error
