@@ -171,6 +171,7 @@ class Attempt:
     def began(self, process: Process) -> None:
         """The process runs."""
         self._process = process
+        self.address = process.address or self.address
         with contextlib.suppress(OSError):
             self._status_file = os.open(f"/proc/{process.pid}/status", os.O_RDONLY | os.O_CLOEXEC)
         process.exited.add_done_callback(self._exited)

@@ -88,6 +88,7 @@ class Environment:
 
     `start` starts its process in place of the runtime: by a fork of the function's zygote.
     Where that fails (`LaunchFailed`), the runtime does. `snapshot`: that restores a snapshot.
+    Not `extended`: without the function's extensions.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class Environment:
         door: Door | None = None,
         start: Start | None = None,
         snapshot: bool = False,
+        extended: bool = True,
     ) -> None:
         self.spec = spec
         self._door = door
@@ -123,7 +125,7 @@ class Environment:
         stream = LogStream(spec.account, spec.region, group, name)
         self._journal = Journal(spec, stream, tools.logs, tools.clock)
         self._scratch = tools.scratch / unique
-        self._programs = extensions.found(spec.layers) if spec.layers else {}
+        self._programs = extensions.found(spec.layers) if spec.layers and extended else {}
         self._decoder = OutputDecoder()
         self._attempt: Attempt | None = None
         self._memory = 0

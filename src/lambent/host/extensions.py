@@ -59,9 +59,13 @@ def environment(variables: Mapping[str, str]) -> dict[str, str]:
 def address(ids: Ids) -> str:
     """An address of the loopback that most likely nobody else has: 127.64.0.0 to
     127.127.255.255."""
-    digits = ids.hex(6)
-    first, *rest = (int(digits[at : at + 2], 16) for at in (0, 2, 4))
-    return ".".join(map(str, (127, 64 + first % 64, *rest)))
+    return numbered(int(ids.hex(6), 16))
+
+
+def numbered(number: int) -> str:
+    """One of these addresses; numbers that follow each other have others."""
+    number %= 1 << 22
+    return f"127.{64 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"
 
 
 class Programs:

@@ -459,8 +459,10 @@ class LocalHost:
         """The function's zygote, ready or not, where its settings ask for one."""
         if not (spec.snap_start or spec.tier == "warm") or not isinstance(runtime, Forking):
             return None
-        if (spec.network or self._tools.network) == "none" or extensions.found(spec.layers):
+        if (spec.network or self._tools.network) == "none":
             return None  # each needs what its siblings must not have
+        if not self._tools.sandbox.isolating and extensions.found(spec.layers):
+            return None  # nothing would be left of an environment without its own process
         key = (spec.arn, spec.revision)
         origin = self._origins.get(key)
         fleet = self._fleets.get(key)

@@ -31,7 +31,9 @@ class Origin:
         self._runtime = runtime
         self._clock = clock
         self._zygote: FunctionZygote | None = None
-        self._environment = Environment(spec, runtime, tools, start=self._start)
+        # Each environment that is forked has extensions of its own.
+        self._environment = Environment(spec, runtime, tools, start=self._start, extended=False)
+        self._extended: set[asyncio.Future[None]] = set()
         self._ended = False
         self.fault: tuple[str, str] | None = None
         """Why there is none: an error type, and words for people."""
@@ -63,7 +65,11 @@ class Origin:
         if self.fault is not None or self._zygote is None:
             raise LaunchFailed("The function has no zygote.")
         self.used = self._clock.monotonic()
-        return await self._zygote.fork(launch)
+        process = await self._zygote.fork(launch)
+        if launch.beside is not None:
+            self._extended.add(process.gone)
+            process.gone.add_done_callback(self._extended.discard)
+        return process
 
     async def end(self) -> None:
         """End it, and everything that it forked."""
@@ -71,6 +77,9 @@ class Origin:
         if self._zygote is not None and not self.settled.done():
             self._zygote.process.kill()
         await asyncio.shield(self.settled)
+        if self._extended:
+            # Extensions have a say at the end of theirs, which would be that of all.
+            await asyncio.wait(set(self._extended))
         await self._environment.end()
 
     async def _open(self) -> None:

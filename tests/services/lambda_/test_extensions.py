@@ -478,6 +478,12 @@ def test_provisioned_environments_have_their_extensions_ready(
     assert kinds == {"provisioned-concurrency"}
 
 
+def _zygotes(raw: Callable[..., Any], arn: str) -> bool:
+    """Whether the function has a zygote that is ready."""
+    found = json.loads(raw("GET", "/_lambent/functions", body=b"", sign="lambent").body)
+    return bool(found.get(arn, {}).get("zygotes"))
+
+
 @pytest.fixture
 def tiers(raw: Callable[..., Any]) -> Callable[[str], list[str]]:
     """`tiers("f")`: those of the invocations of a function, the newest first."""
@@ -490,17 +496,33 @@ def tiers(raw: Callable[..., Any]) -> Callable[[str], list[str]]:
     return read
 
 
-def test_a_warm_function_with_extensions_has_them_in_each_environment_and_starts_cold(
+def test_a_warm_functions_environments_have_extensions_of_their_own(
     extended: Callable[..., Any],
     invoke: Callable[..., tuple[Any, str]],
     raw: Callable[..., Any],
     tiers: Callable[[str], list[str]],
+    functions: Any,
+    log: Callable[[str], str],
 ) -> None:
-    extended({"my-ext": LOOP})
+    source = (
+        "import os, signal, sys, uuid\nMADE = str(uuid.uuid4())\n"
+        "def end(*_):\n    print('asked to end', flush=True)\n    sys.exit(0)\n"
+        "signal.signal(signal.SIGTERM, end)\ndef handler(event, context):\n"
+        "    if event == 'die':\n        os._exit(1)\n    return MADE\n"
+    )
+    # The client of older Pythons handles no signal while it waits for an invocation.
+    arn = extended({"my-ext": LOOP}, source, Runtime="python3.12")["FunctionArn"]
     raw("PUT", "/_lambent/tiers/f", body=b'{"tier": "warm"}', sign="lambent")
-    value, tail = invoke("a")
-    assert value == "a" and len(_events(tail)) == 1
-    assert tiers("f") == ["cold"]
+    until(lambda: _zygotes(raw, arn))
+    (one, tail), _, (two, _) = (invoke(event) for event in ("a", "die", "b"))
+    assert one == two and len(_events(tail)) == 1
+    assert tiers("f") == ["warm", "hot", "warm"]
+    functions.update_function_configuration(FunctionName="f", Description="another")
+    text = log("spindown")
+    assert text.count("registering my-ext") == 2
+    assert text.index("asked to end") < text.index("spindown")
+    reasons = [each["shutdownReason"] for each in _events(text) if "shutdownReason" in each]
+    assert reasons == ["failure", "spindown"]
 
 
 def test_a_version_with_snapstart_and_extensions_is_initialised_with_them(
@@ -513,11 +535,11 @@ def test_a_version_with_snapstart_and_extensions_is_initialised_with_them(
     functions.publish_version(FunctionName="f")
     waiter = functions.get_waiter("published_version_active")
     waiter.wait(FunctionName="f", Qualifier="1", WaiterConfig={"Delay": 0.05, "MaxAttempts": 400})
-    assert "State: Ready" in log("EXTENSION")
     answer = functions.invoke(FunctionName="f", Qualifier="1", LogType="Tail")
     assert payload(answer) == "snap-start"
+    assert "State: Ready" in log("EXTENSION")
     assert len(_events(base64.b64decode(answer["LogResult"]).decode())) == 1
-    assert tiers("f:1") == ["hot"]  # publishing initialised it
+    assert tiers("f:1") == ["snap-start"]
 
 
 def test_a_warm_function_with_layers_is_forked_with_what_these_loaded(
@@ -535,15 +557,9 @@ def test_a_warm_function_with_layers_is_forked_with_what_these_loaded(
         "    if event == 'die':\n        os._exit(1)\n"
         "    return [shared.LOADED, open('/opt/words.txt').read()]\n"
     )
-    make("f", source, Layers=[layer], Timeout=10)
+    arn = make("f", source, Layers=[layer], Timeout=10)["FunctionArn"]
     raw("PUT", "/_lambent/tiers/f", body=b'{"tier": "warm"}', sign="lambent")
-    shown = "/_lambent/functions"
-
-    def ready() -> bool:
-        found = json.loads(raw("GET", shown, body=b"", sign="lambent").body)
-        return any(each["zygotes"] for each in found.values())
-
-    until(ready)
+    until(lambda: _zygotes(raw, arn))
     one, _, two = (
         payload(functions.invoke(FunctionName="f", Payload=event))
         for event in (b"1", b'"die"', b"1")

@@ -84,6 +84,12 @@ class Process(Protocol):
         ...
 
     @property
+    def address(self) -> str:
+        """The environment's own address of the loopback, if it is another than that of
+        `Launch.beside`; else ""."""
+        ...
+
+    @property
     def out_of_memory(self) -> bool:
         """Whether it was ended because it used more memory than it has."""
         ...

@@ -22,8 +22,9 @@ from lambent.host.sandboxes.cgroups import Group
 from lambent.host.sandboxes.contract import Limits
 from lambent.host.sandboxes.zygote import Child, Forker, ZygoteGone
 
-MakeShell = Callable[[Launch, list[str], int, int], None]
-"""Have a shell made for a launch, in these groups: its maker gets the two sockets."""
+MakeShell = Callable[[Launch, list[str], int, int], str]
+"""Have a shell made for a launch, in these groups: its maker gets the two sockets. Gives the
+shell's own address of the loopback, "" where it has none."""
 _MESSAGE_BYTES = 1 << 20
 _SPARE_AFTER = 0.02
 """Seconds after a fork in which it has the machine to itself, before the next is made ahead."""
@@ -32,17 +33,22 @@ _SPARE_AFTER = 0.02
 class Fork(Child):
     """An environment's process in its shell: ended, and known to be gone, by that."""
 
-    def __init__(self, child: Child, shell: int) -> None:
+    def __init__(self, child: Child, shell: int, address: str) -> None:
         super().__init__(child.zygote, child.number, child.pid)
         self.isolated = True
+        self.address = address
+        self.lingers = False
+        """Whether what is beside its own process goes on after that."""
         self._shell: int | None = shell
         self._loop = asyncio.get_running_loop()
         child.exited.add_done_callback(self._said)
         self._loop.add_reader(shell, self._ended)
 
     def terminate(self) -> None:
-        # Its zygote would have to do that; nothing that has a say at its end is forked.
-        self.kill()
+        if self.lingers:
+            super().terminate()
+        else:
+            self.kill()  # nothing else has a say at its end
 
     def kill(self) -> None:
         if self.group is not None:
@@ -55,7 +61,8 @@ class Fork(Child):
         """Its own process ended, says the zygote; with it goes what else is in the shell."""
         if not self.exited.done():
             self.exited.set_result(reported.result())
-        self.kill()
+        if not self.lingers:
+            self.kill()
 
     def _ended(self) -> None:
         """All that was in the shell is gone."""
@@ -73,12 +80,13 @@ class Fork(Child):
 class _Spare:
     """A process that waits in its sandbox to be told what it is: its control group, the socket
     to tell it, and what becomes of its start; `made` gives its shell's first process, or none
-    and why."""
+    and why; `address` is the shell's own."""
 
     group: Group | None
     launch: socket.socket
     started: asyncio.Task[Child]
     made: asyncio.Task[tuple[int | None, str]] | None
+    address: str
 
     @property
     def broken(self) -> bool:
@@ -135,11 +143,18 @@ class FunctionZygote(Forker):
 
     async def fork(self, launch: Launch) -> Child:
         """Start an environment's process. `LaunchFailed` when that is not possible."""
-        message = {
+        message: dict[str, object] = {
             "environment": dict(launch.environment),
             "scratch": str(launch.scratch),
             "keep": [*self._keep, str(launch.code), *map(str, launch.layers)],
         }
+        given = [launch.output]
+        if (beside := launch.beside) is not None:
+            given += [beside.output, beside.control]
+            message["extensions"] = {
+                "programs": dict(beside.programs),
+                "environment": dict(beside.environment),
+            }
         spare, self._spare = self._spare, None
         if spare is None or spare.broken:
             if spare is not None:
@@ -147,7 +162,9 @@ class FunctionZygote(Forker):
             spare = self._prepare()
         try:
             child = await self._entered(spare)
-            socket.send_fds(spare.launch, [json.dumps(message).encode()], [launch.output])
+            if isinstance(child, Fork):
+                child.lingers = beside is not None
+            socket.send_fds(spare.launch, [json.dumps(message).encode()], given)
         except OSError as error:
             self._dispose(spare)
             raise LaunchFailed(f"The fork is gone: {error}.") from error
@@ -180,12 +197,13 @@ class FunctionZygote(Forker):
         if first is None:
             raise LaunchFailed(f"No sandbox could be made: {why}.")
         spare.made = None
-        return Fork(child, first)
+        return Fork(child, first, spare.address)
 
     def _prepare(self) -> _Spare:
         """Have a process forked that waits to be told what it is."""
         group: Group | None = None
         made: asyncio.Task[tuple[int | None, str]] | None = None
+        address = ""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _MESSAGE_BYTES)
         given = [theirs]
@@ -195,7 +213,9 @@ class FunctionZygote(Forker):
             to_fork, maker_to_fork = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             given.append(to_fork)
             tasks = group.tasks if group else []
-            self._make_shell(self._launch, tasks, from_maker.detach(), maker_to_fork.detach())
+            address = self._make_shell(
+                self._launch, tasks, from_maker.detach(), maker_to_fork.detach()
+            )
             made = asyncio.create_task(_received(to_node))
         message = {"processes": self._launch.limits.processes}
         started = asyncio.create_task(self.start(message, *(end.fileno() for end in given)))
@@ -205,7 +225,7 @@ class FunctionZygote(Forker):
                 end.close()
 
         started.add_done_callback(settled)
-        return _Spare(group, ours, started, made)
+        return _Spare(group, ours, started, made, address)
 
     def _make_spare(self) -> None:
         if self.alive and self._spare is None and self._process is not None:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from lambent.core.errors import StartupError
+from lambent.host import extensions
 from lambent.host.runtimes.contract import Launch, LaunchFailed, Process
 from lambent.host.sandboxes.cgroups import Cgroups, Group, open_cgroups
 from lambent.host.sandboxes.contract import Launcher, Limits
@@ -184,6 +185,7 @@ class _ZygoteLauncher:
         self._zygote: Zygote | None = None
         self._starting: asyncio.Task[Zygote] | None = None
         self._groups = itertools.count()
+        self._addresses = itertools.count(number << 6)
 
     async def prepare(self) -> None:
         await self._ready()
@@ -193,12 +195,15 @@ class _ZygoteLauncher:
 
     async def zygote(self, launch: Launch) -> FunctionZygote:
         number = 0
+        extended = bool(extensions.found(launch.layers))
 
-        def make_shell(launch: Launch, tasks: list[str], to_node: int, to_fork: int) -> None:
+        def make_shell(launch: Launch, tasks: list[str], to_node: int, to_fork: int) -> str:
             if self._zygote is None or not self._zygote.alive:
                 raise LaunchFailed("The zygote is gone, and the function's with it.")
-            message = {"shell": number, "tasks": tasks, **_files(launch)}
+            address = extensions.numbered(next(self._addresses)) if extended else ""
+            message = {"shell": number, "tasks": tasks, "address": address, **_files(launch)}
             self._zygote.send(message, to_node, to_fork)
+            return address
 
         isolating = self._sandbox.isolating
         zygote = FunctionZygote(

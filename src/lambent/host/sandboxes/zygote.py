@@ -42,6 +42,7 @@ class Child:
         self.zygote = zygote
         self.number = number
         self.pid = pid
+        self.address = ""
         self.out_of_memory = False
         self.group: Group | None = None
         self.isolated = False

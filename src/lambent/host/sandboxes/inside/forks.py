@@ -9,7 +9,9 @@ Messages on its control socket (SOCK_SEQPACKET, JSON):
 
     node → zygote  {"start": n, "processes"} + launch socket, shell socket: a process that
                    waits in its sandbox until it is told by the launch socket what it is:
-                   {"environment", "scratch", "keep"} + output fd; it ends when that ends
+                   {"environment", "scratch", "keep"} + output fd; it ends when that ends;
+                   with "extensions": + their output fd, their control fd
+                   {"terminate": n}: only its own process
                    {"kill": n}, {"stop": n}, {"continue": n}: where it is not isolated
     zygote → node  {"ready": true}, or {"unfit": why}
                    {"started": n} + pidfd, {"exited": n, "status": s} and {"gone": n}
@@ -27,7 +29,7 @@ import socket
 import stat
 from typing import Any
 
-from . import kernel, private_tmp, seccomp, shells
+from . import extensions, kernel, private_tmp, seccomp, shells
 
 CONTROL_FD = 4
 """Where a function zygote finds its control socket."""
@@ -152,6 +154,11 @@ class FunctionZygote:
     def _signal(self, message: dict[str, Any]) -> None:
         (what,) = message
         main = self._mains.get(message[what])
+        if what == "terminate":
+            if main is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(main, signal.SIGTERM)
+            return
         number = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "continue": signal.SIGCONT}
         if main is not None:
             with contextlib.suppress(ProcessLookupError):
@@ -182,7 +189,7 @@ class FunctionZygote:
             os.close(fd)
         self._control.close()
         with launch:
-            data, given, _, _ = socket.recv_fds(launch, MESSAGE_BYTES, 1)
+            data, given, _, _ = socket.recv_fds(launch, MESSAGE_BYTES, 3)
         if not data:
             os._exit(0)  # it is not wanted any more
         message.update(json.loads(data))
@@ -194,4 +201,7 @@ class FunctionZygote:
                 os.environ["TMPDIR"] = message["scratch"]
         for fd in _OUTPUTS:
             os.dup2(given[0], fd, inheritable=fd < 3)
-        os.close(given[0])
+        if "extensions" in message:
+            extensions.start(message["extensions"], *given[1:])
+        for fd in given:
+            os.close(fd)

@@ -6,8 +6,8 @@ little that a fork has to copy. It ends with its zygote.
 
 Usage: maker.py CONTROL_FD OPTIONS
 
-Messages (SOCK_SEQPACKET, JSON): {"shell": n, "code", "layers", "limits", "tasks"} + the
-function zygote's pid namespace and process, a socket to the node, and one to the fork;
+Messages (SOCK_SEQPACKET, JSON): {"shell": n, "code", "layers", "limits", "tasks", "address"} +
+the function zygote's pid namespace and process, a socket to the node, and one to the fork;
 {"first": true}, answered by a process's id + its pid namespace.
 """
 

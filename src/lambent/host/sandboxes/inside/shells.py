@@ -57,7 +57,9 @@ def make(
     # whom the file was opened decides whether it may.
     groups = [os.open(mounts.HOST + path, os.O_WRONLY) for path in launch["tasks"]]
     kernel.unshare(kernel.CLONE_NEWNS)
-    mounts.furnish(launch["code"], launch["layers"], launch["limits"]["ephemeral"], show, "")
+    mounts.furnish(
+        launch["code"], launch["layers"], launch["limits"]["ephemeral"], show, launch["address"]
+    )
     founded, found = os.pipe()
     named, name = os.pipe()
     founder = os.fork()
