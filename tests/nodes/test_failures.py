@@ -103,6 +103,8 @@ def test_clocks_that_differ_by_minutes_change_nothing(
     crowd.during(_killed(ahead, 0.3)).check()
     found = until(lambda: raw_at(one)["nodes"], lambda nodes: len(nodes) == 2)
     assert {node["endpoint"] for node in found} == {one.endpoint, behind.endpoint}
+    for node in (one, behind):
+        assert max(each["seen"] for each in raw_at(node)["nodes"]) < 60
 
 
 HANGS_THERE = """

@@ -218,6 +218,32 @@ def test_a_mappings_maximum_concurrency_holds_for_all_nodes_together(
     assert gate.most() == 2
 
 
+def test_a_circuit_that_opens_on_one_node_is_open_on_all(
+    nodes: list[ProcessNode], at: At, account: str
+) -> None:
+    def flow(node: ProcessNode, method: str, body: Any = None) -> Any:
+        sent = b"" if body is None else json.dumps(body).encode()
+        ask = Raw(node.endpoint, account)
+        return json.loads(ask(method, f"/_lambent/flow/{uuid}", sent, sign="lambent").text)
+
+    sqs = at(nodes[1], "sqs")
+    url = sqs.create_queue(QueueName="failing", Attributes={"VisibilityTimeout": "900"})["QueueUrl"]
+    source = "def handler(event, context):\n    raise ValueError\n"
+    function(partial(at, nodes[0]), "fails", source)
+    made = at(nodes[2], "lambda").create_event_source_mapping(
+        EventSourceArn=queue_arn(sqs, url), FunctionName="fails", BatchSize=1
+    )
+    uuid = made["UUID"]
+    flow(nodes[0], "PUT", {"Circuit": {"MinimumCalls": 2, "Open": 600}})
+    for node in nodes:
+        until(lambda node=node: flow(node, "GET")["settings"], bool)
+    # One node at least sees two calls fail, and never all of them.
+    for number in range(4):
+        sqs.send_message(QueueUrl=url, MessageBody=str(number))
+    for node in nodes:
+        until(lambda node=node: flow(node, "GET")["state"], "circuit open".__eq__)
+
+
 def test_one_node_shows_what_waits_in_the_store(
     nodes: list[ProcessNode], at: At, raw_at: Callable[..., Any], account: str
 ) -> None:
