@@ -119,7 +119,7 @@ def test_an_extension_starts_before_the_runtime_and_sees_each_invocation(
     assert event["eventType"] == "INVOKE" and event["requestId"] in tail.partition("\n")[0]
     assert event["invokedFunctionArn"] == made["FunctionArn"]
     assert event["tracing"]["type"] == "X-Amzn-Trace-Id" and event["deadlineMs"] > 1e12
-    text = log("loading")
+    text = log("START RequestId")
     assert text.index("registering my-ext") < text.index("loading")
     assert "EXTENSION\tName: my-ext\tState: Ready\tEvents: [INVOKE, SHUTDOWN]\n" in text
     assert text.index("EXTENSION") < text.index("START RequestId")
