@@ -32,9 +32,10 @@ def check(
             f"You have sent {len(entries)}.",
         )
     for number, entry in enumerate(entries, 1):
-        for name in ("Id", required):
-            if not entry.get(name):
-                raise errors.missing(f"{shape}.{number}.{name}")
+        if not entry.get("Id"):
+            raise errors.missing(f"{shape}.{number}.Id")
+        if not entry.get(required):
+            raise errors.missing(f"{shape}.{number}.{required}")
     seen: set[str] = set()
     for entry in entries:
         id = entry["Id"]

@@ -77,7 +77,8 @@ class MessageOperations:
         drafts: list[sending.Draft | AwsError] = []
         total = 0
         for entry in entries:
-            message_attributes.refuse_lists(entry, "SendMessageBatch")
+            if "MessageAttributes" in entry:
+                message_attributes.refuse_lists(entry, "SendMessageBatch")
             try:
                 draft = sending.draft(entry, context.trace, context.account)
             except AwsError as error:

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from lambent.store.contract import NewWork
+
 _AT_ONCE: Final = (512, 64, 8, 1)
 """Rows of a statement. Each is kept prepared, so there are few; and a thread waits for its turn
 with the interpreter after each, so some are large."""
@@ -42,10 +44,13 @@ class Unwritten:
     def __len__(self) -> int:
         return len(self.items) // _ITEM
 
-    def add(self, queue: int, id: int, due: float, created: float, payload: bytes) -> None:
-        """A new item; ids grow."""
-        self.items += (queue, id, due, created)
-        self._payloads += (id, payload)
+    def add(self, queue: int, first: int, now: float, new: Sequence[NewWork]) -> None:
+        """New items, the ids of which begin with `first`; ids grow."""
+        items, payloads = self.items, self._payloads
+        for id, item in enumerate(new, first):
+            due = now + item.delay if item.delay > 0 else now
+            items += (queue, id, due, now if item.created is None else item.created)
+            payloads += (id, item.payload)
 
     def remove(self, first: int) -> bool:
         """Forget the items from the id `first` on; whether there was any."""

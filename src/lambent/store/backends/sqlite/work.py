@@ -82,11 +82,10 @@ class WorkQueues(Part):
 
     def _keep(self, number: int, depth: Depth, items: Sequence[NewWork], first: int) -> None:
         """Add plain items to those that are written when the group ends."""
-        now, mark, add = self.now, depth.mark, self._engine.unwritten.add
-        for id, item in enumerate(items, first):
-            due = now + item.delay if item.delay > 0 else now
-            add(number, id, due, now if item.created is None else item.created, item.payload)
-            if due > mark:
+        now, mark = self.now, depth.mark
+        self._engine.unwritten.add(number, first, now, items)
+        for item in items:
+            if now > mark or now + item.delay > mark:
                 depth.waiting += 1
         depth.loose += len(items)
         depth.total += len(items)
