@@ -26,7 +26,8 @@ from benchmarks.processes import processor_seconds
 
 class Job(msgspec.Struct):
     """What to send: the requests, over and over, until the time is over or `limit` were sent
-    (0: no limit). `keep` keeps the answers' bodies.
+    (0: no limit). `keep` keeps the answers' bodies. With `others`, the connections are shared
+    evenly among all ports.
     """
 
     port: int
@@ -35,6 +36,7 @@ class Job(msgspec.Struct):
     seconds: float = 1.0
     limit: int = 0
     keep: bool = False
+    others: list[int] = []
 
 
 class Load(msgspec.Struct):
@@ -180,7 +182,8 @@ class _Connection(asyncio.Protocol):
 
 async def _load(job: Job) -> Load:
     run = _Run(job)
-    connections = [_Connection(run, job.port) for _ in range(job.connections)]
+    ports = itertools.cycle([job.port, *job.others])
+    connections = [_Connection(run, next(ports)) for _ in range(job.connections)]
     await asyncio.gather(*(connection.connect() for connection in connections))
     await asyncio.wait([connection.over for connection in connections], timeout=job.seconds + 20)
     run.result.seconds = time.perf_counter() - run.began

@@ -17,7 +17,6 @@ import math
 import re
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
@@ -73,22 +72,15 @@ class Nodes:
             one.end()
 
     def load(
-        self, parts: list[list[bytes]], seconds: float, *, limit: int = 0, keep: bool = False
+        self, requests: list[bytes], seconds: float, *, limit: int = 0, keep: bool = False
     ) -> tuple[float, list[bytes]]:
-        """Answers per second of all nodes together, each under its part of the requests and
-        of the connections; and the answers."""
-        count = len(self.running)
-
-        def one(number: int) -> tuple[float, list[bytes]]:
-            node, requests = self.running[number], parts[number % len(parts)]
-            most = limit // count if limit else 0
-            job = Job(node.port, requests, CONNECTIONS // count, seconds, most, keep)
-            result = drive(job, node.pid)
-            return result.rate, result.bodies
-
-        with ThreadPoolExecutor(count) as pool:
-            found = list(pool.map(one, range(count)))
-        return sum(rate for rate, _ in found), [body for _, bodies in found for body in bodies]
+        """Answers per second of all nodes together, and the answers. One generator loads all,
+        or it would take more of the machine the more nodes there are."""
+        first, *others = self.running
+        ports = [node.port for node in others]
+        job = Job(first.port, requests, CONNECTIONS, seconds, limit, keep, ports)
+        result = drive(job, first.pid)
+        return result.rate, result.bodies
 
 
 def round_of(nodes: Nodes, number: int, seconds: float) -> Figures:
@@ -97,14 +89,12 @@ def round_of(nodes: Nodes, number: int, seconds: float) -> Figures:
     url = first.client("sqs").create_queue(QueueName=f"bench-{number}")["QueueUrl"]
     figures: Figures = {}
     send = [wire.sqs("SendMessage", QueueUrl=url, MessageBody=BODY)]
-    figures["send"], _ = nodes.load([send], seconds)
+    figures["send"], _ = nodes.load(send, seconds)
     receive = [wire.sqs("ReceiveMessage", QueueUrl=url, MaxNumberOfMessages=1)]
-    figures["receive"], bodies = nodes.load([receive], seconds, keep=True)
+    figures["receive"], bodies = nodes.load(receive, seconds, keep=True)
     handles = [m["ReceiptHandle"] for body in bodies for m in json.loads(body).get("Messages", ())]
     delete = [wire.sqs("DeleteMessage", QueueUrl=url, ReceiptHandle=one) for one in handles]
-    count = len(nodes.running)
-    parts = [delete[part::count] for part in range(count)]
-    figures["delete"], _ = nodes.load(parts, seconds, limit=len(delete))
+    figures["delete"], _ = nodes.load(delete, seconds, limit=len(delete))
     _table(nodes, figures, number, seconds)
     scale = Scale(seconds=seconds / 4, invocations=0, colds=0, uploads=0)
     found: Figures = {}
@@ -126,9 +116,9 @@ def _table(nodes: Nodes, figures: Figures, number: int, seconds: float) -> None:
     put = [
         wire.dynamodb("PutItem", TableName=table, Item={**key, "body": {"S": BODY}}) for key in keys
     ]
-    figures["put"], _ = nodes.load([put], seconds)
+    figures["put"], _ = nodes.load(put, seconds)
     get = [wire.dynamodb("GetItem", TableName=table, Key=key) for key in keys]
-    figures["get"], _ = nodes.load([get], seconds)
+    figures["get"], _ = nodes.load(get, seconds)
 
 
 def limit(database: postgres.Cluster, seconds: float) -> float:
