@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import TypeVar
 
 import asyncpg
 
 from lambent.core.clock import Clock, SystemClock
-from lambent.core.errors import StartupError, StoreError, StoreUnavailable
+from lambent.core.duty import Duty
+from lambent.core.errors import StartupError, StoreUnavailable
 from lambent.core.ids import Ids
 from lambent.store.backends.places import Place
 from lambent.store.backends.postgresql.blobs import Blobs, Linked
@@ -37,7 +37,6 @@ class PostgresStore:
     ) -> None:
         self.description = description
         self.shared = True
-        self.shared = True
         channel = "lambent_" + hashlib.sha256(to.schema.encode()).hexdigest()[:16]
         self._clock = clock
         self._arrivals = Wakeups()
@@ -46,13 +45,15 @@ class PostgresStore:
         self._listener = Listener(to, channel, self._heard, self._missed)
         self._writer = 0
         self.blobs = Blobs(place, ids, self._linked, self._live)
-        self._sweep: asyncio.Task[None] | None = None
+        self._sweep = Duty(
+            SystemClock(), "collecting orphaned blobs", self._sweep_blobs, retry=SWEEP_SECONDS
+        )
         self._closed = False
 
     async def start(self) -> None:
         """Listen to the other nodes, and collect orphans now and then."""
         await self._listener.start()
-        self._sweep = asyncio.get_running_loop().create_task(self._sweep_forever())
+        self._sweep.start()
 
     async def transact(self, body: Callable[[Transaction], Awaitable[T]]) -> T:
         if self._closed:
@@ -74,9 +75,7 @@ class PostgresStore:
         if self._closed:
             return
         self._closed = True
-        if self._sweep is not None:
-            self._sweep.cancel()
-            await asyncio.gather(self._sweep, return_exceptions=True)
+        await self._sweep.stop()
         await self._lines.close()
         await self._listener.close()
         await self.blobs.close()
@@ -121,12 +120,10 @@ class PostgresStore:
         live: set[str] = await self._lines.run(body)
         return live
 
-    async def _sweep_forever(self) -> None:
-        clock = SystemClock()
-        while True:
-            with suppress(StoreError):  # what this one leaves, the next one finds
-                await self.blobs.sweep(clock.now())
-            await clock.sleep(SWEEP_SECONDS)
+    async def _sweep_blobs(self) -> float:
+        # What one sweep leaves, the next one finds.
+        await self.blobs.sweep(SystemClock().now())
+        return SWEEP_SECONDS
 
 
 async def open_postgresql(
