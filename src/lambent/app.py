@@ -10,6 +10,7 @@ import logging
 import pkgutil
 import shutil
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict
@@ -64,6 +65,9 @@ DRAIN_SECONDS = 30.0
 """How long requests in work may go on once nothing runs on a node that was told to stop."""
 GARBAGE = 10_000
 """How many objects are made, more than freed, until those are gone through for garbage."""
+TURN = 0.0005
+"""Seconds that a thread waits for the interpreter while the event loop is busy: the one that
+writes a commit needs it after each statement, and requests wait for the commit."""
 _ROLE_SECONDS = 12 * 3600.0
 """How long a function environment's credentials are good."""
 
@@ -437,6 +441,7 @@ def run(main: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine on the fastest event loop there is."""
     # What requests in work hold would be gone through for garbage every few of them.
     gc.set_threshold(GARBAGE, 10, 10)
+    sys.setswitchinterval(TURN)
     try:
         import uvloop
     except ImportError:
