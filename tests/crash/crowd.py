@@ -58,27 +58,38 @@ class Caller:
 
 @dataclass
 class Seen:
-    """What producers and consumers saw, in the order in which they saw it."""
+    """What producers and consumers saw, in the order in which they saw it.
+
+    An answer may be seen late: one that a frozen node had ready, after others received and
+    deleted what it tells of. So what an answer contradicts must have been seen before it was
+    asked for.
+    """
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     sent: set[str] = field(default_factory=set)
-    receipts: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    receipts: dict[str, dict[int, int]] = field(default_factory=lambda: defaultdict(dict))
+    """Of each message the receive counts, and the moment at which each was seen."""
     bodies: set[str] = field(default_factory=set)
     deleting: set[str] = field(default_factory=set)
-    deleted: set[str] = field(default_factory=set)
+    deleted: dict[str, int] = field(default_factory=dict)
+    moment: int = 0
     cut_off: int = 0
     wrong: list[str] = field(default_factory=list)
 
-    def received(self, batch: list[dict[str, Any]], fifo: bool) -> None:
+    def received(self, batch: list[dict[str, Any]], fifo: bool, asked: int) -> None:
+        """What a receive answered that was asked for at the moment `asked`."""
         with self.lock:
+            self.moment += 1
             inside: set[str] = set()
             for message in batch:
                 body, number = message["Body"], message["MessageId"]
                 counts = self.receipts[number]
-                counts.append(int(message["Attributes"]["ApproximateReceiveCount"]))
-                if counts != sorted(set(counts)):
-                    self.wrong.append(f"{body} was received with the counts {counts}")
-                if number in self.deleted:
+                count = int(message["Attributes"]["ApproximateReceiveCount"])
+                earlier = [each for each, seen in counts.items() if seen <= asked]
+                if count in counts or count < max(earlier, default=0):
+                    self.wrong.append(f"{body} was received with the count {count} after {counts}")
+                counts[count] = self.moment
+                if self.deleted.get(number, asked + 1) <= asked:
                     self.wrong.append(f"{body} came back after its deletion")
                 if fifo and not self._in_turn(body, inside):
                     self.wrong.append(f"{body} came before the one before it was done")
@@ -90,9 +101,15 @@ class Seen:
         before = f"{group}/{int(number) - 1}"
         return number == "0" or before in self.deleting or before in inside
 
+    def deleted_now(self, number: str) -> None:
+        """Its deletion was acknowledged."""
+        with self.lock:
+            self.moment += 1
+            self.deleted[number] = self.moment
+
     def gaps(self) -> int:
         """Receives that were counted by a node and seen by nobody."""
-        return sum(counts[-1] - len(counts) for counts in self.receipts.values())
+        return sum(max(counts) - len(counts) for counts in self.receipts.values())
 
     def check(self) -> None:
         """Nothing lost, nothing back, order kept, counts right; the queue is empty."""
@@ -177,6 +194,7 @@ class Crowd:
     def _consume(self, part: int) -> None:
         call = self._caller(part)
         while not (self._produced.is_set() and self._empty(call)):
+            asked = self.seen.moment
             try:
                 answer = call(
                     "receive_message",
@@ -189,7 +207,7 @@ class Crowd:
                 with self.seen.lock:
                     self.seen.cut_off += 1
                 continue
-            self.seen.received(answer.get("Messages", []), self._fifo)
+            self.seen.received(answer.get("Messages", []), self._fifo, asked)
             for message in answer.get("Messages", ()):
                 if not self._delete(call, message):
                     break
@@ -211,6 +229,5 @@ class Crowd:
             if error.response["Error"]["Code"] != "InvalidParameterValue":
                 raise
             return False
-        with self.seen.lock:
-            self.seen.deleted.add(message["MessageId"])
+        self.seen.deleted_now(message["MessageId"])
         return True
