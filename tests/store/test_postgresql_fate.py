@@ -17,7 +17,7 @@ from lambent.core.ids import SystemIds
 from lambent.store.backends.places import Folder
 from lambent.store.backends.postgresql import open_postgresql
 from lambent.store.backends.postgresql.connecting import Session
-from lambent.store.contract import Store, Transaction
+from lambent.store.contract import NewWork, Store, Transaction
 
 from .calls import call
 
@@ -105,3 +105,42 @@ async def test_a_cut_connection_neither_loses_nor_doubles_a_commit(
     assert lost
     assert len(await call(store, "read", "log")) == 2
     await store.close()
+
+
+async def test_what_went_on_or_was_told_is_not_run_again_when_its_snapshot_is_lost_at_its_end(
+    server: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await _opened(server, tmp_path)
+    given: list[int] = []
+
+    async def claim(tx: Transaction) -> int:
+        """Only reads while there is nothing."""
+        claimed = await tx.claim("queue", 1, 60.0)
+        given.append(len(claimed))
+        return len(claimed)
+
+    async def enqueue(tx: Transaction) -> None:
+        await tx.enqueue("queue", [NewWork(b"1"), NewWork(b"2")])
+
+    assert await store.transact(claim) == 0
+    await store.transact(enqueue)
+    execute = Session.execute
+    lost: list[str] = []
+
+    async def lose(self: Any, query: str, *args: Any, **more: Any) -> Any:
+        if lost or not query.startswith("ROLLBACK"):
+            return await execute(self, query, *args, **more)
+        lost.append(query)
+        self.terminate()
+        raise asyncpg.ConnectionDoesNotExistError("closed in the middle")
+
+    monkeypatch.setattr(Session, "execute", lose)
+    given.clear()
+    # It begins among the readers, and goes on among the writers.
+    assert await store.transact(claim) == 1
+    monkeypatch.undo()
+    assert lost
+    counts = await call(store, "work_counts", "queue")
+    await store.close()
+    assert given == [1]
+    assert counts.leased == 1

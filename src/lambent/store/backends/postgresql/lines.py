@@ -206,6 +206,7 @@ class _Line:
         if not (shared.wrote or state.changed or state.effects):
             # Nothing to lose: whoever read what is durable already need not wait.
             self._tell(jobs, shared)
+            jobs.clear()  # they are done with, or wait elsewhere, whatever becomes of this one
             await connection.execute("ROLLBACK" + self._again())
             return
         news = news_of(state.effects)
