@@ -5,8 +5,9 @@ Usage: python -m benchmarks.nodes [--rounds N] [--seconds S] [--most N] [--svg F
 
 The database is a throw-away server of this machine that syncs each commit; the load
 generator, the database and all nodes share the machine's cores. Each count of nodes gets a
-schema of its own, and the counts take turns within each round. pgbench inserts a row of a
-message's size and commits, on as many connections as the nodes' clients have.
+schema of its own, and the counts take turns within each round. Each node has 64 connections,
+since a node is added for more clients; one load is repeated with 64 in all. pgbench inserts a
+row of a message's size and commits, on 64 connections.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ STEPS = [digit * 10**power for power in range(1, 7) for digit in (1, 2, 5)]
 """Between the lines of the picture, in answers per second."""
 NAMES = {
     "send": "SendMessage",
+    "few": "SendMessage, 64 connections in all",
     "receive": "ReceiveMessage",
     "delete": "DeleteMessage",
     "put": "PutItem",
@@ -72,13 +74,21 @@ class Nodes:
             one.end()
 
     def load(
-        self, requests: list[bytes], seconds: float, *, limit: int = 0, keep: bool = False
+        self,
+        requests: list[bytes],
+        seconds: float,
+        *,
+        limit: int = 0,
+        keep: bool = False,
+        few: bool = False,
     ) -> tuple[float, list[bytes]]:
         """Answers per second of all nodes together, and the answers. One generator loads all,
-        or it would take more of the machine the more nodes there are."""
+        or it would take more of the machine the more nodes there are. With `few` the nodes
+        share the connections of one."""
         first, *others = self.running
         ports = [node.port for node in others]
-        job = Job(first.port, requests, CONNECTIONS, seconds, limit, keep, ports)
+        connections = CONNECTIONS * (1 if few else len(self.running))
+        job = Job(first.port, requests, connections, seconds, limit, keep, ports)
         result = drive(job, first.pid)
         return result.rate, result.bodies
 
@@ -90,6 +100,7 @@ def round_of(nodes: Nodes, number: int, seconds: float) -> Figures:
     figures: Figures = {}
     send = [wire.sqs("SendMessage", QueueUrl=url, MessageBody=BODY)]
     figures["send"], _ = nodes.load(send, seconds)
+    figures["few"], _ = nodes.load(send, seconds, few=True)
     receive = [wire.sqs("ReceiveMessage", QueueUrl=url, MaxNumberOfMessages=1)]
     figures["receive"], bodies = nodes.load(receive, seconds, keep=True)
     handles = [m["ReceiptHandle"] for body in bodies for m in json.loads(body).get("Messages", ())]
@@ -188,9 +199,10 @@ def table(figures: dict[int, list[Figures]], limits: list[float]) -> str:
 def picture(figures: dict[int, list[Figures]], limits: list[float]) -> str:
     """Bars by call and count of nodes, and the database's own limit as a line."""
     counts = sorted(figures)
+    shown = [name for name in NAMES if name != "few"]
     rates = {
         (name, count): median(one[name] for one in figures[count])
-        for name in NAMES
+        for name in shown
         for count in counts
     }
     own = median(limits)
@@ -198,7 +210,7 @@ def picture(figures: dict[int, list[Figures]], limits: list[float]) -> str:
     step = next(one for one in STEPS if one * 5 >= most)
     top = step * math.ceil(most / step)
     width, base, height = 880.0, 280.0, 230.0
-    slot = (width - 90) / len(NAMES)
+    slot = (width - 90) / len(shown)
     bar = slot * 0.7 / len(counts)
     shades = ["#9db8d9", "#5b8bc4", "#1f5a9e"]
     parts = [
@@ -213,7 +225,7 @@ def picture(figures: dict[int, list[Figures]], limits: list[float]) -> str:
         parts.append(
             f'<text x="62" y="{y + 4:.1f}" text-anchor="end" fill="#52606d">{value:,.0f}</text>'
         )
-    for place, name in enumerate(NAMES):
+    for place, name in enumerate(shown):
         left = 80 + place * slot
         for index, count in enumerate(counts):
             size = height * rates[name, count] / top

@@ -167,6 +167,8 @@ class FlowRoutes:
             last = regulator.decisions.latest()
             shown.update(regulator.shown(scale, running))
             shown["last"] = None if last is None else _decision(last)
+        if mapping.parked is not None:  # the regulator may be about to hear of it
+            shown["state"], shown["parked"] = "parked", mapping.parked
         if lane is None:
             shown["state"] = "disabled"
         return shown
