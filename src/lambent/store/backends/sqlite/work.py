@@ -186,20 +186,12 @@ class WorkQueues(Part):
         rows = engine.executemany(DELETE, [(number, *claim) for claim in claims]).fetchall()
         if not rows:
             return [False] * len(claims)
-        engine.executemany(DELETE_PAYLOAD, [(row[0],) for row in rows])
+        self._removed(number, depth, [(row[0], *row[2:]) for row in rows])
         held: dict[int, int] = {}
-        for id, token, due, leased, group, tenant in rows:
+        for id, token, _, _, group, _ in rows:
             held[id] = token
-            depth.left(due, leased)
-            depth.removed(id)
-            if tenant is not None:
-                tenants.left(engine, number, depth, tenant, leased)
-            if group is None:
-                depth.loose -= 1
-            else:
-                groups.head_left(engine, number, group, id, self.now)
+            if group is not None:
                 engine.effects.append((Effect.ARRIVED, queue))
-        depth.total -= len(rows)
         removed = []
         for id, token in claims:
             found = id in held and (token is None or token == held[id])
@@ -321,6 +313,13 @@ class WorkQueues(Part):
         engine.executemany(
             "DELETE FROM work WHERE queue = ? AND id = ?", [(number, row[0]) for row in rows]
         )
+        self._removed(number, depth, rows)
+        return len(rows)
+
+    def _removed(self, number: int, depth: Depth, rows: list[Any]) -> None:
+        """Take items that left their table, as (id, due, leased, group, tenant), out of all that
+        knows of them."""
+        engine = self._engine
         engine.executemany(DELETE_PAYLOAD, [row[:1] for row in rows])
         for id, due, leased, group, tenant in rows:
             depth.left(due, leased)
@@ -332,7 +331,6 @@ class WorkQueues(Part):
             else:
                 groups.head_left(engine, number, group, id, self.now)
         depth.total -= len(rows)
-        return len(rows)
 
     def _due(self, number: int, limit: int, created_after: float | None) -> list[Any]:
         bindings: list[object] = [number, self.now]
