@@ -48,12 +48,12 @@ async def opened(
 
 
 def _pid(host: Any, run: Function) -> int:
-    (environment,) = host._fleets[run.spec.arn, run.spec.revision].idle
+    (environment,) = host._pool._fleets[run.spec.arn, run.spec.revision].idle
     return int(environment._attempt._process.pid)
 
 
 def _frozen(host: Any, run: Function) -> bool:
-    (environment,) = host._fleets[run.spec.arn, run.spec.revision].idle
+    (environment,) = host._pool._fleets[run.spec.arn, run.spec.revision].idle
     return bool(environment._frozen)
 
 

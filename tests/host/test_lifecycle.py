@@ -156,12 +156,12 @@ async def test_ended_environments_leave_nothing(
         run = define(opened, "open('/tmp/x', 'w').close()\ndef handler(e, c): return e")
         await run()
         await host.retire(run.spec.arn)
-        await until(lambda: not host._endings)
+        await until(lambda: not host._pool._endings)
         files = len(os.listdir(OPEN_FILES))
         for _ in range(3):
             await run()
             await host.retire(run.spec.arn)
-            await until(lambda: not host._endings)
+            await until(lambda: not host._pool._endings)
         assert len(os.listdir(OPEN_FILES)) == files
         assert list((tmp_path / "cache" / "environments").iterdir()) == []
 

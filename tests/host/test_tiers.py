@@ -129,10 +129,10 @@ async def test_a_crashed_zygote_is_replaced(opened: Any, define: Define) -> None
     run = define(opened, ONCE, tier="warm")
     await _warm(run)
     first = _shown(await run())
-    origin = run.host._origins[run.spec.arn, run.spec.revision]
+    origin = run.host._pool._origins[run.spec.arn, run.spec.revision]
     os.kill(origin._zygote.process.pid, signal.SIGKILL)
     await until(lambda: run.host.activity()[run.spec.arn].zygotes == 0)
-    await until(lambda: not run.host._fleets[run.spec.arn, run.spec.revision].idle[0].usable)
+    await until(lambda: not run.host._pool._fleets[run.spec.arn, run.spec.revision].idle[0].usable)
     assert _shown(await run())["made"] != first["made"]
     await _warm(run)
 
@@ -142,7 +142,7 @@ async def test_a_new_revision_ends_the_old_zygote_after_its_last_environment(
 ) -> None:
     run = define(opened, ONCE, tier="warm")
     await _warm(run)
-    zygote = run.host._origins[run.spec.arn, run.spec.revision]._zygote.process.pid
+    zygote = run.host._pool._origins[run.spec.arn, run.spec.revision]._zygote.process.pid
     gate = run.spec.code / "gate"
     os.mkfifo(gate, 0o666)
     gate.chmod(0o666)
@@ -170,7 +170,7 @@ async def test_a_zygote_that_is_not_wanted_any_more_does_not_finish(
     await until(lambda: any("begun" in line for line in run.log))
     await run.host.retire(run.spec.arn)
     assert await priming is not None
-    await until(lambda: not run.host._endings)
+    await until(lambda: not run.host._pool._endings)
 
 
 async def test_what_a_fork_leaves_ends_with_it(opened: Any, define: Define) -> None:
@@ -188,7 +188,7 @@ async def test_what_a_fork_leaves_ends_with_it(opened: Any, define: Define) -> N
     assert _shown(await run()) == 1
     if run.host._tools.sandbox.isolating:
         await run.host.retire(run.spec.arn)
-        await until(lambda: not run.host._endings)
+        await until(lambda: not run.host._pool._endings)
 
 
 async def test_variables_that_the_code_sets_itself_are_kept(opened: Any, define: Define) -> None:
@@ -294,9 +294,9 @@ async def main():
         await host.prime(spec)
         result = await host.invoke(spec, Invocation(SystemIds().uuid(), b"{}"))
         assert result.tier == "warm", result
-        (environment,) = host._fleets[spec.arn, spec.revision].idle
+        (environment,) = host._pool._fleets[spec.arn, spec.revision].idle
         await until(lambda: environment._frozen)
-        zygote = host._origins[spec.arn, spec.revision]._zygote.process.pid
+        zygote = host._pool._origins[spec.arn, spec.revision]._zygote.process.pid
         print(json.dumps([environment._attempt._process.pid, zygote]), flush=True)
         await asyncio.Event().wait()
 

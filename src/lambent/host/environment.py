@@ -21,19 +21,19 @@ import shutil
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from lambent.core.clock import Clock
 from lambent.core.ids import Ids
-from lambent.host import extensions, platform_events, report
+from lambent.host import ending as endings
+from lambent.host import extensions, report
 from lambent.host.attempt import Attempt
 from lambent.host.contract import FunctionSpec, Invocation, InvocationResult
 from lambent.host.debug_door import Door
-from lambent.host.extensions_api import State
 from lambent.host.journal import Journal
 from lambent.host.logs import LogSink, LogStream, stream_name
 from lambent.host.network import Gateway
 from lambent.host.output import OutputDecoder
+from lambent.host.phases import Phases
 from lambent.host.report import Fault
 from lambent.host.runtimes.contract import Launch, LaunchFailed, Process, Runtime
 from lambent.host.runtimes.provided import unexecutable
@@ -114,7 +114,7 @@ class Environment:
         self.idle_since = 0.0
         self._born = tools.clock.monotonic()
         self._failed = False
-        self._runtime = runtime
+        self.runtime = runtime
         self._tools = tools
         self._clock = tools.clock
         unique = tools.ids.hex(32)
@@ -124,6 +124,7 @@ class Environment:
         name = stream_name(tools.clock.now(), spec.version, unique, shared)
         stream = LogStream(spec.account, spec.region, group, name)
         self._journal = Journal(spec, stream, tools.logs, tools.clock)
+        self.phases = Phases(spec, self._journal, tools.clock, self._kind)
         self._scratch = tools.scratch / unique
         self._programs = extensions.found(spec.layers) if spec.layers and extended else {}
         self._decoder = OutputDecoder()
@@ -183,21 +184,21 @@ class Environment:
 
     async def _first_phase(self) -> float | None:
         """Start the process; how many seconds it took, None when it failed."""
-        restoring = self._restoring
-        self.report_start("init")
+        restoring = self.restoring
+        self.phases.beginning("init", restoring=self.restoring)
         began = self._clock.monotonic()
         attempt = await self.begin(self._door.patience if self._door else INIT_LIMIT)
         init = self._clock.monotonic() - began
         if restoring and not self._forked:
             restoring = False
         if restoring:
-            self._report_restore(attempt, init)
+            self.phases.restored(attempt, init)
         else:
-            self.report_init(attempt, "init", init)
+            self.phases.initialised(attempt, "init", init)
         return init if attempt.ready else None
 
     @property
-    def _restoring(self) -> bool:
+    def restoring(self) -> bool:
         """Whether its process comes from a snapshot, not from an initialisation."""
         return self._fork is not None and self._snapshot
 
@@ -307,7 +308,7 @@ class Environment:
         attempt.initialised()
         attempt.drain()
         self._memory = max(self._memory, attempt.memory())
-        self._report_extensions(attempt)
+        self.phases.extensions(attempt)
         return attempt
 
     async def _start(self, attempt: Attempt) -> None:
@@ -331,7 +332,7 @@ class Environment:
                 runtime_api=address,
                 endpoint=endpoint,
                 credentials=await tools.credentials(spec),
-                runtime=self._runtime.variables(spec.runtime),
+                runtime=self.runtime.variables(spec.runtime),
                 initialization=self._kind,
             )
             launch = Launch(
@@ -366,27 +367,22 @@ class Environment:
             else:
                 self._forked = True
                 return process
-        return await self._runtime.start(launch)
+        return await self.runtime.start(launch)
 
     async def _run(self, invocation: Invocation, init: float | None, tier: str) -> InvocationResult:
         spec, request_id = self.spec, invocation.request_id
         if invocation.tail:
             self._journal.begin_tail()
         began = self._clock.monotonic()
-        line = report.start(request_id, spec.version)
-        if self._journal.plain:
-            self._journal.text(line)
-        else:
-            record = {"requestId": request_id, "version": spec.version}
-            self._journal.platform("platform.start", record, line)
+        self.phases.invoked(request_id)
         attempt = self._attempt
         assert attempt is not None
         if not attempt.ready and self._door is None:
             await self._stop(attempt, "timeout" if attempt.timed_out else "failure")
             self._journal.unsubscribe_all()
-            self.report_start("invoke")
+            self.phases.beginning("invoke", restoring=self.restoring)
             attempt = await self.begin(spec.timeout)
-            self.report_init(attempt, "invoke", self._clock.monotonic() - began)
+            self.phases.initialised(attempt, "invoke", self._clock.monotonic() - began)
         self._journal.forget_history()
         if attempt.ready:
             await self._hand_over(attempt, invocation, began)
@@ -420,7 +416,7 @@ class Environment:
         attempt.timed_out = not done
         if not self._journal.plain:
             attempt.drain()  # what it printed before it answered comes first
-            self._report_runtime(attempt, invocation.request_id, began, answered)
+            self.phases.runtime_done(attempt, invocation.request_id, began, answered)
 
     def _conclude(
         self,
@@ -432,200 +428,37 @@ class Environment:
     ) -> InvocationResult:
         """Log how it went, and make it the result."""
         spec, request_id = self.spec, invocation.request_id
-        journal = self._journal
-        payload = attempt.answer
-        error = "Unhandled" if attempt.answer_is_error else None
-        # What the log says of the invocation; the caller may have its answer all the same.
-        status, error_type = "success", ""
-        fault: Fault | None = None
-        if attempt.init_error is not None and payload is None:
-            status, (error_type, told) = "error", attempt.init_error
-            payload = told
-        elif attempt.timed_out:
-            status, duration = "timeout", spec.timeout
-            fault = report.timed_out(spec.timeout)
-            journal.text(report.timeout_line(self._clock.now(), request_id, spec.timeout))
-        elif payload is None or attempt.extensions.fault is not None:
-            if attempt.out_of_memory:
-                self._memory = spec.memory
-            fault = attempt.fault or attempt.extensions.fault
-            if fault is None or attempt.out_of_memory:
-                fault = report.exited(attempt.exit_status or 0, attempt.out_of_memory)
-            status, error_type = "error", fault.type
-            journal.text(f"RequestId: {request_id} Error: {fault.message}\n")
-            journal.text(f"{fault.type}\n")
-            journal.older("platform.fault", f"RequestId: {request_id} Error: {fault.message}")
-        if payload is None:
-            assert fault is not None
-            payload = fault.payload(request_id)
-        if status != "success":
-            error = error if attempt.answer is not None else "Unhandled"
-            self._fail("timeout" if status == "timeout" else "failure")
-        restored = self._restoring and self._forked
+        ending = endings.of(attempt, request_id, spec.timeout)
+        if ending.status == "timeout":
+            duration = spec.timeout
+        elif ending.fault is not None and attempt.out_of_memory:
+            self._memory = spec.memory
+        if ending.status != "success":
+            self.phases.failed(request_id, ending)
+            self._fail("timeout" if ending.status == "timeout" else "failure")
+        restored = self.restoring and self._forked
         billed = report.billed(duration, None if restored else init)
-        line = report.report(
-            request_id,
+        self.phases.ended(
+            *(attempt, request_id, ending),
             duration=duration,
-            billed_seconds=billed,
-            memory_size=spec.memory,
-            memory_used=self._memory,
+            billed=billed,
+            memory=self._memory,
             init=init,
             restored=restored,
-            status=status if status != "success" else None,
-            error_type=error_type or None,
         )
-        if journal.plain:
-            journal.text(report.end(request_id), line)
-        else:
-            journal.text(report.end(request_id))
-            journal.older("platform.end", {"requestId": request_id})
-            if status == "success" and attempt.answer_is_error:
-                status = "error"
-                error_type = platform_events.error_type(attempt.answer_error_type)
-            metrics = platform_events.metrics(duration, billed, spec.memory, self._memory, init)
-            if restored and init is not None:
-                metrics["restoreDurationMs"] = metrics.pop("initDurationMs")
-                metrics["billedRestoreDurationMs"] = round(report.billed(init, None) * 1000)
-            record = {"requestId": request_id, "metrics": metrics, "status": status}
-            if error_type:
-                record["errorType"] = error_type
-            journal.platform("platform.report", record, line)
-        tail = journal.end_tail()
+        tail = self._journal.end_tail()
         if restored and init is not None:
             billed += report.billed(init, None)
         return InvocationResult(
-            payload, error, tail, duration, billed, init, self._memory, tier=tier
+            *(ending.payload, ending.error, tail, duration, billed, init, self._memory), tier=tier
         )
 
     async def _stop(self, attempt: Attempt, reason: str) -> None:
         await attempt.stop(reason)
         self._journal.function(self._decoder.finish(self._clock.now()))
 
-    # What the log says ---------------------------------------------------------------------
-
-    def report_start(self, phase: str) -> None:
-        """Say that an initialisation or a restore begins; in text, only the first."""
-        runtime, region = self.spec.runtime, self.spec.region
-        runtimes = {
-            "runtimeVersion": report.runtime_version(runtime),
-            "runtimeVersionArn": report.runtime_arn(runtime, region),
-        }
-        if self._restoring and phase == "init":
-            record = {
-                "functionName": self.spec.name,
-                "functionVersion": self.spec.version,
-                **runtimes,
-            }
-            line = report.restore_start(runtime, region)
-            self._journal.platform("platform.restoreStart", record, line)
-            return
-        first = report.init_start(runtime, region) if phase == "init" else None
-        record = {
-            "initializationType": self._kind,
-            "phase": phase,
-            **runtimes,
-            "functionName": self.spec.name,
-            "functionVersion": self.spec.version,
-        }
-        self._journal.platform("platform.initStart", record, first)
-
-    def _report_restore(self, attempt: Attempt, duration: float) -> None:
-        status = "success"
-        if not attempt.ready:
-            status = "timeout" if attempt.timed_out else "error"
-        told = _init_error_type(attempt) if status == "error" else None
-        record: dict[str, Any] = {"status": status, **({"errorType": told} if told else {})}
-        self._journal.platform("platform.restoreRuntimeDone", record)
-        record["metrics"] = {"durationMs": platform_events.milliseconds(duration)}
-        line = report.restore_report(duration, status, told)
-        self._journal.platform("platform.restoreReport", record, line)
-
-    def report_init(self, attempt: Attempt, phase: str, duration: float) -> None:
-        """Say how an initialisation went; in text, only when it failed or a zygote's did."""
-        base: dict[str, Any] = {"initializationType": self._kind, "phase": phase}
-        line: str | None = None
-        if attempt.ready:
-            base["status"] = "success"
-            line = report.initialised(duration) if attempt.forks else None
-        else:
-            base["status"] = "timeout" if attempt.timed_out else "error"
-            told = None if attempt.timed_out else _init_error_type(attempt)
-            line = report.init_report(duration, phase, base["status"], told)
-            if told:
-                base["errorType"] = told
-            attempt.drain()
-        self._journal.platform("platform.initRuntimeDone", base)
-        metrics = {"durationMs": platform_events.milliseconds(duration)}
-        self._journal.platform("platform.initReport", {**base, "metrics": metrics}, line)
-
-    def _report_extensions(self, attempt: Attempt) -> None:
-        for each in attempt.extensions.all:
-            state = each.state.value
-            if each.state is State.FAILED:
-                state = each.failed_as
-            record: dict[str, Any] = {
-                "name": each.name,
-                "state": state,
-                "events": list(each.events),
-            }
-            if each.error_type:
-                record["errorType"] = each.error_type
-            line = report.extension(each.name, state, each.events, each.error_type)
-            self._journal.platform("platform.extension", record, line)
-
-    def _report_runtime(
-        self, attempt: Attempt, request_id: str, began: float, answered: bool
-    ) -> None:
-        """Say how the runtime did its part of an invocation."""
-        ended = attempt.answered_at if answered and attempt.answer is not None else None
-        status = "success"
-        error_type = ""
-        if not answered:
-            status = "timeout"
-        elif attempt.answer is None:
-            fault = attempt.fault or attempt.extensions.fault
-            status = "failure"
-            error_type = fault.type if fault else "Runtime.ExitError"
-        elif attempt.answer_is_error:
-            status = "error"
-            error_type = platform_events.error_type(attempt.answer_error_type)
-        now = self._clock.now()
-        monotonic = self._clock.monotonic()
-        end = ended if ended is not None else monotonic
-        record: dict[str, Any] = {"requestId": request_id, "status": status}
-        if error_type:
-            record["errorType"] = error_type
-        if ended is not None:
-            first = attempt.response_began_at
-            spans = (
-                ("responseLatency", began, first),
-                ("responseDuration", first, ended),
-                ("runtimeOverhead", ended, monotonic),
-            )
-            record["spans"] = [
-                {
-                    "name": name,
-                    "start": platform_events.instant(now - (monotonic - start)),
-                    "durationMs": platform_events.milliseconds(until - start),
-                }
-                for name, start, until in spans
-            ]
-        record["metrics"] = {
-            "durationMs": platform_events.milliseconds(end - began),
-            "producedBytes": attempt.produced,
-        }
-        self._journal.platform("platform.runtimeDone", record)
-
     def _trace(self, invocation: Invocation) -> str:
         if invocation.trace:
             return invocation.trace
         ids = self._tools.ids
         return f"Root=1-{int(self._clock.now()):08x}-{ids.hex(24)};Parent={ids.hex(16)};Sampled=0"
-
-
-def _init_error_type(attempt: Attempt) -> str:
-    """Why an initialisation failed."""
-    if attempt.init_error is not None:
-        return attempt.init_error[0]
-    fault = attempt.fault or attempt.extensions.fault
-    return fault.type if fault is not None else "Runtime.ExitError"

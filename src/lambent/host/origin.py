@@ -85,7 +85,7 @@ class Origin:
     async def _open(self) -> None:
         spec, environment = self._spec, self._environment
         limit = max(SNAPSHOT_LIMIT, spec.timeout) if spec.snap_start else INIT_LIMIT
-        environment.report_start("init")
+        environment.phases.beginning("init", restoring=environment.restoring)
         began = self._clock.monotonic()
         attempt = await environment.begin(limit)
         took = self._clock.monotonic() - began
@@ -98,7 +98,7 @@ class Origin:
             self.fault = ("Lambent.Unfit", why)
             environment.note(report.unfit(why))
             return
-        environment.report_init(attempt, "init", took)
+        environment.phases.initialised(attempt, "init", took)
         if not attempt.ready:
             self.fault = environment.fault()
 
