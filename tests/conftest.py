@@ -11,7 +11,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,28 @@ _ids = SystemIds()
 # What a property promises does not depend on how busy the machine is.
 settings.register_profile("lambent", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("lambent")
+
+_must_end = pytest.StashKey[float]()
+
+
+def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> None:
+    item.stash[_must_end] = time.time() + settings.timeout  # noqa: TID251 - as reports do
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What only its timeout ended has not passed: in a task that nobody awaits, or whose
+    failures are taken for ordinary ones, the timeout's exception is lost."""
+    report = yield
+    if (
+        call.when == "call"
+        and report.passed
+        and call.stop >= item.stash.get(_must_end, call.stop + 1)
+    ):
+        report.outcome, report.longrepr = "failed", "It took longer than its timeout."
+    return report
 
 
 @pytest.fixture(scope="session")
