@@ -1,4 +1,4 @@
-"""What a resource's policy grants to callers of other accounts."""
+"""What a resource's policy says to a caller."""
 
 import pytest
 
@@ -28,6 +28,12 @@ NEVER = {
     "Action": "s3:*",
     "Resource": "arn:aws:s3:::b/secret/*",
 }
+OTHERS = {
+    "Effect": "Deny",
+    "NotPrincipal": {"AWS": ROLE},
+    "NotAction": "s3:Put*",
+    "NotResource": SECRET,
+}
 
 
 @pytest.mark.parametrize(
@@ -50,8 +56,14 @@ NEVER = {
         (allow("*", Effect="Perhaps"), OTHER, ROLE, GET, ARN, None),
         (allow("*", Resource=None), OTHER, ROLE, GET, ARN, None),
         ([], OTHER, ROLE, GET, ARN, None),
+        (OTHERS, OTHER, "", GET, ARN, False),
+        (OTHERS, OTHER, ROLE, GET, ARN, None),
+        (OTHERS, OTHER, "", PUT, ARN, None),
+        (OTHERS, OTHER, "", GET, SECRET, None),
         (None, OTHER, ROLE, GET, ARN, None),
     ],
 )
-def test_a_policy_lets_in_whom_it_names(statements, account, caller, action, arn, allowed):
+def test_a_policy_is_about_whom_and_what_it_names(
+    statements, account, caller, action, arn, allowed
+):
     assert decide({"Statement": statements}, account, caller, action, arn) is allowed

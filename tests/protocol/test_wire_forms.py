@@ -13,6 +13,7 @@ from lambent.core.errors import AwsError
 from lambent.protocol.contract import WireRequest, WireResponse
 
 SQS_XMLNS = "http://queue.amazonaws.com/doc/2012-11-05/"
+DECLARATION = '<?xml version="1.0"?>'
 S3_XMLNS = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 
@@ -103,6 +104,28 @@ def test_an_sqs_request_to_the_queues_own_url_needs_no_queue_url() -> None:
     assert params == {"QueueUrl": "http://localhost:4566/123456789012/q"}
 
 
+@pytest.mark.parametrize(
+    ("operation", "form", "params"),
+    [
+        ("ReceiveMessage", "AttributeName=All", {"AttributeNames": ["All"]}),
+        ("UntagQueue", "TagKey.1=a", {"TagKeys": ["a"]}),
+        (
+            "SetQueueAttributes",
+            "Attribute.Name=DelaySeconds&Attribute.Value=1",
+            {"Attributes": {"DelaySeconds": "1"}},
+        ),
+        ("TagQueue", "Tag.1.Key=a&Tag.1.Value=b", {"Tags": {"a": "b"}}),
+        ("TagQueue", "Tags.1.Key=a&Tags.1.Value=b", {"Tags": {"a": "b"}}),
+        ("CreateQueue", "Tag.Key=a&Tag.Value=", {"tags": {"a": ""}}),
+    ],
+)
+def test_sqs_takes_what_each_of_its_clients_sends(
+    operation: str, form: str, params: dict[str, Any]
+) -> None:
+    got = _parse("sqs", "query", operation, _form(f"Action={operation}&{form}", "/"))
+    assert got == params
+
+
 def test_sqs_answers_in_xml() -> None:
     response = _serialize(
         "sqs",
@@ -113,7 +136,8 @@ def test_sqs_answers_in_xml() -> None:
     assert (
         response.body
         == (
-            f'<ReceiveMessageResponse xmlns="{SQS_XMLNS}"><ReceiveMessageResult><Message>'
+            f'{DECLARATION}<ReceiveMessageResponse xmlns="{SQS_XMLNS}">'
+            "<ReceiveMessageResult><Message>"
             "<MessageId>m</MessageId><Body>&lt;&amp;&gt;</Body>"
             "<Attribute><Name>SenderId</Name><Value>s</Value></Attribute>"
             "</Message></ReceiveMessageResult>"
@@ -127,7 +151,7 @@ def test_an_operation_without_output_has_no_result_element() -> None:
     assert (
         response.body
         == (
-            f'<DeleteQueueResponse xmlns="{SQS_XMLNS}"><ResponseMetadata>'
+            f'{DECLARATION}<DeleteQueueResponse xmlns="{SQS_XMLNS}"><ResponseMetadata>'
             "<RequestId>id-1</RequestId></ResponseMetadata></DeleteQueueResponse>"
         ).encode()
     )
@@ -150,9 +174,9 @@ def test_an_sqs_error_carries_both_its_names() -> None:
     assert (
         response.body
         == (
-            f'<ErrorResponse xmlns="{SQS_XMLNS}"><Error><Type>Sender</Type>'
+            f'{DECLARATION}<ErrorResponse xmlns="{SQS_XMLNS}"><Error><Type>Sender</Type>'
             "<Code>AWS.SimpleQueueService.NonExistentQueue</Code>"
-            "<Message>The specified queue does not exist.</Message></Error>"
+            "<Message>The specified queue does not exist.</Message><Detail/></Error>"
             "<RequestId>id-1</RequestId></ErrorResponse>"
         ).encode()
     )

@@ -1,7 +1,6 @@
-"""What a resource's own policy says to callers of other accounts. Pure.
+"""What a resource's own policy says to a caller. Pure.
 
-The resource's own account is never asked here: what its identities may do is IAM's affair.
-Source: IAM User Guide, "Cross-account policy evaluation logic".
+Source: IAM User Guide, "Cross-account policy evaluation logic" and "IAM JSON policy elements".
 """
 
 from __future__ import annotations
@@ -23,26 +22,41 @@ def listed(value: Any) -> list[Any]:
 def decide(
     policy: Mapping[str, Any], account: str, caller: str, action: str, arn: str
 ) -> bool | None:
-    """Whether another account's caller may do `action` ("s3:GetObject") to `arn`; None when
-    the policy does not say.
+    """Whether a caller of `account` may do `action` ("s3:GetObject") to `arn`; None when the
+    policy does not say.
 
     A denial outweighs all permission. Statements with conditions are passed over, since
     nothing vouches for conditions here.
     """
     allowed: bool | None = None
     for statement in listed(policy.get("Statement")):
-        if "Principal" not in statement or not names(statement["Principal"], account, caller):
-            continue
-        if not matches((str(a).lower() for a in listed(statement.get("Action"))), action.lower()):
-            continue
-        if not matches(listed(statement.get("Resource")), arn):
-            continue
-        if statement.get("Condition"):
+        if statement.get("Condition") or not _means(statement, account, caller, action, arn):
             continue
         if statement.get("Effect") == "Deny":
             return False
         allowed = allowed or statement.get("Effect") == "Allow" or None
     return allowed
+
+
+def _means(statement: Mapping[str, Any], account: str, caller: str, action: str, arn: str) -> bool:
+    """Whether a statement is about this caller, action and resource."""
+    if "Principal" in statement:
+        named = names(statement["Principal"], account, caller)
+    else:
+        others = statement.get("NotPrincipal")
+        named = others is not None and not names(others, account, caller)
+    if not named:
+        return False
+    action = action.lower()
+    if "NotAction" in statement:
+        meant = not matches(map(str.lower, map(str, listed(statement["NotAction"]))), action)
+    else:
+        meant = matches(map(str.lower, map(str, listed(statement.get("Action")))), action)
+    if not meant:
+        return False
+    if "NotResource" in statement:
+        return not matches(listed(statement["NotResource"]), arn)
+    return matches(listed(statement.get("Resource")), arn)
 
 
 def matches(patterns: Iterable[Any], value: str) -> bool:

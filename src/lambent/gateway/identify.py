@@ -60,6 +60,8 @@ _BY_PATH: Final = (
 
 _VERSIONS: Final = {
     "2012-11-05": "sqs",
+    "2011-10-01": "sqs",
+    "2009-02-01": "sqs",
     "2010-03-31": "sns",
     "2010-05-15": "cloudformation",
     "2011-06-15": "sts",
@@ -68,7 +70,7 @@ _VERSIONS: Final = {
     "2010-12-01": "ses",
     "2016-11-15": "ec2",
 }
-"""The `apiVersion` of the models that speak the query protocol."""
+"""The `apiVersion` of the models that speak the query protocol, and SQS's older ones."""
 
 _HOST_LABELS: Final = {
     "streams.dynamodb": "dynamodbstreams",

@@ -38,6 +38,8 @@ class Conventions:
     `query_codes`: by shape name, the code that the older query protocol used, where it
     differs (`awsQueryCompatible`).
     `query_xml_namespace`: for services whose model no longer lists the query protocol.
+    `query_detail`: whether the query protocol's documents begin with an XML declaration, and its
+    errors have a Detail, which is empty.
     `error_members`: members that every error carries, by fault: (the client's, the server's).
     `crc32`: whether JSON responses carry `x-amz-crc32`.
     `millis`: whether XML timestamps always have milliseconds.
@@ -56,6 +58,7 @@ class Conventions:
     type_namespace: str | None = None
     query_codes: Mapping[str, str] = field(default_factory=dict)
     query_xml_namespace: str | None = None
+    query_detail: bool = False
     error_members: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     crc32: bool = False
     millis: bool = False
@@ -87,6 +90,7 @@ _SQS_CODES = {
     "QueueDoesNotExist": "AWS.SimpleQueueService.NonExistentQueue",
     "QueueNameExists": "QueueAlreadyExists",
     "AccessDeniedException": "AccessDenied",
+    "MissingRequiredParameterException": "MissingParameter",
     "UnknownOperationException": "InvalidAction",
     "UnrecognizedClientException": "InvalidClientTokenId",
     "InvalidSignatureException": "SignatureDoesNotMatch",
@@ -174,6 +178,7 @@ _TABLE: Mapping[str, Conventions] = {
         type_namespace="com.amazonaws.sqs#",
         query_codes=_SQS_CODES,
         query_xml_namespace="http://queue.amazonaws.com/doc/2012-11-05/",
+        query_detail=True,
     ),
     "stepfunctions": Conventions(type_namespace="com.amazonaws.swf.service.v2.model#"),
     "sts": _QUERY,

@@ -1,7 +1,8 @@
 """The query protocol: `Action=...&Name.member.1=...` as a form or query string, XML back.
 
 Source: Smithy, "AWS query protocol". Lists come as `Name.member.N` or, flattened, `Name.N`;
-maps as `Name.entry.N.key` and `.value`, or flattened without `entry`.
+maps as `Name.entry.N.key` and `.value`, or flattened without `entry`. A flattened list or map
+of one may lack its number, as in older clients' `Attribute.Name`.
 """
 
 from __future__ import annotations
@@ -82,6 +83,8 @@ def _structure_reader(shape: Shape, compiler: Compiler[ReadField]) -> ReadField:
     members: list[tuple[str, tuple[str, ...], ReadField]] = []
     for name, member in shape.members.items():
         names = [member.wire_name or name]
+        if member.flattened and member.type == "map" and names[0] != name:
+            names.append(name)
         if member.flattened and member.type == "list" and member.member.wire_name:
             # Clients put the name of the list's member in the place of the list's own.
             names.insert(0, member.member.wire_name)
@@ -111,7 +114,12 @@ def _indexed(field: Field) -> Iterator[Field]:
 def _list_reader(shape: Shape, compiler: Compiler[ReadField]) -> ReadField:
     convert = compiler(shape.member)
     if shape.flattened:
-        return lambda field: [convert(each) for each in _indexed(field)]
+
+        def read_flat(field: Field) -> Any:
+            found = [convert(each) for each in _indexed(field)]
+            return [convert(field)] if not found and field.text is not None else found
+
+        return read_flat
     names = tuple({shape.member.wire_name or "member", "member"})
 
     def read(field: Field) -> Any:
@@ -128,8 +136,11 @@ def _map_reader(shape: Shape, compiler: Compiler[ReadField]) -> ReadField:
 
     def read(field: Field) -> Any:
         entries = field if flattened else field.below.get("entry")
+        found = list(_indexed(entries)) if entries else []
+        if not found and flattened and key_name in field.below:
+            found = [field]
         out = {}
-        for entry in _indexed(entries) if entries else ():
+        for entry in found:
             if key_name not in entry.below or value_name not in entry.below:
                 raise ValueError("a map's entry needs a key and a value")
             out[key(entry.below[key_name])] = value(entry.below[value_name])
@@ -154,6 +165,8 @@ class QueryProtocol:
             _reader, lambda cell: lambda field: cell[0](field)
         )
         self._write = xml_writer(habits.millis)
+        self._declaration = '<?xml version="1.0"?>' if habits.query_detail else ""
+        self._detail = "<Detail/>" if habits.query_detail else ""
         self._errors = ErrorShapes(model, habits)
 
     def compile(self, operation: OperationModel) -> CompiledOperation:
@@ -209,7 +222,9 @@ class QueryProtocol:
             skip = message_member(form)
             members = {n: s for n, s in form.shape.members.items() if n != skip}
             members_writer(members, self._write)(self._errors.members(error, form), out)
-        out.append(f"</Error><RequestId>{escape(request_id)}</RequestId></ErrorResponse>")
+        out.append(
+            f"{self._detail}</Error><RequestId>{escape(request_id)}</RequestId></ErrorResponse>"
+        )
         response = self._response(form.status, "".join(out), request_id)
         return WireResponse(
             response.status, [*response.headers, *error.headers.items()], response.body
@@ -219,5 +234,5 @@ class QueryProtocol:
         return WireResponse(
             status,
             [("x-amzn-RequestId", request_id), ("Content-Type", CONTENT_TYPE)],
-            document.encode("utf-8", "replace"),
+            (self._declaration + document).encode("utf-8", "replace"),
         )

@@ -64,12 +64,11 @@ def _shape(name: str, shape: ShapeModel, model: ServiceModel) -> ShapeModel:
             value=replace(shape.value, location_name=value),
         )
     if shape.type == "structure":
-        members = {member: _member(name, ref) for member, ref in shape.members.items()}
+        members = {member: _member(ref) for member, ref in shape.members.items()}
         return replace(shape, members=members)
     return shape
 
 
-def _member(owner: str, ref: Ref) -> Ref:
-    # TagQueue alone sends its map under the member's own name.
-    wire = None if owner == "TagQueueRequest" else _BY_TARGET.get(ref.shape)
+def _member(ref: Ref) -> Ref:
+    wire = _BY_TARGET.get(ref.shape)
     return replace(ref, location_name=wire) if wire else ref

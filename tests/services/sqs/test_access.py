@@ -118,7 +118,54 @@ def test_a_denial_is_told_as_one(client, account, queue):
     code, message = refusal(other.send_message, QueueUrl=queue, MessageBody="x")
     assert code == "AccessDenied"
     assert message.endswith("with an explicit deny in a resource-based policy")
-    client("sqs").send_message(QueueUrl=queue, MessageBody="the owner is not asked")
+    code, message = refusal(client("sqs").send_message, QueueUrl=queue, MessageBody="x")
+    assert code == "AccessDenied"
+    assert message.endswith("with an explicit deny in a resource-based policy")
+    client("sqs").receive_message(QueueUrl=queue)
+
+
+def test_a_denial_to_everybody_leaves_the_root_the_policy(client, account, queue):
+    owner = client("sqs")
+    allow(client, queue, account, "sqs:*", "Deny", "*")
+    for operation, params in PARAMETERS.items():
+        if operation not in ("get_queue_attributes", "set_queue_attributes"):
+            assert refusal(getattr(owner, operation), QueueUrl=queue, **params)[0] == (
+                "AccessDenied"
+            )
+    arn = f"arn:aws:sqs:us-east-1:{account}:shared"
+    for call, params in [
+        (owner.start_message_move_task, {"SourceArn": arn}),
+        (owner.list_message_move_tasks, {"SourceArn": arn}),
+    ]:
+        assert refusal(call, **params)[0] == "AccessDenied"
+    assert owner.get_queue_url(QueueName="shared")["QueueUrl"] == queue
+    owner.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": ""})
+    owner.send_message(QueueUrl=queue, MessageBody="x")
+
+
+def test_a_denial_holds_for_the_accounts_own_user(fresh_node, connect):
+    node = fresh_node(auth=True)
+    key = node.administrator
+
+    def admin(service):
+        return connect(node.endpoint, service, access_key=key.id, secret=key.secret)
+
+    user = admin("iam").create_user(UserName="reader")["User"]["Arn"]
+    made = admin("iam").create_access_key(UserName="reader")["AccessKey"]
+    reader = connect(
+        node.endpoint,
+        "sqs",
+        access_key=made["AccessKeyId"],
+        secret=made["SecretAccessKey"],
+    )
+    url = admin("sqs").create_queue(QueueName="shared")["QueueUrl"]
+    reader.send_message(QueueUrl=url, MessageBody="x")
+    allow(admin, url, user.split(":")[4], "sqs:SendMessage", "Deny", user)
+    code, message = refusal(reader.send_message, QueueUrl=url, MessageBody="x")
+    assert code == "AccessDenied"
+    assert message.startswith(f"User: {user} is not authorized to perform: sqs:sendmessage")
+    reader.receive_message(QueueUrl=url)
+    admin("sqs").send_message(QueueUrl=url, MessageBody="x")
 
 
 def test_a_queue_that_may_not_be_asked_for_is_as_good_as_not_there(client, account, queue):

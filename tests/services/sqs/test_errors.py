@@ -504,8 +504,11 @@ for name in MODEL.operation_names:
         TABLE.append((name, needed, missing("QueueUrl")))
         TABLE.append((name, {**needed, "QueueUrl": "http://localhost/1/missing"}, NO_QUEUE))
 
-STATUS = {"OverLimit": 403, "ResourceNotFoundException": 404}
-JSON_CODES = {name: name + "Exception" for name in ("MissingParameter", "InvalidParameterValue")}
+STATUS = {"OverLimit": 403, "ResourceNotFoundException": 404, "ReceiptHandleIsInvalid": 404}
+JSON_CODES = {
+    "MissingParameter": "MissingRequiredParameterException",
+    "InvalidParameterValue": "InvalidParameterValueException",
+}
 OLD_CODES = {
     "QueueDoesNotExist": PREFIX + "NonExistentQueue",
     "QueueNameExists": "QueueAlreadyExists",

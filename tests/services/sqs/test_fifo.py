@@ -118,7 +118,27 @@ def test_deleting_with_an_expired_handle_is_refused(sqs, queue):
     with pytest.raises(ClientError) as caught:
         sqs.delete_message(QueueUrl=queue, ReceiptHandle=got["ReceiptHandle"])
     assert caught.value.response["Error"]["Code"] == "InvalidParameterValue"
-    assert "expired" in str(caught.value)
+    assert str(caught.value).endswith("Reason: The receipt handle has expired.")
+    entry = {"Id": "1", "ReceiptHandle": got["ReceiptHandle"]}
+    (failed,) = sqs.delete_message_batch(QueueUrl=queue, Entries=[entry])["Failed"]
+    assert failed == {
+        "Id": "1",
+        "SenderFault": True,
+        "Code": "ReceiptHandleIsInvalid",
+        "Message": "The receipt handle has expired",
+    }
+
+
+def test_visibility_cannot_change_by_an_expired_handle(sqs, queue):
+    send(sqs, queue, "a")
+    (got,) = receive(sqs, queue, VisibilityTimeout=0)
+    handle = {"ReceiptHandle": got["ReceiptHandle"], "VisibilityTimeout": 5}
+    with pytest.raises(ClientError) as caught:
+        sqs.change_message_visibility(QueueUrl=queue, **handle)
+    assert caught.value.response["Error"]["Code"] == "InvalidParameterValue"
+    assert str(caught.value).endswith("Reason: The receipt handle has expired.")
+    answer = sqs.change_message_visibility_batch(QueueUrl=queue, Entries=[{"Id": "1", **handle}])
+    assert [each["Code"] for each in answer["Failed"]] == ["ReceiptHandleIsInvalid"]
 
 
 def test_an_exhausted_message_frees_its_group(sqs, queue, account):

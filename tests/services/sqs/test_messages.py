@@ -264,6 +264,7 @@ def test_a_purged_queue_is_empty_and_is_not_purged_twice_a_minute(sqs, queue):
     with pytest.raises(ClientError) as caught:
         sqs.purge_queue(QueueUrl=queue)
     assert code(caught) == "AWS.SimpleQueueService.PurgeQueueInProgress"
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
 
 
 def test_a_message_that_was_received_too_often_moves_to_the_dead_letter_queue(sqs, queue):

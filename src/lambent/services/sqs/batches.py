@@ -14,6 +14,7 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,80}\Z")
 _SHAPE_CODES = {
     # Entries carry the older query codes, whatever the protocol.
     "QueueDoesNotExist": "AWS.SimpleQueueService.NonExistentQueue",
+    "MissingRequiredParameterException": "MissingParameter",
     "MessageNotInflight": "AWS.SimpleQueueService.MessageNotInflight",
 }
 

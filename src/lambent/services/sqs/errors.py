@@ -39,7 +39,11 @@ def no_such_resource(message: str) -> AwsError:
 
 def missing(parameter: str) -> AwsError:
     """A required parameter is absent or empty."""
-    return AwsError("MissingParameter", f"The request must contain the parameter {parameter}.", 400)
+    return AwsError(
+        "MissingRequiredParameterException",
+        f"The request must contain the parameter {parameter}.",
+        400,
+    )
 
 
 def invalid(message: str) -> AwsError:
@@ -97,11 +101,20 @@ def bad_receipt(handle: str) -> AwsError:
     return AwsError(
         "ReceiptHandleIsInvalid",
         f'The input receipt handle "{handle}" is not a valid receipt handle.',
+        404,
     )
 
 
 def foreign_receipt(handle: str) -> AwsError:
     """A receipt handle that another queue gave."""
     return AwsError(
-        "ReceiptHandleIsInvalid", f'The receipt handle "{handle}" is not valid for this queue.'
+        "ReceiptHandleIsInvalid", f'The receipt handle "{handle}" is not valid for this queue.', 404
     )
+
+
+def expired_receipt(handle: str, batched: bool) -> AwsError:
+    """The receipt handle of a FIFO queue's message whose visibility has ended, which an entry
+    of a batch is told in words of its own."""
+    if batched:
+        return AwsError("ReceiptHandleIsInvalid", "The receipt handle has expired", 404)
+    return invalid_value(handle, "ReceiptHandle", "The receipt handle has expired.")

@@ -202,7 +202,7 @@ class MessageOperations:
             ages: list[float | None] = []
 
             async def delete(entry: Mapping[str, Any]) -> None:
-                ages.append(await _delete(tx, queue, entry))
+                ages.append(await _delete(tx, queue, entry, batched=True))
 
             if queue.fifo:
                 return queue, ages, await batches.each(entries, delete)
@@ -231,7 +231,9 @@ class MessageOperations:
 
         async def body(tx: Transaction) -> Result:
             queue = await queue_of(tx, self._queues, context, params, "ChangeMessageVisibility")
-            return await batches.each(entries, lambda entry: _change_visibility(tx, queue, entry))
+            return await batches.each(
+                entries, lambda entry: _change_visibility(tx, queue, entry, batched=True)
+            )
 
         return await self._store.transact(body)
 
@@ -248,7 +250,9 @@ def _waits(queue: Queue, given: int | None) -> int:
     return attributes.value(queue, "ReceiveMessageWaitTimeSeconds") if given is None else given
 
 
-async def _delete(tx: Transaction, queue: Queue, params: Mapping[str, Any]) -> float | None:
+async def _delete(
+    tx: Transaction, queue: Queue, params: Mapping[str, Any], *, batched: bool = False
+) -> float | None:
     """Delete a message; how many seconds ago it was sent, None when it was kept or gone."""
     handle = params.get("ReceiptHandle")
     if not handle:
@@ -257,7 +261,7 @@ async def _delete(tx: Transaction, queue: Queue, params: Mapping[str, Any]) -> f
     if queue.fifo:
         work = await tx.item(queue.work, id)
         if work is not None and not (work.leased and work.token == claim):
-            raise errors.invalid_value(handle, "ReceiptHandle", "The receipt handle has expired.")
+            raise errors.expired_receipt(handle, batched)
     # A standard queue answers success to an overtaken handle, and keeps the message.
     return tx.now - sent / 1000 if await tx.settle(queue.work, id, claim) else None
 
@@ -288,7 +292,9 @@ async def _delete_all(
     return batches.result(successful, failed)
 
 
-async def _change_visibility(tx: Transaction, queue: Queue, params: Mapping[str, Any]) -> None:
+async def _change_visibility(
+    tx: Transaction, queue: Queue, params: Mapping[str, Any], *, batched: bool = False
+) -> None:
     handle = params.get("ReceiptHandle")
     if not handle:
         raise errors.missing("ReceiptHandle")
@@ -312,6 +318,8 @@ async def _change_visibility(tx: Transaction, queue: Queue, params: Mapping[str,
     if await tx.extend(queue.work, id, claim, float(timeout)):
         return
     work = await tx.item(queue.work, id)
+    if work is not None and queue.fifo:
+        raise errors.expired_receipt(handle, batched)
     if work is not None and work.token == claim:
         raise AwsError(
             "MessageNotInflight",

@@ -6,7 +6,7 @@ from lambent.core.arns import Arn
 from lambent.core.context import Params, RequestContext, Result
 from lambent.core.ids import Ids
 from lambent.services.sqs import errors, move_control, moves
-from lambent.services.sqs.lookup import sources_of
+from lambent.services.sqs.lookup import check, sources_of
 from lambent.services.sqs.model import Queue
 from lambent.services.sqs.moves import MoveTask
 from lambent.services.sqs.queues import Queues
@@ -34,6 +34,7 @@ class MoveOperations:
 
         async def body(tx: Transaction) -> MoveTask:
             source = await self._queue(tx, context, source_arn, "SourceArn")
+            check(source, context, "StartMessageMoveTask")
             if destination_arn is not None:
                 if destination_arn == source_arn:
                     raise errors.invalid(
@@ -69,6 +70,7 @@ class MoveOperations:
 
         async def body(tx: Transaction) -> list[MoveTask]:
             source = await self._queue(tx, context, arn, "SourceArn")
+            check(source, context, "ListMessageMoveTasks")
             found = await tx.scan(moves.COLLECTION, source.arn.encode(), reverse=True)
             tasks = [moves.decode(record.value) for record in found]
             return [task for task in tasks if task.action != moves.DISCARD][: limit or 1]
@@ -84,6 +86,7 @@ class MoveOperations:
 
         async def body(tx: Transaction) -> int:
             source = await self._queue(tx, context, arn, "SourceArn")
+            check(source, context, "CancelMessageMoveTask")
             records = await tx.scan(moves.COLLECTION, source.arn.encode())
             tasks = [moves.decode(record.value) for record in records]
             task = next((task for task in tasks if task.id == id), None)

@@ -32,6 +32,9 @@ SHARED = frozenset(
 )
 """What the owner can let other accounts do. Batches are covered by the single action."""
 
+UNLOCKING = frozenset(("GetQueueAttributes", "GetQueueUrl", "SetQueueAttributes"))
+"""What the root of the queue's account can do whatever the policy says."""
+
 _OWNERS = frozenset(
     (
         "AddPermission",

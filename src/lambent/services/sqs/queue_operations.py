@@ -12,7 +12,7 @@ from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
 from lambent.core.ids import Ids
 from lambent.services.sqs import attributes, errors, policy, redrive
-from lambent.services.sqs.lookup import permits, queue_of, sources_of
+from lambent.services.sqs.lookup import check, permits, queue_of, sources_of
 from lambent.services.sqs.model import Queue
 from lambent.services.sqs.names import check_name, next_token, parse_next_token, queue_url
 from lambent.services.sqs.queues import Queues
@@ -72,10 +72,11 @@ class QueueOperations:
 
         async def body(tx: Transaction) -> None:
             queue = await self._queues.find(tx, owner, context.region, name)
-            if owner == context.account and queue is None:
-                raise errors.no_such_queue()
             if owner != context.account and not (queue and permits(queue, context, "GetQueueUrl")):
                 raise errors.hidden_queue()
+            if queue is None:
+                raise errors.no_such_queue()
+            check(queue, context, "GetQueueUrl")
 
         await self._store.transact(body)
         return {"QueueUrl": queue_url(context.endpoint, owner, name)}
@@ -123,6 +124,7 @@ class QueueOperations:
                 raise AwsError(
                     "PurgeQueueInProgress",
                     f"Only one PurgeQueue operation on {queue.name} is allowed every 60 seconds.",
+                    403,
                 )
             await tx.drop(queue.work)
             await self._queues.save(tx, msgspec.structs.replace(queue, purged=tx.now))
