@@ -251,6 +251,11 @@ TABLE = [
     ),
     ("SendMessage", {"QueueUrl": FIFO, "MessageBody": "x"}, missing("MessageGroupId")),
     (
+        "SendMessageBatch",
+        {"QueueUrl": FIFO, "Entries": [{**ENTRY, "MessageGroupId": "g"}, {**ENTRY, "Id": "2"}]},
+        missing("MessageGroupId"),
+    ),
+    (
         "SendMessage",
         {"QueueUrl": FIFO, "MessageBody": "x", "MessageGroupId": "g"},
         (

@@ -178,7 +178,9 @@ async def send_all(
     tx: Transaction, ids: Ids, queue: Queue, messages: Sequence[Draft | AwsError]
 ) -> list[Receipt | AwsError]:
     """The same for several, in order; for one that is wrong already, or that the queue cannot
-    take, why."""
+    take, why. A FIFO queue takes none of them when one has no group."""
+    if queue.fifo and any(isinstance(each, Draft) and each.group is None for each in messages):
+        raise errors.missing("MessageGroupId")
     answers: list[Receipt | AwsError] = []
     work: list[NewWork] = []
     delay, largest = (attributes.value(queue, name) for name in _LIMITS)
