@@ -38,6 +38,8 @@ _SETTINGS: Final = {
     "enable_bitmapscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
+    # Whoever asks for an order means that of an index; see finding.py.
+    "enable_sort": "off",
 }
 # Asked for by a statement, as poolers refuse most of them at the start of a connection. Of
 # synchronous_commit, "local" and the stronger levels for standbys are the operator's choice;

@@ -12,10 +12,14 @@ from __future__ import annotations
 from typing import Final
 
 from lambent.store.backends.postgresql.connecting import Connection
+from lambent.store.backends.postgresql.finding import of_group
 from lambent.store.backends.postgresql.overlay import Item
 
 LAST: Final = (1 << 63) - 1
 GROUPS_AT_ONCE: Final = 32
+PASSED_AT_ONCE: Final = 1000
+"""How many groups whose heads became due since the last write are looked at, those that were due
+first; the next write marks them, and with that the next ones have their turn."""
 ITEM: Final = "id, payload, grp, created, due, attempts, first_claimed, token, leased, tenant"
 
 # A group's items that decide what it gives are those that could be taken and those that block.
@@ -23,10 +27,17 @@ _LEADING: Final = f"""
     SELECT {ITEM} FROM (
         SELECT q.head, w.*, bool_or(w.due > $5) OVER (PARTITION BY q.head ORDER BY w.id) AS blocked
         FROM unnest($1::bigint[], $2::text[]) q (head, grp_of_head) CROSS JOIN LATERAL (
-            SELECT * FROM work
-            WHERE queue = $3 AND grp = q.grp_of_head AND id <= $4 AND (due > $5 OR created > $6)
-            ORDER BY id LIMIT $7) w) run
+            SELECT * FROM work WHERE queue = $3 AND {of_group("q.grp_of_head")}
+            AND id <= $4 AND (due > $5 OR created > $6) ORDER BY grp, id LIMIT $7) w) run
     WHERE NOT blocked ORDER BY head, id LIMIT $7"""
+_GIVES_AT: Final = f"""
+    SELECT h.until, h.id, (SELECT max(due) FROM (
+        SELECT due FROM work WHERE queue = $1 AND {of_group("h.grp")} AND id <= (
+            SELECT id FROM work WHERE queue = $1 AND {of_group("h.grp")}
+            AND created > $2 AND id <= $3 ORDER BY grp, id LIMIT 1)
+        ORDER BY grp, id) w)
+    FROM work_head h WHERE queue = $1 AND (until, id) > ($4, $5) AND id <= $3
+    ORDER BY until, id LIMIT $6"""
 
 
 async def eligible(
@@ -90,27 +101,16 @@ async def next_due(
             last_id,
         )
         earliest = earliest if alone is None else alone
-    passed, reached = 0, float("-inf")
+    reached, last = float("-inf"), 0
     while earliest > now and reached < earliest:
         rows = await connection.fetch(
-            "SELECT h.until, (SELECT max(due) FROM work w WHERE queue = $1 AND w.grp = h.grp"
-            "  AND id <= (SELECT id FROM work f WHERE queue = $1 AND f.grp = h.grp"
-            "   AND created > $2 AND id <= $3 ORDER BY id LIMIT 1))"
-            " FROM work_head h WHERE queue = $1 AND id <= $3"
-            " ORDER BY until, id OFFSET $4 LIMIT $5",
-            queue,
-            after,
-            last_id,
-            passed,
-            GROUPS_AT_ONCE,
+            _GIVES_AT, queue, after, last_id, reached, last, GROUPS_AT_ONCE
         )
-        for until, gives_at in rows:
-            reached = until
+        for reached, last, gives_at in rows:
             if gives_at is not None:
                 earliest = min(earliest, gives_at)
         if len(rows) < GROUPS_AT_ONCE:
             break
-        passed += len(rows)
     return None if earliest == float("inf") else max(earliest, now)
 
 
@@ -128,12 +128,14 @@ async def _ready(
     )
     # Those whose heads have become due since the last write.
     passed = await connection.fetch(
-        "SELECT id, grp FROM work_head WHERE queue = $1 AND until > 0 AND until <= $2"
-        " AND id > $3 AND id <= $4",
+        "SELECT id, grp FROM (SELECT id, grp FROM work_head"
+        "  WHERE queue = $1 AND until > 0 AND until <= $2 ORDER BY until, id LIMIT $5) passed"
+        " WHERE id > $3 AND id <= $4",
         queue,
         now,
         last,
         last_id,
+        PASSED_AT_ONCE,
     )
     heads = sorted([(row[0], row[1]) for row in (*ready, *passed)])
     return heads[:GROUPS_AT_ONCE]

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from lambent.store.backends.postgresql import groups, tenants
 from lambent.store.backends.postgresql.connecting import Connection
+from lambent.store.backends.postgresql.finding import depth_of, item_at, passed, record_at
 from lambent.store.backends.postgresql.groups import ITEM
 from lambent.store.backends.postgresql.keys import short
 from lambent.store.backends.postgresql.known import Question
@@ -56,7 +57,7 @@ async def _get(connection: Connection, asked: list[Question]) -> dict[Question, 
     rows = await connection.fetch(
         "SELECT q.n, r.version, r.value"
         " FROM unnest($1::bigint[], $2::bytea[], $3::bytea[]) WITH ORDINALITY q (c, p, s, n)"
-        " JOIN record r ON r.collection = q.c AND r.partition = q.p AND r.sort = q.s",
+        f" CROSS JOIN LATERAL {record_at('version, value', 'q.c', 'q.p', 'q.s')} r",
         [question[1] for question in asked],
         [short(question[2]) for question in asked],
         [short(question[3]) for question in asked],
@@ -97,8 +98,8 @@ async def _scan(connection: Connection, asked: list[Question]) -> dict[Question,
 async def _heads(connection: Connection, asked: list[Question]) -> dict[Question, Any]:
     answers: dict[Question, Any] = dict.fromkeys(asked)
     rows = await connection.fetch(
-        f"SELECT q.n, {HEAD} FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY q (q, i, n)"
-        " JOIN work ON queue = q.q AND id = q.i",
+        "SELECT q.n, w.* FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY q (q, i, n)"
+        f" CROSS JOIN LATERAL {item_at(HEAD, 'q.q', 'q.i')} w",
         [question[1] for question in asked],
         [question[2] for question in asked],
     )
@@ -115,7 +116,7 @@ async def _due(connection: Connection, asked: list[Question]) -> dict[Question, 
         "SELECT q.n, d.tenanted > 0, w.*"
         " FROM unnest($1::bigint[], $2::float8[], $3::float8[], $4::bigint[])"
         " WITH ORDINALITY q (q, now, after, l, n)"
-        " JOIN work_depth d ON d.queue = q.q CROSS JOIN LATERAL ("
+        f" CROSS JOIN LATERAL {depth_of('tenanted', 'q.q')} d CROSS JOIN LATERAL ("
         f"  SELECT {ITEM} FROM work WHERE queue = q.q AND due <= q.now AND created > q.after"
         "   ORDER BY due, id LIMIT q.l) w",
         *([question[at] for question in asked] for at in range(1, 5)),
@@ -178,9 +179,7 @@ def within(collection: int, partition: bytes | None) -> tuple[str, tuple[Any, ..
 
 
 async def _item(connection: Connection, queue: int, id: int) -> Item | None:
-    row = await connection.fetchrow(
-        f"SELECT {ITEM} FROM work WHERE queue = $1 AND id = $2", queue, id
-    )
+    row = await connection.fetchrow(item_at(ITEM, "$1", "$2"), queue, id)
     return None if row is None else Item(*row)
 
 
@@ -201,7 +200,7 @@ async def _counts(connection: Connection, queue: int, now: float) -> WorkCounts:
         " FROM work_depth d CROSS JOIN LATERAL ("
         "  SELECT count(*) FILTER (WHERE NOT leased) AS waiting,"
         "   count(*) FILTER (WHERE leased) AS leased"
-        "  FROM work w WHERE queue = $1 AND due > d.mark AND due <= $2) p"
+        f"  FROM {passed('d.mark', '$2', '$1')} w) p"
         " WHERE d.queue = $1",
         queue,
         now,

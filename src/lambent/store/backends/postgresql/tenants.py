@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from lambent.store.backends.postgresql.connecting import Connection
+from lambent.store.backends.postgresql.finding import item_at, of_tenant, tenant_at
 from lambent.store.backends.postgresql.groups import ITEM
 from lambent.store.backends.postgresql.overlay import Item
 from lambent.store.turns import take_turns
@@ -26,7 +27,7 @@ LOOSE: Final = ""
 _LOOSE_AMONG: Final = 200
 
 # The names are found one by one from the index, each by a seek behind the one before.
-_LINE: Final = """
+_LINE: Final = f"""
     WITH RECURSIVE named (tenant) AS (
         (SELECT tenant FROM work WHERE queue = $1 AND tenant IS NOT NULL ORDER BY tenant LIMIT 1)
         UNION ALL
@@ -34,19 +35,19 @@ _LINE: Final = """
             ORDER BY w.tenant LIMIT 1)
         FROM named WHERE named.tenant IS NOT NULL)
     SELECT n.tenant,
-        CASE WHEN n.tenant = '' THEN 0 ELSE (SELECT count(*) FROM work h
-            WHERE h.queue = $1 AND h.tenant = n.tenant AND h.leased AND h.due > $2) END AS held,
-        coalesce((SELECT turn FROM work_tenant t WHERE t.queue = $1 AND t.tenant = n.tenant),
-            first.id) AS turn
+        CASE WHEN n.tenant = '' THEN 0 ELSE (SELECT count(*) FROM (
+            SELECT FROM work WHERE queue = $1 AND {of_tenant("n.tenant")} AND leased AND due > $2
+            ORDER BY tenant, due) held) END AS held,
+        coalesce({tenant_at("turn", "$1", "n.tenant")}, first.id) AS turn
     FROM named n CROSS JOIN LATERAL (
-        SELECT id FROM work f WHERE f.queue = $1 AND f.tenant = n.tenant
-            AND f.due <= $2 AND f.created > $3 ORDER BY due, id LIMIT 1) first
+        SELECT id FROM work WHERE queue = $1 AND {of_tenant("n.tenant")}
+            AND due <= $2 AND created > $3 ORDER BY tenant, due, id LIMIT 1) first
     WHERE n.tenant IS NOT NULL ORDER BY held, turn LIMIT $4"""
-_ITEMS: Final = """
+_ITEMS: Final = f"""
     SELECT q.n, w.due, w.id
-    FROM unnest($2::text[]) WITH ORDINALITY q (tenant, n) CROSS JOIN LATERAL (
-        SELECT id, due FROM work WHERE queue = $1 AND tenant = q.tenant
-            AND due <= $3 AND created > $4 ORDER BY due, id LIMIT $5) w
+    FROM unnest($2::text[]) WITH ORDINALITY q (name, n) CROSS JOIN LATERAL (
+        SELECT id, due FROM work WHERE queue = $1 AND {of_tenant("q.name")}
+            AND due <= $3 AND created > $4 ORDER BY tenant, due, id LIMIT $5) w
     ORDER BY q.n, w.due, w.id"""
 
 
@@ -78,7 +79,10 @@ async def eligible(
         line.append((0, turn or nameless[0][1], iter(nameless)))
     taken = [id for _, id in take_turns(line, limit)]
     found = await connection.fetch(
-        f"SELECT {ITEM} FROM work WHERE queue = $1 AND id = ANY($2)", queue, taken
+        "SELECT w.* FROM unnest($2::bigint[]) t (number)"
+        f" CROSS JOIN LATERAL {item_at(ITEM, '$1', 't.number')} w",
+        queue,
+        taken,
     )
     by_id = {row[0]: Item(*row) for row in found}
     return [by_id[id] for id in taken]
@@ -87,9 +91,11 @@ async def eligible(
 async def forget(connection: Connection, touched: set[tuple[int, str]]) -> None:
     """Forget those of these tenants that have no items any more."""
     await connection.execute(
-        "DELETE FROM work_tenant t USING unnest($1::bigint[], $2::text[]) g (queue, tenant)"
-        " WHERE t.queue = g.queue AND t.tenant = g.tenant AND NOT EXISTS ("
-        "  SELECT FROM work w WHERE w.queue = g.queue AND w.tenant = g.tenant)",
+        "DELETE FROM work_tenant WHERE ctid = ANY(ARRAY("
+        "SELECT t.at FROM unnest($1::bigint[], $2::text[]) g (number, name)"
+        f" CROSS JOIN LATERAL {tenant_at('ctid AS at', 'g.number', 'g.name')} t"
+        f" WHERE (SELECT id FROM work WHERE queue = g.number AND {of_tenant('g.name')}"
+        "  ORDER BY tenant, due, id LIMIT 1) IS NULL))",
         [queue for queue, _ in touched],
         [tenant for _, tenant in touched],
     )

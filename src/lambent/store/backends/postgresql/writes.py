@@ -15,6 +15,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from lambent.store.backends.postgresql.connecting import Connection
+from lambent.store.backends.postgresql.finding import (
+    head_at,
+    item_at,
+    of_group,
+    passed,
+    record_at,
+)
+from lambent.store.backends.postgresql.groups import PASSED_AT_ONCE
 from lambent.store.backends.postgresql.keys import short, whole
 from lambent.store.backends.postgresql.overlay import Change, Overlay
 from lambent.store.backends.postgresql.tenants import LOOSE, forget
@@ -117,9 +125,9 @@ def _records(statement: _Statement, state: Overlay) -> None:
         )
     if gone:
         statement.add(
-            "DELETE FROM record r"
-            " USING unnest({0}::bigint[], {1}::bytea[], {2}::bytea[]) g (c, p, s)"
-            " WHERE r.collection = g.c AND r.partition = g.p AND r.sort = g.s",
+            "DELETE FROM record WHERE ctid = ANY(ARRAY("
+            "SELECT r.at FROM unnest({0}::bigint[], {1}::bytea[], {2}::bytea[]) g (c, p, s)"
+            f" CROSS JOIN LATERAL {record_at('ctid AS at', 'g.c', 'g.p', 'g.s')} r))",
             *_columns(gone),
         )
 
@@ -169,7 +177,7 @@ def _work(
             "   d.tenanted + excluded.tenanted,"
             "   d.waiting + excluded.waiting - count(*) FILTER (WHERE NOT w.leased),"
             "   d.leased + excluded.leased - count(*) FILTER (WHERE w.leased), excluded.mark"
-            "  FROM work w WHERE queue = d.queue AND due > d.mark AND due <= excluded.mark)",
+            f"  FROM {passed('d.mark', 'excluded.mark', 'd.queue')} w)",
             *_columns(depths),
             state.now,
         )
@@ -210,13 +218,15 @@ def _items(
             " FROM unnest({0}::bigint[], {1}::bigint[], {2}::float8[], {3}::bigint[], {4}::int[],"
             " {5}::float8[], {6}::bool[], {7}::bytea[])"
             " c (queue, id, due, token, attempts, first, leased, payload)"
-            " WHERE w.queue = c.queue AND w.id = c.id",
+            f" CROSS JOIN LATERAL {item_at('ctid AS at', 'c.queue', 'c.id')} found"
+            " WHERE w.ctid = found.at",
             *_columns([(*row, payloads.get(row[:2])) for row in moved]),
         )
     if gone:
         statement.add(
-            "DELETE FROM work w USING unnest({0}::bigint[], {1}::bigint[]) g (queue, id)"
-            " WHERE w.queue = g.queue AND w.id = g.id",
+            "DELETE FROM work WHERE ctid = ANY(ARRAY("
+            "SELECT w.at FROM unnest({0}::bigint[], {1}::bigint[]) g (queue, id)"
+            f" CROSS JOIN LATERAL {item_at('ctid AS at', 'g.queue', 'g.id')} w))",
             *_columns(gone),
         )
 
@@ -269,13 +279,17 @@ async def move_heads(connection: Connection, touched: set[tuple[int, str]], now:
     await connection.execute(
         "WITH head AS ("
         "  SELECT t.queue, t.grp, w.id, w.due FROM unnest($1::bigint[], $2::text[]) t (queue, grp)"
-        "  LEFT JOIN LATERAL (SELECT id, due FROM work WHERE queue = t.queue AND grp = t.grp"
-        "   ORDER BY id LIMIT 1) w ON true),"
-        " gone AS (DELETE FROM work_head h USING head"
-        "  WHERE head.id IS NULL AND h.queue = head.queue AND h.grp = head.grp),"
-        " due AS (UPDATE work_head h SET until = 0 FROM (SELECT DISTINCT queue FROM head) q"
-        "  WHERE h.queue = q.queue AND h.until > 0 AND h.until <= $3"
-        "  AND NOT EXISTS (SELECT FROM head WHERE head.queue = h.queue AND head.grp = h.grp))"
+        "  LEFT JOIN LATERAL ("
+        f"  SELECT id, due FROM work WHERE queue = t.queue AND {of_group('t.grp')}"
+        "   ORDER BY grp, id LIMIT 1) w ON true),"
+        " gone AS (DELETE FROM work_head WHERE ctid = ANY(ARRAY("
+        f"  SELECT h.at FROM head CROSS JOIN LATERAL {head_at('ctid AS at', 'head.queue', 'head.grp')} h"
+        "   WHERE head.id IS NULL))),"
+        " due AS (UPDATE work_head SET until = 0 WHERE ctid = ANY(ARRAY("
+        "  SELECT h.at FROM (SELECT DISTINCT queue FROM head) q CROSS JOIN LATERAL ("
+        "   SELECT ctid AS at, queue, grp FROM work_head"
+        "   WHERE queue = q.queue AND until > 0 AND until <= $3 ORDER BY until, id LIMIT $4) h"
+        "  WHERE (h.queue, h.grp) NOT IN (SELECT queue, grp FROM head))))"
         " INSERT INTO work_head (queue, grp, id, until)"
         " SELECT queue, grp, id, CASE WHEN due > $3 THEN due ELSE 0 END FROM head"
         " WHERE id IS NOT NULL"
@@ -283,6 +297,7 @@ async def move_heads(connection: Connection, touched: set[tuple[int, str]], now:
         [queue for queue, _ in touched],
         [group for _, group in touched],
         now,
+        PASSED_AT_ONCE,
     )
 
 
