@@ -38,7 +38,12 @@ class QueueSource:
         queue = await self._queues.by_arn(tx, arn)
         if queue is None:
             raise errors.no_such_queue()
-        self._work_names[arn] = queue.work
+        before = self._work_names.get(arn)
+        if before != queue.work:
+            self._work_names[arn] = queue.work
+            if before is not None:
+                # The queue was made again: who listens to the one that is gone looks again.
+                self._store.work_arrived(before).set()
         return queue
 
     async def claim(self, tx: Transaction, arn: Arn, limit: int, lease: float | None) -> Batch:
