@@ -13,6 +13,7 @@ from lambent.core.arns import Arn
 from lambent.core.clock import VirtualClock
 from lambent.core.errors import AwsError, StoreUnavailable
 from lambent.events.contract import Batch, Event, Outcome, Targets
+from lambent.events.control import Fence
 from lambent.events.delivery import Lane
 from lambent.events.observer import SILENT, Observer
 from lambent.events.policy import Attempt, Verdict
@@ -178,6 +179,20 @@ class FakeTarget:
         self.accepted.append(event.body)
 
 
+class FakeFence:
+    """A definition that is in force until `open` is taken away."""
+
+    def __init__(self) -> None:
+        self.open = True
+        self.told = 0
+
+    async def holds(self, tx: Transaction) -> bool:
+        return self.open
+
+    def lost(self) -> None:
+        self.told += 1
+
+
 class World:
     def __init__(self) -> None:
         self.clock = VirtualClock()
@@ -192,6 +207,7 @@ class World:
         policy: FakePolicy,
         observer: Observer = SILENT,
         share: Callable[[], tuple[int, int]] | None = None,
+        fence: Fence | None = None,
     ) -> Lane:
         lane = Lane(
             clock=self.clock,
@@ -202,6 +218,7 @@ class World:
             policy=policy,
             observer=observer,
             share=share,
+            fence=fence,
         )
         lane.start()
         return lane
@@ -452,6 +469,50 @@ async def test_a_paused_lane_claims_nothing_until_it_is_resumed(world: World) ->
     await world.clock.advance(0)
     assert policy.calls == [["a"]]
     await lane.stop()
+
+
+async def test_nothing_is_claimed_by_a_definition_that_is_not_in_force(world: World) -> None:
+    fence = FakeFence()
+    policy = FakePolicy(ok)
+    lane = world.lane(policy, fence=fence)
+    await world.clock.advance(0)
+    fence.open = False
+    world.source.add("a")
+    await world.clock.advance(1)
+    assert (policy.calls, world.source.items["a"].token, fence.told) == ([], 0, 1)
+    fence.open = True
+    await world.clock.advance(10)
+    assert policy.calls == [["a"]], "a lane that nobody stops looks again after a while"
+    await lane.stop()
+
+
+async def test_what_a_window_gathers_goes_back_untried_when_the_definition_changes(
+    world: World,
+) -> None:
+    fence = FakeFence()
+    policy = FakePolicy(ok, batch_size=3, window=300.0)
+    lane = world.lane(policy, fence=fence)
+    world.source.add("a")
+    await world.clock.advance(5)
+    assert world.source.items["a"].leased
+    fence.open = False
+    world.source.add("b")
+    await world.clock.advance(0)
+    assert policy.calls == []
+    assert [item.leased for item in world.source.items.values()] == [False, False]
+    assert world.source.items["a"].due == world.clock.now()
+    await lane.stop()
+
+
+async def test_stopping_gives_back_what_a_window_gathers(world: World) -> None:
+    policy = FakePolicy(ok, batch_size=3, window=300.0)
+    lane = world.lane(policy)
+    world.source.add("a")
+    await world.clock.advance(5)
+    await lane.stop()
+    assert policy.calls == []
+    assert not world.source.items["a"].leased
+    assert world.source.stale == []
 
 
 async def test_a_dead_letter_and_its_settling_are_one_transaction(world: World) -> None:

@@ -1,4 +1,5 @@
-"""What a lane asks before it claims, and tells after a call: the contract of flow control.
+"""What a lane asks before it claims, and tells after a call: the contract of flow control, of
+permits, and of the fence around a definition that was changed.
 
 A lane without a control asks nothing and pays nothing. One control serves one lane at a time;
 all methods are quick, synchronous, and called on the event loop's thread.
@@ -18,6 +19,7 @@ from typing import Any, Protocol
 
 from lambent.events.contract import Batch
 from lambent.events.policy import Attempt, Verdict
+from lambent.store.contract import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,4 +103,21 @@ class Permits(Protocol):
 
     def leave(self) -> None:
         """Give one back."""
+        ...
+
+
+class Fence(Protocol):
+    """What keeps a lane from claiming by a definition that is not in force any more.
+
+    It is asked in the transaction of the claim itself, so that once a change of the definition
+    is committed nothing is claimed by the former one, on any node.
+    """
+
+    async def holds(self, tx: Transaction) -> bool:
+        """Whether the lane may claim, by what is stored now."""
+        ...
+
+    def lost(self) -> None:
+        """The lane may not: let it be stopped, or made again as it is to be now. It claims
+        no more until it is told to look again, or a while has passed."""
         ...

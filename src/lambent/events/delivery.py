@@ -13,7 +13,8 @@ something becomes due, when a call ends, or when it is told to; it never polls.
 The states of a lane:
 
     running ⇄ paused     no more claims; what runs goes on
-       └──────┴──→ stopped   the same for good; `stop` waits until nothing runs
+       └──────┴──→ stopped   the same for good; what was claimed and not called yet goes back
+                             uncounted; `stop` waits until nothing runs
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ from dataclasses import replace
 from lambent.core.arns import Arn
 from lambent.core.clock import Clock
 from lambent.core.errors import AwsError, StoreError
-from lambent.events import in_flight, scaling, settling
+from lambent.events import claiming, scaling, settling
 from lambent.events.contract import Batch, Event, Outcome, Source, Targets
-from lambent.events.control import Control, Grant, Permits
+from lambent.events.control import Control, Fence, Grant, Permits
 from lambent.events.in_flight import Note
-from lambent.events.load import Claim, Load, pick, slices
+from lambent.events.load import Claim, Load, slices
 from lambent.events.observer import SILENT, Observer
-from lambent.events.policy import Aside, Attempt, Policy, Verdict
+from lambent.events.policy import Attempt, Policy, Verdict
 from lambent.events.retry import after_system_error
 from lambent.events.settling import PutAside
 from lambent.store.contract import Store, Transaction
@@ -57,6 +58,7 @@ class Lane:
     `permits` is asked for one before each claim. `share` gives this node's rank among how many
     that serve the source together: the policy's rule is divided then. `put_aside` is what
     becomes of items that the policy or `control` puts aside; without it they come again.
+    `fence` is asked in the transaction of each claim.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Lane:
         permits: Permits | None = None,
         share: Callable[[], tuple[int, int]] | None = None,
         put_aside: PutAside | None = None,
+        fence: Fence | None = None,
     ) -> None:
         self.problem: str | None = None
         self.last_result: str | None = None
@@ -90,6 +93,7 @@ class Lane:
         self._control = control
         self._permits = permits
         self._put_aside = put_aside
+        self._fence = fence
         self._share = share
         self._scale = scaling.begin(self._rule())
         self._changed = asyncio.Event()
@@ -187,6 +191,10 @@ class Lane:
                 continue
             troubles = 0
             self.problem = None
+            if claim is None:
+                self._let_go(control, grant)
+                await self._clock.wait(self._changed, _TROUBLE_PAUSE)
+                continue
             self._heard(claim)
             if claim.batch.tickets:
                 await self._dispatch(claim, control, grant)
@@ -276,52 +284,32 @@ class Lane:
 
     # Claim and gather ------------------------------------------------------------------
 
-    async def _claim(self, limit: int) -> Claim:
-        source, arn, policy = self._source, self._arn, self._policy
-
-        async def body(tx: Transaction) -> Claim:
-            lease = policy.lease(await source.describe(tx, arn))
-            batch = await source.claim(tx, arn, limit, lease)
-            claimed = len(batch.tickets) + batch.suppressed
-            wanted = [policy.wants(record) for record in batch.records]
-            if not all(wanted):
-                await source.settle(
-                    tx, arn, [t for t, w in zip(batch.tickets, wanted, strict=True) if not w]
-                )
-                batch = pick(batch, [index for index, w in enumerate(wanted) if w])
-            control = self._control
-            if control is not None and control.screens and batch.tickets:
-                batch = await self._screen(tx, control, batch)
-            note: Note | None = None
-            if self._noted_as is not None and batch.tickets:
-                note = await in_flight.note(tx, self._noted_as(), arn, batch.tickets)
-            wait: float | None = None
-            if claimed < limit:
-                due = await source.next_due(tx, arn)
-                wait = None if due is None else max(due - tx.now, 0.0)
-            return Claim(batch, claimed, lease, tx.now, wait, note)
-
-        return await self._store.transact(body)
-
-    async def _screen(self, tx: Transaction, control: Control, batch: Batch) -> Batch:
-        """Put aside what is not to be tried (any more); the rest."""
-        found = [control.screen(record, tx.now) for record in batch.records]
-        asides = [
-            Aside(ticket, *one)
-            for ticket, one in zip(batch.tickets, found, strict=True)
-            if one is not None
-        ]
-        if not asides or self._put_aside is None:
-            return batch
-        await self._put_aside(tx, asides)
-        return pick(batch, [index for index, one in enumerate(found) if one is None])
+    async def _claim(self, limit: int) -> Claim | None:
+        claim = await self._store.transact(
+            lambda tx: claiming.claim(
+                tx,
+                self._source,
+                self._arn,
+                self._policy,
+                limit,
+                fence=self._fence,
+                control=self._control,
+                put_aside=self._put_aside,
+                noted_as=self._noted_as,
+            )
+        )
+        if claim is None and self._fence is not None:
+            self._fence.lost()
+        return claim
 
     async def _dispatch(self, claim: Claim, control: Control | None, grant: Grant | None) -> None:
         load = Load(claim.at, claim.lease, control=control, grant=grant)
         self._add(load, claim)
         load.keeper = asyncio.create_task(self._keep(load))
-        if self._policy.window > 0:
-            await self._gather(load)
+        untried = self._policy.window > 0 and not await self._gather(load)
+        if untried or self._stopping.is_set():
+            await self._give_back(load)
+            return
         task = asyncio.create_task(self._deliver(load), name=f"delivery {self._name}")
         self._running.add(task)
         task.add_done_callback(self._ended)
@@ -349,8 +337,9 @@ class Lane:
         load.identifiers.extend(batch.identifiers)
         load.tickets.extend(batch.tickets)
 
-    async def _gather(self, load: Load) -> None:
-        """Fill the batch until it is full or the window, begun by its first item, closes."""
+    async def _gather(self, load: Load) -> bool:
+        """Fill the batch until it is full or the window, begun by its first item, closes.
+        False: the lane may not go on with it."""
         policy = self._policy
         closes = self._clock.monotonic() + policy.window
         while (
@@ -360,37 +349,53 @@ class Lane:
         ):
             left = closes - self._clock.monotonic()
             if left <= 0:
-                return
+                return True
             self._changed.clear()
             arrived = self._source.arrived(self._arn)
             limit = min(policy.batch_size - len(load.tickets), CHUNK)
             if load.control is not None and load.grant is not None:
                 limit = load.control.more(load.grant, limit)
                 if limit <= 0:
-                    return
+                    return True
             try:
                 claim = await self._claim(limit)
             except Exception as error:
                 self._note_trouble(error)
-                return
+                return True
+            if claim is None:
+                return False
             self._heard(claim)
             self._add(load, claim)
             if claim.claimed < limit:
                 if claim.wait == 0.0:
                     left = min(left, _BLOCKED_PAUSE)
                 await self._wait(arrived, left if not claim.wait else min(left, claim.wait))
+        return True
+
+    async def _give_back(self, load: Load) -> None:
+        """The lane stops before the call was made: as if nothing had been claimed."""
+        load.finished.set()
+        if load.keeper is not None:
+            await load.keeper
+        try:
+            await self._store.transact(
+                lambda tx: settling.give_back(tx, self._source, self._arn, load.tickets, load.notes)
+            )
+        except (AwsError, StoreError) as error:
+            # It comes again when the leases end.
+            log.warning("%s: cannot give back what was not tried: %s", self._name, error)
+        self._let_go(load.control, load.grant)
 
     async def _keep(self, load: Load) -> None:
         """Extend the leases at half their life for as long as the work goes on."""
         while not await self._clock.wait(load.finished, load.lease / 2):
             try:
-                await self._store.transact(lambda tx: self._extend(tx, load))
+                await self._store.transact(
+                    lambda tx: self._source.extend(tx, self._arn, tuple(load.tickets), load.lease)
+                )
                 load.extended = True
             except (AwsError, StoreError) as error:
                 log.warning("%s: cannot extend the leases: %s", self._name, error)
-
-    async def _extend(self, tx: Transaction, load: Load) -> None:
-        await self._source.extend(tx, self._arn, tuple(load.tickets), load.lease)
 
     # Invoke and settle -----------------------------------------------------------------
 

@@ -237,6 +237,12 @@ class OnceSource:
         await self._source.fail(tx, arn, plain(tickets), delay)
         await self._give_up(tx, tickets)
 
+    async def postpone(
+        self, tx: Transaction, arn: Arn, tickets: Sequence[Keyed], delay: float
+    ) -> None:
+        await self._source.postpone(tx, arn, plain(tickets), delay)
+        await self._give_up(tx, tickets)
+
     async def extend(
         self, tx: Transaction, arn: Arn, tickets: Sequence[Keyed], lease: float
     ) -> None:

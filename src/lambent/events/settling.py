@@ -1,4 +1,4 @@
-"""Carries out a verdict: what becomes of a batch, in one transaction."""
+"""Carries out what becomes of a batch, in one transaction: a verdict, or giving it back untried."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from lambent.core.arns import Arn
 from lambent.core.errors import AwsError
 from lambent.events import in_flight
-from lambent.events.contract import Event, Remembering, Source, Targets
+from lambent.events.contract import Event, Postponing, Remembering, Source, Targets
 from lambent.events.in_flight import Note
 from lambent.events.policy import Aside, Verdict
 from lambent.store.contract import Transaction
@@ -62,3 +62,16 @@ async def settle(
             _log.error("%s: %s cannot take the event: %s", name, target_arn, error)
             refused.append(event)
     return refused
+
+
+async def give_back(
+    tx: Transaction, source: Source, arn: Arn, tickets: Sequence[Any], notes: Sequence[Note]
+) -> None:
+    """What was claimed is not going to be tried: due now, and not counted as tried where the
+    source can do that."""
+    for note in notes:
+        await in_flight.forget(tx, note)
+    if isinstance(source, Postponing):
+        await source.postpone(tx, arn, tickets, 0.0)
+    else:
+        await source.fail(tx, arn, tickets, 0.0)

@@ -6,9 +6,15 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from tests.services.lambda_.conftest import RAISES, Make, Queue, until
 from tests.services.lambda_.test_functions import refused
+from tests.support.http import Raw
+from tests.support.nodes import ThreadNode
+
+from lambent.services.lambda_ import records
+from lambent.store.contract import Transaction
 
 FORWARDS = """
 import boto3, json, os
@@ -149,11 +155,62 @@ def test_a_disabled_mapping_lets_messages_wait_until_it_is_enabled(
     enabled = functions.update_event_source_mapping(UUID=made["UUID"], Enabled=True)
     assert enabled["State"] == "Enabling"
     assert json.loads(out.receive()["Body"])["Records"][0]["body"] == "later"
+    until(lambda: source.left() == (0, 0))
     disabled = functions.update_event_source_mapping(UUID=made["UUID"], Enabled=False)
     assert disabled["State"] == "Disabling"
     source.send("never")
     functions.delete_event_source_mapping(UUID=made["UUID"])
     assert source.left() == (1, 0)
+
+
+def test_nothing_is_claimed_once_a_mapping_is_disabled_elsewhere_though_no_news_came(
+    forwards: dict[str, Any],
+    functions: Any,
+    queue: Any,
+    node: ThreadNode,
+    account: str,
+    raw: Raw,
+) -> None:
+    source: Queue = queue()
+    made = functions.create_event_source_mapping(FunctionName="f", EventSourceArn=source.arn)
+    uuid = made["UUID"]
+
+    async def elsewhere(tx: Transaction) -> None:
+        mapping = await records.find_mapping(tx, account, "us-east-1", uuid)
+        assert mapping is not None
+        mapping.enabled = False
+        at = records.place(account, "us-east-1"), uuid.encode()
+        await tx.put(records.MAPPINGS, *at, msgspec.json.encode(mapping))
+
+    def shown() -> Any:
+        answer = raw("GET", f"/_lambent/flow/{uuid}", b"", sign="lambent")
+        return json.loads(answer.text)["state"]
+
+    assert shown() == "running"
+    store = node.node._store
+    assert store is not None
+    node.run(store.transact(elsewhere))
+    source.send("a")
+    until(lambda: shown() == "disabled")
+    assert source.left() == (1, 0)
+    assert source.receive()["Attributes"]["ApproximateReceiveCount"] == "1"
+
+
+def test_what_a_window_gathered_goes_back_uncounted_when_the_mapping_is_disabled(
+    forwards: dict[str, Any], functions: Any, queue: Any
+) -> None:
+    source: Queue = queue(VisibilityTimeout="60")
+    made = functions.create_event_source_mapping(
+        FunctionName="f",
+        EventSourceArn=source.arn,
+        BatchSize=50,
+        MaximumBatchingWindowInSeconds=300,
+    )
+    source.send("a", "b")
+    until(lambda: source.left() == (0, 2))
+    functions.update_event_source_mapping(UUID=made["UUID"], Enabled=False)
+    until(lambda: source.left() == (2, 0))
+    assert source.receive()["Attributes"]["ApproximateReceiveCount"] == "1"
 
 
 def test_a_deleted_mapping_finishes_what_it_has_in_flight(

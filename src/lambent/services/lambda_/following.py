@@ -84,11 +84,4 @@ class Following:
         await self._keeping.follow(reference, function)
 
     async def _mapping(self, key: str) -> None:
-        account, region, uuid = key.split("/")
-        mapping = await self._store.transact(
-            lambda tx: records.find_mapping(tx, account, region, uuid)
-        )
-        if mapping is None:
-            self._lanes.drop(uuid)
-        else:
-            self._lanes.poll(mapping)
+        await self._lanes.look(*key.split("/"))

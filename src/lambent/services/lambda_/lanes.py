@@ -12,8 +12,6 @@ import logging
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
-import msgspec
-
 from lambent.cluster.places import Limit
 from lambent.core.arns import Arn
 from lambent.core.errors import AwsError, StoreError
@@ -27,6 +25,7 @@ from lambent.services.contract import Platform
 from lambent.services.lambda_ import flow_subjects, names, polling, records, suppression
 from lambent.services.lambda_.async_depths import AsyncDepths
 from lambent.services.lambda_.asynchronous import AsyncPolicy, AsyncSource
+from lambent.services.lambda_.fencing import DefinitionFence, same_work
 from lambent.services.lambda_.function_figures import AsyncObserver
 from lambent.services.lambda_.invocable import FunctionInvocable
 from lambent.services.lambda_.invoking import Runner
@@ -130,7 +129,7 @@ class Lanes:
         regulator = self.regulators.follow(mapping)
         lane = self._mappings.get(mapping.uuid)
         self._polled[mapping.uuid] = mapping
-        if lane is not None and before is not None and _differ_in_flow_alone(before, mapping):
+        if lane is not None and before is not None and same_work(before, mapping):
             lane.regulate(regulator)
             self._figures.attach(mapping.uuid, lane, regulator)
             return
@@ -156,7 +155,8 @@ class Lanes:
             noted_as=lambda: self._platform.cluster.membership.id,
             control=regulator,
             observer=self._figures.follow(mapping),
-            put_aside=functools.partial(_put_aside, source, arn, mapping.uuid),
+            put_aside=functools.partial(_put_aside, source, arn, mapping),
+            fence=DefinitionFence(mapping, functools.partial(self._overtaken, mapping)),
             permits=self._limit(mapping),
             share=self._share,
         )
@@ -175,6 +175,27 @@ class Lanes:
         if most is None:
             return None
         return Limit(self._platform.cluster.places, f"lambda.mapping/{mapping.uuid}", most)
+
+    async def look(self, account: str, region: str, uuid: str) -> None:
+        """Run the mapping as it is stored now, or not at all. StoreError."""
+        mapping = await self._platform.store.transact(
+            lambda tx: records.find_mapping(tx, account, region, uuid)
+        )
+        if mapping is None:
+            self.drop(uuid)
+        else:
+            self.poll(mapping)
+
+    def _overtaken(self, mapping: Mapping) -> None:
+        """The lane found another definition than its own before the news of it came."""
+        self._spawn(self._look_again(mapping))
+
+    async def _look_again(self, mapping: Mapping) -> None:
+        function = names.from_arn(Arn.parse(mapping.function))
+        try:
+            await self.look(function.account, function.region, mapping.uuid)
+        except StoreError as error:
+            _log.warning("The mapping %s waits to be read: %s", mapping.uuid, error)
 
     def drop(self, uuid: str) -> None:
         """The mapping is gone; what it has in flight is finished."""
@@ -233,15 +254,16 @@ class Lanes:
         task.add_done_callback(self._background.discard)
 
 
-def _differ_in_flow_alone(one: Mapping, other: Mapping) -> bool:
-    replace = msgspec.structs.replace
-    return one == replace(other, flow=one.flow, parked=one.parked)
-
-
 async def _put_aside(
-    source: Source, arn: Arn, uuid: str, tx: Transaction, asides: Sequence[Aside]
+    source: Source, arn: Arn, mapping: Mapping, tx: Transaction, asides: Sequence[Aside]
 ) -> None:
-    await parking.put_aside(tx, source, arn, uuid, asides)
+    function = names.from_arn(Arn.parse(mapping.function))
+    at = function.account, function.region
+    if await records.mapping_record(tx, *at, mapping.uuid) is None:
+        # It was deleted meanwhile: what nobody could resume stays where it is.
+        await source.fail(tx, arn, [one.ticket for one in asides], None)
+    else:
+        await parking.put_aside(tx, source, arn, mapping.uuid, asides)
 
 
 async def _stored(tx: Transaction) -> tuple[list[tuple[Reference, Function]], list[Mapping]]:

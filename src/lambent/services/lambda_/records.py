@@ -218,8 +218,13 @@ async def drop_unused_code(tx: Transaction, reference: Reference, function: Func
 
 async def find_mapping(tx: Transaction, account: str, region: str, uuid: str) -> Mapping | None:
     """The mapping, or None."""
-    record = await tx.get(MAPPINGS, place(account, region), uuid.encode())
+    record = await mapping_record(tx, account, region, uuid)
     return None if record is None else decode(record, Mapping)
+
+
+async def mapping_record(tx: Transaction, account: str, region: str, uuid: str) -> Record | None:
+    """The mapping as it is stored, or None."""
+    return await tx.get(MAPPINGS, place(account, region), uuid.encode())
 
 
 async def put_mapping(tx: Transaction, account: str, region: str, mapping: Mapping) -> None:
