@@ -1,10 +1,15 @@
-"""Runs functions on a sandboxed host and prints their answers as JSON; see `conftest`."""
+"""Runs functions on a sandboxed host; see `conftest`.
+
+Each line of standard input is an order, each line of standard output its answer, in JSON.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,10 +18,14 @@ from lambent.core.clock import SystemClock
 from lambent.core.errors import StartupError
 from lambent.core.ids import SystemIds
 from lambent.host.contract import FunctionSpec, Invocation
-from lambent.host.local import open_host
+from lambent.host.local import LocalHost, open_host
 from lambent.host.logs import LogStream
 from lambent.host.output import LogEvent
 from lambent.host.sandboxes.local import open_sandbox
+
+FOLDER = Path.cwd()
+DATA = FOLDER / "data"
+_numbers = itertools.count()
 
 
 class Logs:
@@ -41,16 +50,16 @@ async def credentials(spec: FunctionSpec) -> Mapping[str, str]:
     }
 
 
-async def main(order: dict[str, Any]) -> None:
-    folder = Path(order["folder"])
-    cache = folder / "data" / "cache"
-    (folder / "data").mkdir(exist_ok=True)
-    (folder / "data" / "lambent.db").write_text("everything")
+async def serve() -> None:
+    """Carry out orders until there are no more."""
+    DATA.mkdir()
+    (DATA / "lambent.db").write_text("everything")
+    cache = DATA / "cache"
     try:
-        sandbox = await open_sandbox("require", cache, [folder / "data"])
+        sandbox = await open_sandbox("require", cache, [DATA])
     except StartupError as error:
-        print(error)
-        sys.exit(77)
+        print(json.dumps({"skip": str(error)}), flush=True)
+        return
     logs = Logs()
     host = await open_host(
         clock=SystemClock(),
@@ -61,56 +70,79 @@ async def main(order: dict[str, Any]) -> None:
         logs=logs,
         sandbox=sandbox,
     )
-    answers = []
-    layers = [folder / "data" / "layer"] if "extensions" in order else []
+    print(json.dumps({"sandbox": sandbox.description}), flush=True)
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        try:
+            answer: Any = {"answers": await carry_out(json.loads(line), host, logs)}
+        except Exception:
+            answer = {"failed": traceback.format_exc()}
+        print(json.dumps(answer), flush=True)
+    await host.close()
+
+
+async def carry_out(order: dict[str, Any], host: LocalHost, logs: Logs) -> list[dict[str, Any]]:
+    """What functions with the order's sources answered; nothing of them is left then."""
+    logs.texts.clear()
+    number = next(_numbers)
+    layers = [DATA / f"layer-{number}"] if "extensions" in order else []
     for name, source in order.get("extensions", {}).items():
         program = layers[0] / "extensions" / name
         program.parent.mkdir(parents=True, exist_ok=True)
         program.write_text(source)
         program.chmod(0o755)
-
-    async def run(number: int, source: str) -> dict[str, Any]:
-        code = folder / "data" / f"code-{number}"
-        code.mkdir(exist_ok=True)
-        code.chmod(0o755)
-        (code / "app.py").write_text(source)
-        (code / "secret.txt").write_text(f"secret of {number}")
-        spec = FunctionSpec(
-            arn=f"arn:aws:lambda:eu-west-1:123456789012:function:f{number}",
-            name=f"f{number}",
-            account="123456789012",
-            region="eu-west-1",
-            version="$LATEST",
-            revision=SystemIds().hex(8),
-            runtime=f"python3.{sys.version_info.minor}",
-            handler="app.handler",
-            code=code,
-            timeout=order.get("timeout", 20.0),
-            memory=order.get("memory", 128),
-            ephemeral=order.get("ephemeral", 512),
-            environment={"OWN": f"own of {number}"},
-            network=order.get("network", ""),
-            tier=order["tier"],
-            layers=layers,
-        )
+    answers: list[dict[str, Any]] = []
+    specs = [
+        spec_of(order, f"f{number}-{place}", source, layers)
+        for place, source in enumerate(order["sources"])
+    ]
+    for spec in specs:
         await host.prime(spec)
-        event = {"folder": str(folder), "answers": answers}
+        event = {"folder": str(FOLDER), "answers": answers}
         result = await host.invoke(spec, Invocation(SystemIds().uuid(), json.dumps(event).encode()))
         alone = order.get("network") == "none"
         assert result.tier == ("cold" if alone else order["tier"]), result
-        return {
-            "payload": json.loads(result.payload),
-            "error": result.error,
-            "memory": result.memory_peak,
-            "log": "".join(logs.texts),
-            "sandbox": sandbox.description,
-        }
-
-    for number, source in enumerate(order["sources"]):
-        answers.append(await run(number, source))
-    await host.close()
+        answers.append(
+            {
+                "name": spec.name,
+                "payload": json.loads(result.payload),
+                "error": result.error,
+                "memory": result.memory_peak,
+                "log": "".join(logs.texts),
+            }
+        )
+    for spec in specs:
+        await host.retire(spec.arn)
+    while host._pool._endings:
+        await asyncio.wait(host._pool._endings)
     answers[-1]["after"] = "".join(logs.texts)
-    print(json.dumps(answers))
+    return answers
 
 
-asyncio.run(main(json.loads(sys.stdin.read())))
+def spec_of(order: dict[str, Any], name: str, source: str, layers: list[Path]) -> FunctionSpec:
+    """A function as the order wants it."""
+    code = DATA / f"code-{name}"
+    code.mkdir()
+    code.chmod(0o755)
+    (code / "app.py").write_text(source)
+    (code / "secret.txt").write_text(f"secret of {name}")
+    return FunctionSpec(
+        arn=f"arn:aws:lambda:eu-west-1:123456789012:function:{name}",
+        name=name,
+        account="123456789012",
+        region="eu-west-1",
+        version="$LATEST",
+        revision=SystemIds().hex(8),
+        runtime=f"python3.{sys.version_info.minor}",
+        handler="app.handler",
+        code=code,
+        timeout=order.get("timeout", 20.0),
+        memory=order.get("memory", 128),
+        ephemeral=order.get("ephemeral", 512),
+        environment={"OWN": f"own of {name}"},
+        network=order.get("network", ""),
+        tier=order["tier"],
+        layers=layers,
+    )
+
+
+asyncio.run(serve())
