@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,9 +110,53 @@ def test_replay_edit_discard_and_the_audit_of_it(
     assert lines[1][9] == "no chairs any more"
 
 
+def test_an_edit_that_spoils_json_is_told(command: Command, letters: Any) -> None:
+    (letter,) = command("dlq", "show", "dead", "--contains", "chair", "--json").json
+    ran = command("dlq", "edit", "dead", letter["id"], "--body", '{"item": "sofa"')
+    assert ran.status == 0
+    assert ran.err == "The old body was JSON, and the new one is not.\n"
+
+
+def test_a_replay_is_followed_over_the_nodes_death(
+    node_process: Callable[..., Any], connect: Callable[..., Any], account: str
+) -> None:
+    node = node_process()
+    sqs = connect(node.endpoint, "sqs")
+    urls = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("dead", "to")}
+    for start in range(0, 60, 10):
+        entries = [{"Id": str(n), "MessageBody": str(n)} for n in range(start, start + 10)]
+        sqs.send_message_batch(QueueUrl=urls["dead"], Entries=entries)
+    command = [sys.executable, "-m", "lambent", "dlq", "replay", "dead", "--to", "to"]
+    environment = {
+        **os.environ,
+        "LAMBENT_ENDPOINT": node.endpoint,
+        "AWS_ACCESS_KEY_ID": account,
+        "AWS_SECRET_ACCESS_KEY": "secret",
+    }
+    with subprocess.Popen(
+        [*command, "--rate", "30"],
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as following:
+        assert sqs.receive_message(QueueUrl=urls["to"], WaitTimeSeconds=20)["Messages"]
+        node.kill()
+        assert following.stderr is not None
+        assert following.stderr.readline() == (
+            "The node does not answer; the task goes on when it is back.\n"
+        )
+        node.start()
+        out, err = following.communicate(timeout=60)
+    assert (following.returncode, err) == (0, "")
+    assert out.startswith("completed: replayed 60 of 60 messages of dead, task ")
+
+
 def test_a_task_is_paused_resumed_and_cancelled(command: Command, letters: Any) -> None:
     started = command("dlq", "replay", "dead", "--rate", "1", "--detach", "--json").json
     task = started["task"][:8]
+    ran = command("dlq", "replay", "dead")
+    assert f"A replay of dead is under way: task {started['task']}." in " ".join(ran.err.split())
     assert command("dlq", "pause", task).out.startswith("paused: replayed ")
     assert command("dlq", "resume", task).out.startswith("running: replayed ")
     assert command("dlq", "cancel", task).status == 0

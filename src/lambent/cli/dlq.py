@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +27,8 @@ from lambent.core.clock import SystemClock
 _POLL_SECONDS = 0.2
 _COUNTING_SECONDS = 600
 """How long it may take to count what is meant in a queue of millions."""
+_PATIENCE_SECONDS = 60.0
+"""How long a node that went away is waited for."""
 _LIVE = ("RUNNING", "CANCELLING")
 _ERROR_WIDTH = 80
 
@@ -241,6 +244,8 @@ def edit(
         print_json(answer)
         return
     click.echo(f"Edited {message}; the audit keeps its old body.")
+    if _is_json(answer["before"]) and not _is_json(text):
+        click.echo("The old body was JSON, and the new one is not.", err=True)
 
 
 @command.command()
@@ -384,7 +389,11 @@ def _run(client: NodeClient, answer: dict[str, Any], detach: bool, as_json: bool
         if as_json:
             print_json(answer)
             return
-        click.echo(f"{answer['count']} messages of {answer['queue']} are meant.")
+        left = _left(answer)
+        click.echo(
+            f"{answer['count']} messages of {answer['queue']} are meant"
+            + (f" ({left})." if left else ".")
+        )
         _groups([answer] if answer["groups"] else [])
         return
     if not detach:
@@ -402,10 +411,27 @@ def _run(client: NodeClient, answer: dict[str, Any], detach: bool, as_json: bool
 
 
 async def _follow(client: NodeClient, id: str, quiet: bool) -> dict[str, Any]:
+    """The task at its end. A node that goes away meanwhile is waited for, as the task goes on
+    once it is back."""
+    from botocore.exceptions import BotoCoreError
+
     clock = SystemClock()
     shown = ""
+    away: float | None = None
     while True:
-        answer: dict[str, Any] = client.ask(_task(id))
+        try:
+            answer: dict[str, Any] = client.ask(_task(id))
+        except BotoCoreError:
+            if away is None:
+                away = clock.monotonic()
+                click.echo("The node does not answer; the task goes on when it is back.", err=True)
+            elif clock.monotonic() - away > _PATIENCE_SECONDS:
+                raise CommandError(
+                    f"No node answers at {client.endpoint}. Once one does: lambent dlq tasks {id}"
+                ) from None
+            await clock.sleep(_POLL_SECONDS)
+            continue
+        away = None
         if answer["status"] not in _LIVE:
             return answer
         line = _progress(answer)
@@ -426,11 +452,19 @@ def _progress(task: dict[str, Any]) -> str:
 
 def _left(task: dict[str, Any]) -> str:
     reasons = (
-        ("capped", "replayed too often before"),
+        ("capped", f"replayed {task['max_replays']} times before, see --max-replays"),
         ("in_flight", "in flight"),
-        ("unroutable", "with nowhere to go"),
+        ("unroutable", "with nowhere to go, see --to"),
     )
-    return ", ".join(f"{task[name]} {text}" for name, text in reasons if task[name])
+    return ", ".join(f"{task[name]} {text}" for name, text in reasons if task.get(name))
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _filter(entry: dict[str, Any]) -> str:

@@ -139,6 +139,8 @@ def test_a_message_is_replayed_so_often_and_no_more(virtual):
         assert (task["done"], task["capped"]) == (1, 0)
         (letter,) = _die_again(desk)
         assert letter["replays"] == number + 1
+    assert desk.act("replay", dry_run=True, max_replays=2)["capped"] == 1
+    assert desk.act("replay", dry_run=True, max_replays=3)["capped"] == 0
     task = finished(desk, desk.act("replay", max_replays=2))
     assert (task["status"], task["done"], task["capped"]) == ("COMPLETED", 0, 1)
     assert desk.depth(desk.dead) == 1
@@ -155,6 +157,8 @@ def _die_again(desk):
 
 def test_a_letter_that_came_from_nowhere_is_left_and_the_others_go(desk):
     desk.send(desk.dead, ["stray"])
+    assert desk.act("replay", dry_run=True)["unroutable"] == 1
+    assert desk.act("replay", dry_run=True, to="other")["unroutable"] == 0
     task = finished(desk, desk.act("replay"))
     assert (task["status"], task["done"], task["unroutable"]) == ("COMPLETED", 3, 1)
     assert desk.bodies(desk.dead) == ["stray"]
@@ -178,7 +182,7 @@ def test_a_replay_keeps_its_rate_can_be_paused_resumed_and_cancelled(virtual):
     desk.api("POST", f"{path}/pause", status=400)
     desk.advance(HOUR)
     assert desk.depth(desk.other) == moved
-    desk.act("replay", to="other", status=400)
+    desk.act("replay", to="other", status=409)
     assert desk.tasks()[0]["Status"] == "RUNNING"
     assert desk.api("POST", f"{path}/resume")["status"] == "RUNNING"
     desk.advance(3.5)

@@ -19,12 +19,12 @@ QUEUE: Final = "sqs.move_tasks"
 
 async def begin(tx: Transaction, source: Queue, task: MoveTask) -> MoveTask:
     """Let a task begin; AwsError when the queue has one already."""
-    earlier = await tx.scan(moves.COLLECTION, source.arn.encode(), reverse=True)
-    if any(moves.decode(record.value).status in moves.LIVE for record in earlier):
+    if await live(tx, source) is not None:
         raise errors.invalid(
             "There is already a task running. Only one active task is allowed for a "
             "source queue arn at a given time."
         )
+    earlier = await tx.scan(moves.COLLECTION, source.arn.encode(), reverse=True)
     for record in earlier[moves.MAX_KEPT - 1 :]:
         await tx.delete(moves.COLLECTION, record.partition, record.sort)
     # Ids grow over the whole store: what comes to the source later has a greater one.
@@ -32,6 +32,13 @@ async def begin(tx: Transaction, source: Queue, task: MoveTask) -> MoveTask:
     task = msgspec.structs.replace(task, until=bound)
     await save(tx, task)
     return task
+
+
+async def live(tx: Transaction, source: Queue) -> MoveTask | None:
+    """The queue's task that has not ended."""
+    records = await tx.scan(moves.COLLECTION, source.arn.encode())
+    tasks = (moves.decode(record.value) for record in records)
+    return next((task for task in tasks if task.status in moves.LIVE), None)
 
 
 async def save(tx: Transaction, task: MoveTask) -> None:

@@ -174,13 +174,26 @@ class RecoveryApi:
         to = await self._target(context, queue, act.to) if act.to else None
         found, now, _ = await looking.overview(self._store, queue, act.selection)
         if act.dry_run:
-            return 200, {"dry_run": True, "queue": name, "to": to, **found.wire(now)}
+            left = found.left(act.max_replays, to) if action == moves.REPLAY else {}
+            return 200, {
+                "dry_run": True,
+                "queue": name,
+                "to": to,
+                "max_replays": act.max_replays,
+                **left,
+                **found.wire(now),
+            }
         if action == moves.DISCARD and not act.confirm:
             raise _invalid(f"{found.count} messages would be gone for good: say so with confirm.")
         id = self._ids.uuid()
 
         async def body(tx: Transaction) -> MoveTask:
             present = await self._queues.get(tx, queue.account, queue.region, queue.name)
+            live = await move_control.live(tx, present)
+            if live is not None:
+                raise AwsError(
+                    "Conflict", f"A {live.action} of {name} is under way: task {live.id}.", 409
+                )
             task = MoveTask(
                 id=id,
                 source=present.arn,

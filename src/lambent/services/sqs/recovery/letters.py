@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from lambent.core.arns import Arn
 from lambent.events.history import NOTHING, Failure, History
 from lambent.services.sqs.model import Message, decode_message
+from lambent.services.sqs.recovery.returns import origin
 from lambent.store.contract import Work
 
 UNEXPLAINED = "-"
@@ -133,7 +135,9 @@ class Group:
 
 @dataclass(slots=True)
 class Overview:
-    """What lies in a dead-letter queue. `last_hour` are those that came within it."""
+    """What lies in a dead-letter queue. `last_hour` are those that came within it; `fates`
+    counts letters by how often they were replayed and whether they have somewhere to go back
+    to."""
 
     count: int = 0
     in_flight: int = 0
@@ -141,6 +145,7 @@ class Overview:
     oldest: float | None = None
     last_hour: int = 0
     groups: dict[tuple[str, str, str], Group] = field(default_factory=dict)
+    fates: Counter[tuple[int, bool]] = field(default_factory=Counter)
 
     def add(self, letters: Iterable[Letter], now: float) -> None:
         """Count these too."""
@@ -151,6 +156,7 @@ class Overview:
             self.in_flight += one.held(now)
             self.replayed += one.history.replays > 0
             self.last_hour += recent
+            self.fates[one.history.replays, origin(one.message) is not None] += 1
             self.oldest = arrived if self.oldest is None else min(self.oldest, arrived)
             key = (one.fingerprint, one.function, one.version)
             group = self.groups.get(key)
@@ -160,6 +166,17 @@ class Overview:
             group.last_hour += recent
             group.first = min(group.first, arrived)
             group.last = max(group.last, arrived)
+
+    def left(self, cap: int | None, to: str | None) -> dict[str, int]:
+        """How many a replay would leave where they are: those that were replayed `cap` times,
+        and of the others those without a way back, unless all go `to` one place."""
+        left = {"capped": 0, "unroutable": 0}
+        for (replays, has_origin), count in self.fates.items():
+            if cap is not None and replays >= cap:
+                left["capped"] += count
+            elif to is None and not has_origin:
+                left["unroutable"] += count
+        return left
 
     def wire(self, now: float) -> dict[str, Any]:
         """As the API shows it: the largest group first."""
