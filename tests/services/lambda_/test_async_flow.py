@@ -11,7 +11,9 @@ from typing import Any, cast
 
 import pytest
 from tests.services.lambda_.conftest import Make, until
+from tests.services.lambda_.test_signals import scraped
 from tests.support.http import Raw
+from tests.support.nodes import ThreadNode
 
 from lambent.core.arns import Arn
 from lambent.core.clock import VirtualClock
@@ -187,9 +189,13 @@ def ask(raw: Raw) -> Ask:
 
 
 def test_a_function_of_which_the_circuit_opens_keeps_its_events(
-    functions: Any, make: Make, ask: Ask
+    functions: Any, make: Make, ask: Ask, node: ThreadNode, account: str
 ) -> None:
     arn = make("f", FAILS)["FunctionArn"]
+    labels = f'{{account="{account}",region="us-east-1",function="f"'
+    shown = scraped(node)
+    assert shown[f"lambent_function_async_running{labels}}}"] == 0
+    assert shown[f"lambent_function_async_limit{labels}}}"] == 50
     assert ask("GET", "flow")["mappings"] == []
     ask(
         "PUT",
@@ -202,13 +208,19 @@ def test_a_function_of_which_the_circuit_opens_keeps_its_events(
     for number in range(6):
         functions.invoke(FunctionName="f", InvocationType="Event", Payload=f"{number}".encode())
     until(lambda: ask("GET", f"flow/{arn}")["state"] == "circuit open")
+    assert scraped(node)[f'lambent_function_async_state{labels},state="circuit open"}}'] == 1
     make("g", FAILS)
     ask("PUT", "flow/arn:aws:lambda:us-east-1:000000000000:function:g", {}, status=404)
     ask("PUT", f"flow/{arn}", {"Speed": {}}, status=400)
 
 
 def test_what_is_parked_waits_until_it_is_resumed(
-    functions: Any, make: Make, ask: Ask, queue: Callable[..., Any]
+    functions: Any,
+    make: Make,
+    ask: Ask,
+    queue: Callable[..., Any],
+    node: ThreadNode,
+    account: str,
 ) -> None:
     out = queue("out")
     arn = make("f")["FunctionArn"]
@@ -218,6 +230,8 @@ def test_what_is_parked_waits_until_it_is_resumed(
     functions.invoke(FunctionName="f", InvocationType="Event", Payload=b"1")
     functions.update_function_configuration(FunctionName="f", Description="it stays parked")
     assert ask("GET", f"flow/{arn}")["state"] == "parked"
+    labels = f'{{account="{account}",region="us-east-1",function="f"'
+    assert scraped(node)[f'lambent_function_async_state{labels},state="parked"}}'] == 1
     assert out.left() == (0, 0)
     ask("POST", f"flow/{arn}/resume")
     assert json.loads(out.receive()["Body"])["requestPayload"] == 1

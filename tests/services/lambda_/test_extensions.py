@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from tests.services.lambda_.conftest import Make, payload, until
 
+from lambent.host import attempt
+
 CLIENT = """#!/usr/bin/python3 -S
 import http.client, json, os, sys, time
 sys.stdout.reconfigure(line_buffering=True)
@@ -137,7 +139,11 @@ def test_an_environment_that_is_let_go_tells_extensions_and_then_the_runtime_end
     invoke: Callable[..., tuple[Any, str]],
     log: Callable[[str], str],
     functions: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # Lambda's 0.3 s are not enough for a process that a busy machine does not let run.
+    monkeypatch.setattr(attempt, "_RUNTIME_SECONDS", 10.0)
+    monkeypatch.setattr(attempt, "_EXTERNAL_SECONDS", 20.0)
     source = (
         "import signal, sys\n"
         "def end(*_):\n    print('asked to end', flush=True)\n    sys.exit(0)\n"

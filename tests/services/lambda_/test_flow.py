@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from tests.services.lambda_.conftest import ECHO, RAISES, ROLE, Make, Queue, archive, until
+from tests.services.lambda_.test_signals import scraped
 from tests.support.http import Raw
-from tests.support.nodes import ProcessNode
+from tests.support.nodes import ProcessNode, ThreadNode
 
 Ask = Callable[..., dict[str, Any]]
 
@@ -119,7 +120,7 @@ def test_a_parked_mapping_claims_nothing_until_it_is_resumed(mapped: Any, ask: A
 
 
 def test_what_is_past_its_deadline_is_parked_where_there_is_no_dead_letter_queue(
-    mapped: Any, ask: Ask
+    mapped: Any, ask: Ask, node: ThreadNode
 ) -> None:
     uuid, source = mapped(RAISES)
     ask("PUT", f"flow/{uuid}", {"Deadline": {"Seconds": 0.001}})
@@ -129,6 +130,12 @@ def test_what_is_past_its_deadline_is_parked_where_there_is_no_dead_letter_queue
         (sent, "deadline", "late")
     ]
     assert source.left() == (0, 0)
+    (shown,) = [
+        value
+        for name, value in scraped(node).items()
+        if name.startswith("lambent_mapping_parked_events") and uuid in name
+    ]
+    assert shown == 1
     ask("PUT", f"flow/{uuid}", {})
     ask("POST", f"flow/{uuid}/park")
     assert ask("POST", f"flow/{uuid}/resume", {"ids": [sent]})["resumed"] == 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from typing import Any
 
 from lambent.cluster.places import Limit
@@ -20,10 +20,12 @@ from lambent.events.contract import Source
 from lambent.events.delivery import Lane
 from lambent.events.filter import InvalidPattern
 from lambent.events.flow import parking
+from lambent.events.flow.regulator import Regulator
 from lambent.events.policy import Aside
 from lambent.services.contract import Platform
 from lambent.services.lambda_ import flow_subjects, names, polling, records, suppression
 from lambent.services.lambda_.async_depths import AsyncDepths
+from lambent.services.lambda_.async_flow_figures import AsyncFlowFigures, Served
 from lambent.services.lambda_.asynchronous import AsyncPolicy, AsyncSource
 from lambent.services.lambda_.fencing import DefinitionFence, same_work
 from lambent.services.lambda_.function_figures import AsyncObserver
@@ -32,6 +34,7 @@ from lambent.services.lambda_.invoking import Runner
 from lambent.services.lambda_.mapping_figures import MappingFigures
 from lambent.services.lambda_.model import Function, Mapping
 from lambent.services.lambda_.names import Reference
+from lambent.services.lambda_.parked_depths import ParkedDepths
 from lambent.services.lambda_.regulators import Regulators
 from lambent.store.contract import Transaction
 
@@ -49,6 +52,8 @@ class Lanes:
         self._functions: dict[str, Lane] = {}
         self._mappings: dict[str, Lane] = {}
         self._polled: dict[str, Mapping] = {}
+        self._regulated: dict[str, Regulator | None] = {}
+        """By function's ARN, what regulates its asynchronous invocations."""
         self._background: set[asyncio.Task[None]] = set()
         self._figures = MappingFigures(platform.metrics)
         membership = platform.cluster.membership
@@ -58,7 +63,20 @@ class Lanes:
             platform.metrics,
             lambda: list(self._functions) if membership.first else [],
         )
+        AsyncFlowFigures(platform.metrics, self._served)
+        ParkedDepths(
+            platform.store,
+            platform.metrics,
+            lambda: self._all_mappings() if membership.first else [],
+        )
         self.regulators = Regulators(platform, self._park)
+
+    def _served(self) -> Iterator[Served]:
+        for arn, lane in self._functions.items():
+            yield Served(names.from_arn(Arn.parse(arn)), lane, self._regulated.get(arn))
+
+    def _all_mappings(self) -> list[Mapping]:
+        return [one for one in self._polled.values() if not flow_subjects.is_function(one)]
 
     async def start(self) -> None:
         """Make the lanes of everything that is stored."""
@@ -105,11 +123,13 @@ class Lanes:
         lane = self._functions.get(subject.uuid)
         if lane is not None and self._polled.get(subject.uuid) != subject:
             self._polled[subject.uuid] = subject
-            lane.regulate(self.regulators.follow(subject))
+            regulator = self._regulated[subject.uuid] = self.regulators.follow(subject)
+            lane.regulate(regulator)
 
     def forget(self, reference: Reference) -> None:
         """The function is gone."""
         self._polled.pop(reference.arn, None)
+        self._regulated.pop(reference.arn, None)
         self.regulators.close(reference.arn)
         self._end(self._functions.pop(reference.arn, None))
         self._runner.figures.forget(reference)

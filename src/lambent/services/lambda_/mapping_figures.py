@@ -27,7 +27,8 @@ MINUTES: Final = 60
 MOST_FINGERPRINTS: Final = 20
 """How many kinds of failure a mapping has figures of; the rest are counted together."""
 _OTHER: Final = "other"
-_LABELS: Final = ("account", "region", "mapping", "function", "source")
+LABELS: Final = ("account", "region", "mapping", "function", "source")
+"""What tells mappings apart in Prometheus; see `labels_of`."""
 _COUNTED: Final = {
     "polled": ("PolledEventCount", "Events that were taken from the source."),
     "invoked": ("InvokedEventCount", "Events that the function was called with."),
@@ -54,29 +55,29 @@ class MappingFigures:
         self._metrics = metrics
         self._known: dict[str, MappingObserver] = {}
         self.counters = {
-            name: metrics.counter(f"lambent_mapping_{name}", help, *_LABELS)
+            name: metrics.counter(f"lambent_mapping_{name}", help, *LABELS)
             for name, (_, help) in _COUNTED.items()
         }
         self.failures = metrics.counter(
             "lambent_mapping_failures",
             "Events that failed, by the error's fingerprint (see `lambent dlq`).",
-            *_LABELS,
+            *LABELS,
             "fingerprint",
             "type",
         )
         self.latency = metrics.histogram(
             "lambent_mapping_latency_seconds",
             "From when an event was sent until it was done.",
-            *_LABELS,
+            *LABELS,
         )
-        self._running = metrics.gauge("lambent_mapping_running", "Calls that run now.", *_LABELS)
+        self._running = metrics.gauge("lambent_mapping_running", "Calls that run now.", *LABELS)
         self._limit = metrics.gauge(
-            "lambent_mapping_limit", "How many calls may run at once now.", *_LABELS
+            "lambent_mapping_limit", "How many calls may run at once now.", *LABELS
         )
         self._state = metrics.gauge(
             "lambent_mapping_state",
             "1 for the state that the flow control is in, circuit states among them.",
-            *_LABELS,
+            *LABELS,
             "state",
         )
         metrics.before(self._show)
