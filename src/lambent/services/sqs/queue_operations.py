@@ -16,6 +16,7 @@ from lambent.services.sqs.lookup import check, permits, queue_of, sources_of
 from lambent.services.sqs.model import Queue
 from lambent.services.sqs.names import check_name, next_token, parse_next_token, queue_url
 from lambent.services.sqs.queues import Queues
+from lambent.services.sqs.retention import Retention
 from lambent.store.contract import Store, Transaction
 
 PURGE_INTERVAL = 60.0
@@ -26,10 +27,11 @@ MAX_TAGS = 50
 class QueueOperations:
     """Create, find, describe, change and delete queues."""
 
-    def __init__(self, store: Store, ids: Ids, queues: Queues) -> None:
+    def __init__(self, store: Store, ids: Ids, queues: Queues, retention: Retention) -> None:
         self._store = store
         self._ids = ids
         self._queues = queues
+        self._retention = retention
 
     async def create_queue(self, context: RequestContext, params: Params) -> Result:
         name = params.get("QueueName") or ""
@@ -139,6 +141,7 @@ class QueueOperations:
 
         async def body(tx: Transaction) -> dict[str, str]:
             queue = await queue_of(tx, self._queues, context, params, "GetQueueAttributes")
+            await self._retention.look(tx, queue)
             counts = await tx.work_counts(queue.work)
             computed = (
                 counts.ready,

@@ -1,7 +1,8 @@
 """Drops messages that are older than their queue keeps them.
 
-Each hour all queues are gone through; a queue that is received from is looked after at most
-each second besides, a little at a time, so that what is too old never lies in the way.
+Each hour all queues are gone through; a queue that is received from, or whose depth is asked for,
+is looked after at most each second besides, a little at a time, so that what is too old never
+lies in the way.
 Source: SQS API reference, SetQueueAttributes, MessageRetentionPeriod.
 """
 

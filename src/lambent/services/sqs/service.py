@@ -22,7 +22,7 @@ class Operations(QueueOperations, MessageOperations, MoveOperations):
     def __init__(
         self, platform: Platform, queues: Queues, retention: Retention, figures: Figures
     ) -> None:
-        QueueOperations.__init__(self, platform.store, platform.ids, queues)
+        QueueOperations.__init__(self, platform.store, platform.ids, queues, retention)
         MessageOperations.__init__(
             self, platform.store, platform.clock, platform.ids, queues, retention, figures
         )
