@@ -1,4 +1,4 @@
-"""The database under three nodes is cut off, runs out of connections or of disk, or falls
+"""The database under three nodes is cut off, runs out of connections or of disk, hangs, or falls
 silent: who asks meanwhile is told to try again, nothing acknowledged is lost, and the nodes go
 on by themselves."""
 
@@ -9,6 +9,7 @@ import os
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -34,7 +35,7 @@ pytestmark = [
 At = Callable[..., Any]
 ROLE = "lambent_nodes"
 LONG = [pytest.mark.slow, pytest.mark.timeout(600)]
-"""Whoever is in the middle of a commit is told after 20 s; see `fate.py`."""
+"""Whoever is in the middle of a commit is told after 20 s; see `lines.py`."""
 _pause = threading.Event()
 _CUT = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = '{}'"
 
@@ -286,6 +287,35 @@ def test_on_a_full_disk_writes_are_told_to_come_again(
                 yield
 
             Crowd(connect, trio.nodes, fifo=fifo).during(again_and_again()).check()
+
+
+@pytest.mark.parametrize(
+    "fifo",
+    [
+        pytest.param(False, marks=LONG, id="standard"),
+        pytest.param(True, marks=LONG, id="fifo"),
+    ],
+)
+def test_while_the_database_hangs_requests_are_told_to_come_again(
+    server: Cluster, tmp_path: Path, at: At, connect: ClientFactory, fifo: bool
+) -> None:
+    with _served(server, tmp_path) as trio:
+        probes = [Probe(at, node) for node in trio.nodes]
+
+        @contextmanager
+        def hanging() -> Iterator[None]:
+            _pause.wait(0.3)
+            with server.frozen():
+                for probe in probes:
+                    begun = time.monotonic()
+                    assert not probe.writes()
+                    assert not probe.reads()
+                    assert time.monotonic() - begun < 2 * 25
+            for probe in probes:
+                _writes(probe)
+            yield
+
+        Crowd(connect, trio.nodes, fifo=fifo).during(hanging()).check()
 
 
 def test_a_node_stops_in_good_order_without_its_database(server: Cluster, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ _TABLES = ("record", "work", "work_head", "work_tenant", "work_depth", "log", "b
 
 
 def _filled(rows: int) -> str:
-    """Makes all tables so large. In each queue some items became due since its depths were noted."""
+    """Makes all tables so large. Some items became due since depths were noted."""
     # Not by TRUNCATE, after which all statements would be planned anew.
     some = f"generate_series(1, {rows}) i"
     now = "extract(epoch FROM clock_timestamp())"

@@ -13,9 +13,12 @@ import itertools
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +84,25 @@ class Cluster:
     def stop(self, mode: str = "immediate") -> None:
         """`immediate` is what a crash does."""
         self._control("stop", "--wait", f"--mode={mode}")
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """All its processes stop where they are; its machine goes on answering for it."""
+        stopped: list[int] = []
+        waiting = [int((self.folder / "data" / "postmaster.pid").read_text().split()[0])]
+        try:
+            while waiting:
+                pid = waiting.pop()
+                with suppress(ProcessLookupError, FileNotFoundError):
+                    os.kill(pid, signal.SIGSTOP)
+                    stopped.append(pid)
+                    children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+                    waiting += [int(child) for child in children.split()]
+            yield
+        finally:
+            for pid in stopped:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
 
     @property
     def running(self) -> bool:

@@ -6,6 +6,7 @@ URLs may say, and the schema that holds the store (`lambent` by default).
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
 from dataclasses import dataclass
@@ -24,13 +25,19 @@ CONNECT_SECONDS: Final = 10.0
 FROZEN_SECONDS: Final = 5
 """How long a transaction may stay open without a statement before the server ends it: a node
 that is frozen or cut off holds the others up no longer than that."""
-WAIT_SECONDS: Final = 30
-"""How long a transaction waits for another node's."""
+ANSWER_SECONDS: Final = 10.0
+"""How long a statement may take, the commit too: a server that takes longer hangs, and its
+connection is given up. Every statement goes over a bounded number of rows."""
+WAIT_SECONDS: Final = 9
+"""How long a transaction waits for another node's: the server says so before it seems to hang."""
 _DEFAULT_SCHEMA: Final = "lambent"
 
 _SETTINGS: Final = {
     "idle_in_transaction_session_timeout": f"{FROZEN_SECONDS}s",
     "lock_timeout": f"{WAIT_SECONDS}s",
+    # The server notices that a node is gone, or takes in nothing more, while it works for it.
+    "client_connection_check_interval": "2s",
+    "tcp_user_timeout": f"{FROZEN_SECONDS}s",
     "jit": "off",
     # Every statement finds its rows by an index, whatever the statistics say of young tables.
     "plan_cache_mode": "force_generic_plan",
@@ -46,7 +53,12 @@ _SETTINGS: Final = {
 # "off" loses what was acknowledged.
 _BEGIN: Final = (
     "SELECT stats_reset, set_config('search_path', $1, false),"
-    + "".join(f" set_config('{name}', '{value}', false)," for name, value in _SETTINGS.items())
+    # Older servers lack some.
+    + "".join(
+        f" CASE WHEN current_setting('{name}', true) IS NOT NULL"
+        f" THEN set_config('{name}', '{value}', false) END,"
+        for name, value in _SETTINGS.items()
+    )
     + " CASE current_setting('synchronous_commit')"
     " WHEN 'off' THEN set_config('synchronous_commit', 'on', false) END FROM pg_stat_bgwriter"
 )
@@ -103,23 +115,35 @@ class Session(asyncpg.Connection):  # type: ignore[misc]
     __slots__ = ("run",)
 
 
-async def connect(to: Target) -> Connection:
-    """A connection with the settings that every statement relies on."""
-    connection = await asyncpg.connect(
-        to.dsn,
-        timeout=CONNECT_SECONDS,
-        statement_cache_size=500,
-        max_cached_statement_lifetime=0,
-        server_settings={"application_name": "lambent"},
-        connection_class=Session,
-    )
-    try:
-        _notice_silence(connection._transport.get_extra_info("socket"))
-        connection.run = await connection.fetchval(_BEGIN, to.schema, timeout=CONNECT_SECONDS)
-    except BaseException:
-        connection.terminate()
-        raise
+async def connect(to: Target, seconds: float = CONNECT_SECONDS) -> Connection:
+    """A connection with the settings that every statement relies on, within `seconds`."""
+    async with asyncio.timeout(seconds):
+        connection = await asyncpg.connect(
+            to.dsn,
+            timeout=None,
+            command_timeout=ANSWER_SECONDS,
+            statement_cache_size=500,
+            max_cached_statement_lifetime=0,
+            server_settings={"application_name": "lambent"},
+            connection_class=Session,
+        )
+        try:
+            _notice_silence(connection._transport.get_extra_info("socket"))
+            connection.run = await connection.fetchval(_BEGIN, to.schema)
+        except BaseException:
+            connection.terminate()
+            raise
     return connection
+
+
+async def commit(connection: Connection, more: str = "") -> None:
+    """Commit, and give the connection up when the server hangs. Not by a statement's own timeout,
+    which cancels: a server that waits for its standbys would then say that it has committed."""
+    late = asyncio.get_running_loop().call_later(ANSWER_SECONDS, connection.terminate)
+    try:
+        await connection.execute("COMMIT" + more, timeout=2 * ANSWER_SECONDS)
+    finally:
+        late.cancel()
 
 
 def _notice_silence(own: Any) -> None:
@@ -214,4 +238,5 @@ def unavailable(error: BaseException) -> StoreUnavailable:
 
 
 def _plain(text: str) -> str:
-    return text.strip().rstrip(".").splitlines()[0] if text.strip() else ""
+    """The first line, without its full stop."""
+    return text.strip().partition("\n")[0].rstrip(". ")

@@ -15,7 +15,7 @@ from lambent.core.clock import SystemClock
 from lambent.core.errors import StoreUnavailable
 from lambent.store.backends.postgresql.connecting import Target, connect
 
-SECONDS: Final = 20.0
+SECONDS: Final = 10.0
 """How long to ask."""
 _AGAIN_SECONDS: Final = 0.2
 
@@ -31,7 +31,7 @@ async def was_committed(to: Target, run: Any, transaction: int | None) -> bool:
     deadline = clock.monotonic() + SECONDS
     while True:
         try:
-            connection = await connect(to)
+            connection = await connect(to, max(deadline - clock.monotonic(), _AGAIN_SECONDS))
             try:
                 same = connection.run == run
                 fate = await _status(connection, transaction)

@@ -106,7 +106,8 @@ async def next_due(
         rows = await connection.fetch(
             _GIVES_AT, queue, after, last_id, reached, last, GROUPS_AT_ONCE
         )
-        for reached, last, gives_at in rows:
+        for until, id, gives_at in rows:
+            reached, last = until, id
             if gives_at is not None:
                 earliest = min(earliest, gives_at)
         if len(rows) < GROUPS_AT_ONCE:

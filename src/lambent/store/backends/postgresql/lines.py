@@ -17,11 +17,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from lambent.core.clock import SystemClock
+from lambent.core.clock import Clock, SystemClock
 from lambent.core.errors import StoreUnavailable
 from lambent.store.backends.postgresql.connecting import (
     Connection,
     Target,
+    commit,
     connect,
     lost,
     passing,
@@ -41,6 +42,10 @@ MOST_BODIES: Final = 256
 READERS: Final = 2
 TRIES: Final = 2
 """How often a body runs before the loss of its transaction is told."""
+PATIENCE_SECONDS: Final = 20.0
+"""How long a body waits for its turn and its transaction before its caller is told that neither
+came to an end. One that has not begun by then never does; what became of others is not known."""
+_LOOK_SECONDS: Final = 1.0
 CODES_REMEMBERED: Final = 10_000
 _NEXT: Final = (
     "SELECT next, last, minimum, stamps, extract(epoch FROM clock_timestamp())::float8 FROM store"
@@ -48,13 +53,19 @@ _NEXT: Final = (
 
 
 class Waiting(Job):
-    """A body, and who waits for it."""
+    """A body, and who waits for it since when (monotonic)."""
 
-    __slots__ = ("waiter",)
+    __slots__ = ("since", "waiter")
 
-    def __init__(self, body: Callable[[Any], Awaitable[Any]], waiter: asyncio.Future[None]) -> None:
+    def __init__(
+        self,
+        body: Callable[[Any], Awaitable[Any]],
+        waiter: asyncio.Future[None],
+        since: float,
+    ) -> None:
         super().__init__(body)
         self.waiter = waiter
+        self.since = since
 
     def told(self, error: BaseException | None = None) -> None:
         """End the wait."""
@@ -83,14 +94,16 @@ class Lines:
         self.commits = 0
         self.transactions = 0
         self.known = Known()
-        self.telling = Telling(self._tell, SystemClock())
+        self.clock: Clock = SystemClock()
+        self.telling = Telling(self._tell, self.clock)
         self._writers = _Line(self, writable=True, most=1)
         self._readers = _Line(self, writable=False, most=READERS)
         self._writes: dict[object, bool] = {}
 
     async def run(self, body: Callable[[Any], Awaitable[Any]]) -> Any:
         """Run a body; return its result once that is durable."""
-        job = Waiting(body, asyncio.get_running_loop().create_future())
+        waiter = asyncio.get_running_loop().create_future()
+        job = Waiting(body, waiter, self.clock.monotonic())
         code = _code(body)
         (self._writers if self._writes.get(code) else self._readers).add(job)
         await job.waiter
@@ -138,30 +151,45 @@ class _Line:
         )
         self._most = most
         self._waiting: deque[Waiting] = deque()
-        self._active = 0
-        self._serving: set[asyncio.Task[None]] = set()
+        self._serving: dict[asyncio.Task[None], list[Waiting]] = {}
         self._idle: list[Connection] = []
+        self._looking: asyncio.TimerHandle | None = None
 
     def add(self, job: Waiting) -> None:
         self._waiting.append(job)
-        if self._active < self._most:
-            self._active += 1
-            task = asyncio.get_running_loop().create_task(self._serve())
-            self._serving.add(task)
-            task.add_done_callback(self._serving.discard)
+        if len(self._serving) < self._most:
+            self._serving[asyncio.get_running_loop().create_task(self._serve())] = []
+            if self._looking is None:
+                self._look()
+
+    def _look(self) -> None:
+        """Tell those who have waited too long; now and then, while anybody waits."""
+        self._looking = None
+        if self._serving:
+            latest = self._lines.clock.monotonic() - PATIENCE_SECONDS
+            for jobs in (self._waiting, *self._serving.values()):
+                for job in jobs:
+                    if job.since < latest:
+                        job.told(unavailable(TimeoutError()))
+            loop = asyncio.get_running_loop()
+            self._looking = loop.call_later(_LOOK_SECONDS, self._look)
 
     async def close(self) -> None:
         while self._serving:
-            await asyncio.wait(self._serving)
+            await asyncio.wait(list(self._serving))
+        if self._looking is not None:
+            self._looking.cancel()
         for connection in self._idle:
             connection.terminate()
         self._idle.clear()
 
     async def _serve(self) -> None:
         """Share transactions until nobody waits."""
+        task = asyncio.current_task()
+        assert task is not None
         connection: Connection | None = self._idle.pop() if self._idle else None
         while self._waiting or _begun(connection):
-            jobs: list[Waiting] = []
+            jobs = self._serving[task] = []
             fresh = connection is None or connection.is_closed()
             try:
                 if connection is None or fresh:
@@ -176,7 +204,8 @@ class _Line:
                     connection = None
                 if jobs or fresh or not gone:
                     self._failed(jobs or self._take(), error, gone and bool(jobs))
-        self._active -= 1
+        # Not only when the task is done: who comes in between begins another.
+        del self._serving[task]
         if connection is not None:
             self._idle.append(connection)
 
@@ -214,16 +243,20 @@ class _Line:
         transaction = await shared.write(notifications(told))
         writer, run = connection.get_server_pid(), connection.run
         try:
-            await connection.execute("COMMIT" + self._again())
+            await commit(connection, self._again())
         except Exception as error:
             if not (lost(error, connection) and await was_committed(lines.to, run, transaction)):
                 raise
+            connection.terminate()
+        # First of all: whatever fails from here on, nobody's body may run again.
+        done = list(jobs)
+        jobs.clear()
+        self._tell(done, shared)
         lines.commits += 1
-        lines.transactions += len(jobs)
+        lines.transactions += len(done)
         lines.known.names.update(state.named)
         lines.telling.committed(news, told)
         lines.committed(state.effects, writer)
-        self._tell(jobs, shared)
 
     def _again(self) -> str:
         """Begins the next transaction with the end of this one, if somebody waits for it."""
@@ -237,12 +270,15 @@ class _Line:
         self._lines.promote(shared.promoted)
 
     def _take(self) -> list[Waiting]:
-        """The next to share a transaction."""
+        """The next to share a transaction: those for whom somebody still waits."""
         waiting = self._waiting
         jobs: list[Waiting] = []
         while waiting and len(jobs) < MOST_BODIES and not (jobs and waiting[0].single):
-            jobs.append(waiting.popleft())
-            if jobs[-1].single:
+            job = waiting.popleft()
+            if job.waiter.done():
+                continue
+            jobs.append(job)
+            if job.single:
                 break
         return jobs
 

@@ -13,6 +13,8 @@ from typing import Final, NamedTuple
 from lambent.core.errors import StartupError
 from lambent.store.backends.postgresql.connecting import Connection
 
+MIGRATION_SECONDS: Final = 1800
+"""How long a step may take, and how long a node waits for another that takes it."""
 APPLICATION: Final = "Lambent store"
 """The schema's comment, which marks it as ours."""
 
@@ -131,7 +133,12 @@ async def migrate(connection: Connection, schema: str, steps: tuple[Step, ...] =
     cannot work beside. The connection's search path is the schema.
     """
     async with connection.transaction():
-        await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", schema)
+        await connection.execute(f"SET LOCAL lock_timeout = '{MIGRATION_SECONDS}s'")
+        await connection.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
+            schema,
+            timeout=MIGRATION_SECONDS,
+        )
         comment = await connection.fetchval(
             "SELECT coalesce(obj_description(oid, 'pg_namespace'), '')"
             " FROM pg_namespace WHERE nspname = $1",
@@ -157,7 +164,7 @@ async def migrate(connection: Connection, schema: str, steps: tuple[Step, ...] =
         if present is not None:
             await _check_rights(connection, schema)
         for step in steps[version:]:
-            await connection.execute(step.sql)
+            await connection.execute(step.sql, timeout=MIGRATION_SECONDS)
         if version < len(steps):
             await connection.execute(
                 "UPDATE store SET version = $1, minimum = greatest(minimum, $2)",
