@@ -81,6 +81,8 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
         for member, destination in (
             ("OnFailure", OTHER.format("iam", "role/r")),
             ("OnFailure", OTHER.format("sqs", "q.fifo")),
+            ("OnFailure", OTHER.format("sqs", "not-there")),
+            ("OnSuccess", OTHER.format("lambda", "function:not-there")),
             ("OnSuccess", "arn:aws:s3:::bucket"),
         )
     ),

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from lambent.core.arns import Arn
 from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
+from lambent.events.contract import Targets
 from lambent.services.lambda_ import (
     concurrency,
     describe,
     destinations,
     errors,
+    names,
     paging,
     records,
 )
@@ -106,8 +109,11 @@ class LimitOperations(Base):
                 if member in params:
                     config[member] = params[member]
             if "DestinationConfig" in params or "DestinationConfig" not in config:
-                config["DestinationConfig"] = _destinations(
-                    reference, params.get("DestinationConfig") or {}
+                config["DestinationConfig"] = await _destinations(
+                    tx,
+                    self._platform.targets,
+                    reference,
+                    params.get("DestinationConfig") or {},
                 )
             config["LastModified"] = tx.now
             function.retries[qualifier] = config
@@ -189,13 +195,32 @@ def _no_config(reference: Reference, qualifier: str) -> Exception:
     )
 
 
-def _destinations(reference: Reference, wanted: dict[str, Any]) -> dict[str, Any]:
+async def _destinations(
+    tx: Transaction, targets: Targets, reference: Reference, wanted: dict[str, Any]
+) -> dict[str, Any]:
     chosen: dict[str, Any] = {}
     for member in ("OnSuccess", "OnFailure"):
         destination = (wanted.get(member) or {}).get("Destination")
         if destination == reference.arn:
             raise errors.invalid("You can't specify the function as a destination for itself.")
-        if destination and not destinations.can_be(destination, member):
+        if destination and not (
+            destinations.can_be(destination, member)
+            and await _is_there(tx, targets, reference, Arn.parse(destination))
+        ):
             raise errors.invalid(f"The destination ARN {destination} is invalid.")
         chosen[member] = {"Destination": destination} if destination else {}
     return chosen
+
+
+async def _is_there(tx: Transaction, targets: Targets, source: Reference, arn: Arn) -> bool:
+    """Whether a destination exists, as far as this node can say: it lacks some services."""
+    if arn.service == "lambda":
+        # Not asked as a target: the role of the function that sends counts, no policy.
+        try:
+            return await records.find_function(tx, names.from_arn(arn)) is not None
+        except AwsError:
+            return False
+    target = targets.target(arn)
+    return target is None or (
+        await target.check(tx, arn, source.qualified, destinations.PRINCIPAL) is None
+    )
