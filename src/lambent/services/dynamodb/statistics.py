@@ -46,11 +46,17 @@ class Statistics:
 
 
 class Ledger:
-    """The changes of committed transactions that are not written yet."""
+    """The changes of committed transactions that are not written yet.
+
+    What the last flush took is kept with the versions of the records that it wrote: who reads an
+    older one, because the flush is not done or the look was begun before it, adds it.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._pending: dict[str, dict[str, list[int]]] = {}
+        self._taken: dict[str, dict[str, list[int]]] = {}
+        self._written: dict[str, int] = {}
         self.moves: Counter[str] = Counter()
         """How often each table's counts moved since the start."""
         self.changed = asyncio.Event()
@@ -72,24 +78,31 @@ class Ledger:
         async def body(tx: Transaction) -> dict[str, Count]:
             # Added up here and not after the commit: a flush in between would take what is
             # pending away from what was read.
-            return _sum(await _load(tx, table), self._pending.get(table, {}))
+            version, counts = await _load(tx, table)
+            if version < self._written.get(table, version + 1):
+                counts = _sum(counts, self._taken.get(table, {}))
+            return _sum(counts, self._pending.get(table, {}))
 
         return await self._store.transact(body)
 
     async def flush(self) -> None:
         """Write what is pending."""
-        taken, self._pending = self._pending, {}
-        self.changed.clear()
-        if not taken:
+        if not self._pending:
+            self.changed.clear()
             return
+        taken, self._pending = self._pending, {}
+        self._taken, self._written = taken, {}
+        self.changed.clear()
 
         async def body(tx: Transaction) -> None:
             for table, changes in taken.items():
-                await _save(tx, table, _sum(await _load(tx, table), changes))
+                _, counts = await _load(tx, table)
+                self._written[table] = await _save(tx, table, _sum(counts, changes))
 
         try:
             await self._store.transact(body)
         except BaseException:
+            self._taken = {}
             for table, changes in taken.items():
                 for index, (items, size) in changes.items():
                     pending = self._pending.setdefault(table, {}).setdefault(index, [0, 0])
@@ -107,13 +120,14 @@ class Ledger:
         self._pending.pop(table, None)
 
 
-async def _load(tx: Transaction, table: str) -> dict[str, Count]:
+async def _load(tx: Transaction, table: str) -> tuple[int, dict[str, Count]]:
+    """The version of a table's record, and what it says."""
     record = await tx.get(STATISTICS, table.encode())
-    return _decoder.decode(record.value) if record is not None else {}
+    return (0, {}) if record is None else (record.version, _decoder.decode(record.value))
 
 
-async def _save(tx: Transaction, table: str, counts: dict[str, Count]) -> None:
-    await tx.put(STATISTICS, table.encode(), b"", _encoder.encode(counts))
+async def _save(tx: Transaction, table: str, counts: dict[str, Count]) -> int:
+    return await tx.put(STATISTICS, table.encode(), b"", _encoder.encode(counts))
 
 
 def _sum(counts: Mapping[str, Count], changes: Mapping[str, list[int]]) -> dict[str, Count]:
