@@ -13,10 +13,15 @@ from lambent.core.errors import AwsError
 from lambent.protocol.contract import WireRequest, WireResponse
 from lambent.protocol.conventions import COMMON_TYPES, Conventions
 from lambent.protocol.errors import ErrorForm, ErrorShapes, message_member
-from lambent.protocol.json_values import decode_object, encode, reader, writer
+from lambent.protocol.json_fit import fit
+from lambent.protocol.json_types import UNFIT, JsonTypes
+from lambent.protocol.json_values import SCALARS, decode_object, encode, reader, writer
 from lambent.protocol.model import OperationModel, ServiceModel
 from lambent.protocol.operation import CompiledOperation
 from lambent.protocol.shapes import Shape
+
+_NULL = b":null"
+"""What a result with None in it has in its document, and perhaps another one too."""
 
 
 class JsonProtocol:
@@ -29,21 +34,30 @@ class JsonProtocol:
         self._type = f"application/x-amz-json-{version}"
         self._read = reader()
         self._write = writer()
+        self._types = JsonTypes(SCALARS)
+        self._fit = fit()
         self._errors = ErrorShapes(model, habits)
 
     def compile(self, operation: OperationModel) -> CompiledOperation:
         """One operation."""
-        read = self._read(Shape(self._model.shapes, operation.input))
-        write = self._write(Shape(self._model.shapes, operation.output))
+        taken = Shape(self._model.shapes, operation.input)
+        decode, read = self._types.decoder(taken), self._read(taken)
+        given = Shape(self._model.shapes, operation.output)
+        fits, write = self._fit(given), self._write(given)
         content_type, crc32 = self._type, self._habits.crc32
 
         def parse(request: WireRequest) -> Params:
             body = request.body
             assert isinstance(body, bytes)
-            return read(decode_object(body, explain=False))  # type: ignore[no-any-return]
+            try:
+                return decode(body)  # type: ignore[no-any-return]
+            except UNFIT:
+                return read(decode_object(body, explain=False))  # type: ignore[no-any-return]
 
         def serialize(result: Result, request_id: str) -> WireResponse:
-            body = encode(write(result)) if result and write else b"{}"
+            body = encode(result) if result and (fits is None or fits(result)) else b""
+            if not body or _NULL in body:
+                body = encode(write(result)) if result and write else b"{}"
             headers = [("x-amzn-RequestId", request_id), ("Content-Type", content_type)]
             if crc32:
                 headers.append(("x-amz-crc32", str(zlib.crc32(body))))

@@ -11,6 +11,7 @@ from lambent.services.sqs import errors
 
 MAX_ENTRIES = 10
 _ID = re.compile(r"[A-Za-z0-9_-]{1,80}\Z")
+_IDS = re.compile(r"(?:[A-Za-z0-9_-]{1,80} )+\Z")
 _SHAPE_CODES = {
     # Entries carry the older query codes, whatever the protocol.
     "QueueDoesNotExist": "AWS.SimpleQueueService.NonExistentQueue",
@@ -32,6 +33,27 @@ def check(
             f"Maximum number of entries per request are {MAX_ENTRIES}. "
             f"You have sent {len(entries)}.",
         )
+    if not _sound(entries, required):
+        _refuse(entries, shape, required)
+    return entries
+
+
+def _sound(entries: Sequence[dict[str, Any]], required: str) -> bool:
+    """Whether there is nothing to say against any entry, in a fraction of the time that it
+    takes to find out what there is."""
+    ids = []
+    for entry in entries:
+        id = entry.get("Id")
+        if not id or not entry.get(required):
+            return False
+        ids.append(id)
+    if len(set(ids)) < len(ids):
+        return False
+    line = " ".join(ids) + " "
+    return line.count(" ") == len(ids) and _IDS.match(line) is not None
+
+
+def _refuse(entries: Sequence[dict[str, Any]], shape: str, required: str) -> None:
     for number, entry in enumerate(entries, 1):
         if not entry.get("Id"):
             raise errors.missing(f"{shape}.{number}.Id")
@@ -49,7 +71,6 @@ def check(
         if id in seen:
             raise AwsError("BatchEntryIdsNotDistinct", f"Id {id} repeated.")
         seen.add(id)
-    return entries
 
 
 def failure(id: str, error: AwsError) -> dict[str, Any]:
@@ -64,14 +85,15 @@ def failure(id: str, error: AwsError) -> dict[str, Any]:
 
 def result(
     successful: list[dict[str, Any]], failed: list[dict[str, Any]]
-) -> dict[str, list[dict[str, Any]] | None]:
+) -> dict[str, list[dict[str, Any]]]:
     """A batch operation's answer: lists that are empty are left out."""
-    return {"Successful": successful or None, "Failed": failed or None}
+    lists = {"Successful": successful, "Failed": failed}
+    return {name: entries for name, entries in lists.items() if entries}
 
 
 async def each(
     entries: Sequence[dict[str, Any]], act: Callable[[dict[str, Any]], Awaitable[None]]
-) -> dict[str, list[dict[str, Any]] | None]:
+) -> dict[str, list[dict[str, Any]]]:
     """Act on every entry; the batch operation's answer."""
     successful: list[dict[str, Any]] = []
     failed: list[dict[str, Any]] = []

@@ -28,7 +28,7 @@ from lambent.services.sqs.names import parse_receipt, token
 from lambent.services.sqs.queues import Queues
 from lambent.services.sqs.receiving import Received
 from lambent.services.sqs.retention import Retention
-from lambent.services.sqs.sending import Receipt
+from lambent.services.sqs.sending import Draft, Told
 from lambent.store.contract import Store, Transaction
 
 MAX_VISIBILITY = 43_200
@@ -62,30 +62,28 @@ class MessageOperations:
         message_attributes.refuse_lists(params, "SendMessage")
         message = sending.draft(params, context.trace, context.account)
 
-        async def body(tx: Transaction) -> tuple[Queue, sending.Receipt]:
+        async def body(tx: Transaction) -> tuple[Queue, Told]:
             queue = await queue_of(tx, self._queues, context, params, "SendMessage")
             return queue, await sending.send(tx, self._ids, queue, message)
 
-        queue, receipt = await self._store.transact(body)
-        self._figures.of(queue).add_sent(message.size)
-        return receipt.wire()
+        queue, told = await self._store.transact(body)
+        self._figures.of(queue).add_sent((message.size,))
+        return told
 
     async def send_message_batch(self, context: RequestContext, params: Params) -> Result:
         entries = batches.check(
             params.get("Entries"), "SendMessageBatchRequestEntry", "MessageBody"
         )
-        drafts: list[sending.Draft | AwsError] = []
-        total = 0
+        drafts: list[Draft | AwsError] = []
+        trace, sender = context.trace, context.account
         for entry in entries:
             if "MessageAttributes" in entry:
                 message_attributes.refuse_lists(entry, "SendMessageBatch")
             try:
-                draft = sending.draft(entry, context.trace, context.account)
+                drafts.append(sending.draft(entry, trace, sender))
             except AwsError as error:
                 drafts.append(error)
-            else:
-                drafts.append(draft)
-                total += draft.size
+        total = sum([draft.size for draft in drafts if isinstance(draft, Draft)])
         if total > MAX_BATCH_BYTES:
             raise AwsError(
                 "BatchRequestTooLong",
@@ -93,22 +91,22 @@ class MessageOperations:
                 f"You have sent {total} bytes.",
             )
 
-        async def body(tx: Transaction) -> tuple[Queue, list[Receipt | AwsError]]:
+        async def body(tx: Transaction) -> tuple[Queue, list[Told | AwsError]]:
             queue = await queue_of(tx, self._queues, context, params, "SendMessage")
             return queue, await sending.send_all(tx, self._ids, queue, drafts)
 
         queue, answers = await self._store.transact(body)
-        figures = self._figures.of(queue)
-        successful: list[dict[str, Any]] = []
+        sizes: list[int] = []
+        successful: list[Told] = []
         failed: list[dict[str, Any]] = []
-        for entry, draft_or_error, answer in zip(entries, drafts, answers, strict=True):
-            if isinstance(answer, AwsError):
-                failed.append(batches.failure(entry["Id"], answer))
-            elif isinstance(draft_or_error, sending.Draft):
-                told = answer.wire()
+        for entry, draft, told in zip(entries, drafts, answers, strict=True):
+            if isinstance(told, AwsError):
+                failed.append(batches.failure(entry["Id"], told))
+            elif isinstance(draft, Draft):
                 told["Id"] = entry["Id"]
                 successful.append(told)
-                figures.add_sent(draft_or_error.size)
+                sizes.append(draft.size)
+        self._figures.of(queue).add_sent(sizes)
         return batches.result(successful, failed)
 
     @abandonable

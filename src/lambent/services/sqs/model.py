@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
+from typing import Final
 
 import msgspec
 
@@ -81,14 +83,12 @@ class Message(msgspec.Struct, frozen=True, array_like=True, gc=False):
     receives: int = 0
 
 
-_queue_encoder = msgspec.msgpack.Encoder()
 _queue_decoder = msgspec.msgpack.Decoder(Queue)
 _message_decoder = msgspec.msgpack.Decoder(Message)
 
 
-def encode(value: Queue | Message) -> bytes:
-    """The stored form."""
-    return _queue_encoder.encode(value)
+encode: Final[Callable[[Queue | Message], bytes]] = msgspec.msgpack.Encoder().encode
+"""The stored form."""
 
 
 def decode_queue(data: bytes) -> Queue:

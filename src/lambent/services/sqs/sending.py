@@ -23,6 +23,8 @@ _ALLOWED_BYTES = bytes(byte for byte in range(256) if byte >= 0x20 or byte in b"
 _HASH = hashlib.md5(usedforsecurity=False)
 """Copied for each body: looking the algorithm up costs more than a short body's digest."""
 
+_LEAST = frozenset({"Id", "MessageBody", "QueueUrl"})
+"""Parameters of a message that is its body and no more."""
 _LIMITS = ("DelaySeconds", "MaximumMessageSize")
 _NONE: dict[str, Attribute] = {}
 
@@ -42,24 +44,8 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
     sender: str
 
 
-class Receipt(msgspec.Struct, frozen=True, gc=False):
-    """What the sender is told."""
-
-    message_id: str
-    md5: str
-    md5_attributes: str | None
-    md5_system: str | None
-    sequence: str | None
-
-    def wire(self) -> dict[str, Any]:
-        told: dict[str, Any] = {"MessageId": self.message_id, "MD5OfMessageBody": self.md5}
-        if self.md5_attributes is not None:
-            told["MD5OfMessageAttributes"] = self.md5_attributes
-        if self.md5_system is not None:
-            told["MD5OfMessageSystemAttributes"] = self.md5_system
-        if self.sequence is not None:
-            told["SequenceNumber"] = self.sequence
-        return told
+Told = dict[str, Any]
+"""What the sender is told of a message, in the names of the API."""
 
 
 def draft(params: Mapping[str, Any], trace: str | None, sender: str) -> Draft:
@@ -68,7 +54,12 @@ def draft(params: Mapping[str, Any], trace: str | None, sender: str) -> Draft:
     if not body:
         raise errors.missing("MessageBody")
     data = _encoded(body)
-    own, size = _NONE, len(data)
+    digest = _HASH.copy()
+    digest.update(data)
+    md5, size = digest.hexdigest(), len(data)
+    if params.keys() <= _LEAST:
+        return Draft(body, md5, size, _NONE, _NONE, None, None, None, trace, sender)
+    own = _NONE
     if "MessageAttributes" in params:
         own = message_attributes.parse(params["MessageAttributes"])
         for name, attribute in own.items():
@@ -84,11 +75,9 @@ def draft(params: Mapping[str, Any], trace: str | None, sender: str) -> Draft:
                 "type, the set of supported types is String."
             )
         trace = attribute.text
-    digest = _HASH.copy()
-    digest.update(data)
     return Draft(
         body,
-        digest.hexdigest(),
+        md5,
         size,
         own,
         system,
@@ -164,48 +153,48 @@ def check_for_queue(queue: Queue, message: Draft) -> None:
 
 async def send(
     tx: Transaction, ids: Ids, queue: Queue, message: Draft, history: History | None = None
-) -> Receipt:
+) -> Told:
     """Put a checked message into its queue. `history` is what it brings of its past."""
     check_for_queue(queue, message)
     if queue.fifo:
         return await _send_once(tx, ids.uuid(), queue, message, history)
     sent = _message(ids.uuid(), message, None, history)
     await tx.enqueue(queue.work, [placed(queue, sent, delay=_seconds(queue, message))])
-    return _receipt(message, sent.id)
+    return _told(message, sent.id)
 
 
 async def send_all(
     tx: Transaction, ids: Ids, queue: Queue, messages: Sequence[Draft | AwsError]
-) -> list[Receipt | AwsError]:
+) -> list[Told | AwsError]:
     """The same for several, in order; for one that is wrong already, or that the queue cannot
     take, why. A FIFO queue takes none of them when one has no group."""
-    if queue.fifo and any(isinstance(each, Draft) and each.group is None for each in messages):
+    ordered = queue.fifo
+    if ordered and any(isinstance(each, Draft) and each.group is None for each in messages):
         raise errors.missing("MessageGroupId")
-    answers: list[Receipt | AwsError] = []
+    answers: list[Told | AwsError] = []
     work: list[NewWork] = []
     delay, largest = (attributes.value(queue, name) for name in _LIMITS)
     for id, message in zip(ids.uuids(len(messages)), messages, strict=True):
         if isinstance(message, AwsError):
             answers.append(message)
-            continue
-        if queue.fifo or message.size > largest or message.deduplication is not None:
+        elif ordered or message.size > largest or message.deduplication is not None:
             try:
                 check_for_queue(queue, message)
                 answers.append(await _send_once(tx, id, queue, message, None))
             except AwsError as error:
                 answers.append(error)
-            continue
-        own = message.delay
-        payload = encode(_message(id, message, None, None))
-        work.append(NewWork(payload, delay if own is None else own, None, None, message.group))
-        answers.append(_receipt(message, id))
+        else:
+            payload = encode(_message(id, message, None, None))
+            own = message.delay
+            work.append(NewWork(payload, delay if own is None else own, None, None, message.group))
+            answers.append(_told(message, id))
     await tx.enqueue(queue.work, work)
     return answers
 
 
 async def _send_once(
     tx: Transaction, id: str, queue: Queue, message: Draft, history: History | None
-) -> Receipt:
+) -> Told:
     """To a FIFO queue, unless it was sent within the last five minutes."""
     group = message.group or ""
     deduplication = fifo.deduplication_id(queue, message.deduplication, message.body)
@@ -216,7 +205,9 @@ async def _send_once(
         (work_id,) = await tx.enqueue(queue.work, [placed(queue, sent, delay=delay)])
         known = fifo.Sent(sent.id, work_id, tx.now)
         await fifo.remember(tx, queue, group, deduplication, known)
-    return _receipt(message, known.message_id, fifo.sequence_number(known.work_id))
+    told = _told(message, known.message_id)
+    told["SequenceNumber"] = fifo.sequence_number(known.work_id)
+    return told
 
 
 def _seconds(queue: Queue, message: Draft) -> float:
@@ -241,12 +232,10 @@ def _message(
     )
 
 
-def _receipt(message: Draft, id: str, sequence: str | None = None) -> Receipt:
-    own, system = message.attributes, message.system
-    return Receipt(
-        id,
-        message.md5,
-        message_attributes.md5(own) if own else None,
-        message_attributes.md5(system) if system else None,
-        sequence,
-    )
+def _told(message: Draft, id: str) -> Told:
+    told: Told = {"MessageId": id, "MD5OfMessageBody": message.md5}
+    if message.attributes:
+        told["MD5OfMessageAttributes"] = message_attributes.md5(message.attributes)
+    if message.system:
+        told["MD5OfMessageSystemAttributes"] = message_attributes.md5(message.system)
+    return told

@@ -44,13 +44,17 @@ class Unwritten:
     def __len__(self) -> int:
         return len(self.items) // _ITEM
 
-    def add(self, queue: int, first: int, now: float, new: Sequence[NewWork]) -> None:
-        """New items, the ids of which begin with `first`; ids grow."""
-        items, payloads = self.items, self._payloads
+    def add(self, queue: int, first: int, now: float, mark: float, new: Sequence[NewWork]) -> int:
+        """New items, the ids of which begin with `first`; ids grow. How many are due after
+        `mark`."""
+        items, payloads, after = self.items, self._payloads, 0
         for id, item in enumerate(new, first):
             due = now + item.delay if item.delay > 0 else now
+            if due > mark:
+                after += 1
             items += (queue, id, due, now if item.created is None else item.created)
             payloads += (id, item.payload)
+        return after
 
     def remove(self, first: int) -> bool:
         """Forget the items from the id `first` on; whether there was any."""

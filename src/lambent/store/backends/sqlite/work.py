@@ -55,12 +55,23 @@ class WorkQueues(Part):
                 plain = False
         if not plain:
             engine.writing()
-        first = engine.sequence.take(len(items))
-        if not engine.saved:
+        count = len(items)
+        first = engine.sequence.take(count)
+        engine.effects.append((Effect.ARRIVED, queue))
+        if engine.saved:
+            self._insert(number, depth, items, first, plain)
+        else:
             engine.undo.append(partial(_remove, engine, number, first))
-            self._keep(number, depth, items, first)
-            engine.effects.append((Effect.ARRIVED, queue))
-            return list(range(first, first + len(items)))
+            now = self.now
+            depth.waiting += engine.unwritten.add(number, first, now, depth.mark, items)
+            depth.loose += count
+        depth.total += count
+        return list(range(first, first + count))
+
+    def _insert(
+        self, number: int, depth: Depth, items: Sequence[NewWork], first: int, plain: bool
+    ) -> None:
+        """Put new items into the tables now."""
         now, mark, mixed = self.now, depth.mark, depth.tenanted > 0
         rows = []
         for id, item in enumerate(items, first):
@@ -70,25 +81,13 @@ class WorkQueues(Part):
             rows.append((number, id, due, created, item.group, tenant))
             if due > mark:
                 depth.waiting += 1
-        engine.executemany(INSERT, rows)
-        engine.executemany(INSERT_PAYLOAD, enumerate([item.payload for item in items], first))
+        execute = self._engine.executemany
+        execute(INSERT, rows)
+        execute(INSERT_PAYLOAD, enumerate([item.payload for item in items], first))
         if plain:
             depth.loose += len(items)
         else:
             self._sort_in(number, depth, rows)
-        depth.total += len(items)
-        engine.effects.append((Effect.ARRIVED, queue))
-        return list(range(first, first + len(items)))
-
-    def _keep(self, number: int, depth: Depth, items: Sequence[NewWork], first: int) -> None:
-        """Add plain items to those that are written when the group ends."""
-        now, mark = self.now, depth.mark
-        self._engine.unwritten.add(number, first, now, items)
-        for item in items:
-            if now > mark or now + item.delay > mark:
-                depth.waiting += 1
-        depth.loose += len(items)
-        depth.total += len(items)
 
     def _sort_in(self, number: int, depth: Depth, rows: list[Any]) -> None:
         """Let new items be found by their groups and tenants."""
