@@ -55,6 +55,7 @@ def scoped(service: str) -> dict[str, str]:
         ({}, "/", "Action=ListTopics&Version=2010-03-31", "sns"),
         ({}, "/", "Version=2011-06-15&Action=GetCallerIdentity", "sts"),
         ({}, "/000000000000/q", "Action=SendMessage&MessageBody=x", "sqs"),
+        ({}, "/000000000000/q/", "Action=SendMessage&MessageBody=x", "sqs"),
         ({}, "/", "Action=ListQueues&Version=2011-10-01", "sqs"),
         ({}, "/bucket", "Action=Dance&Version=1999-01-01", "s3"),
         ({}, "/bucket/key", "prefix=Action", "s3"),

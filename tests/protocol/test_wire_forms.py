@@ -182,6 +182,11 @@ def test_an_sqs_error_carries_both_its_names() -> None:
     )
 
 
+def test_a_query_without_an_action_is_an_unknown_operation() -> None:
+    response, _ = _error("sqs", "query", AwsError("UnknownOperationException", "", 404))
+    assert (response.status, response.body) == (404, b"<UnknownOperationException/>")
+
+
 def test_an_sqs_error_that_the_model_lacks_is_named_by_its_query_code() -> None:
     response, headers = _error("sqs", None, AwsError("InvalidParameterValue", "No."))
     assert headers["x-amzn-query-error"] == "InvalidParameterValue;Sender"

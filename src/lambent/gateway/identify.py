@@ -95,7 +95,7 @@ _HOST_LABELS: Final = {
 """What stands before the region in the hosts of services that may be called unsigned."""
 
 _LAMBDA_PATH: Final = re.compile(r"/20\d\d-\d\d-\d\d/(functions|event-source-mappings|layers|tags)")
-_QUEUE_PATH: Final = re.compile(r"/(?:queue/[a-z0-9-]+/)?\d{12}/[\w.-]+")
+_QUEUE_PATH: Final = re.compile(r"/(?:queue/[a-z0-9-]+/)?\d{12}/[\w.-]+/?")
 _SERVICE_HOST: Final = re.compile(
     r"((?:streams\.)?[a-z0-9-]+)(?:\.[a-z0-9-]+)?\.(?:amazonaws\.com(?:\.cn)?|localhost)"
 )

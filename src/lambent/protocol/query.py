@@ -188,7 +188,7 @@ class QueryProtocol:
             return params
 
         def serialize(result: Result, request_id: str) -> WireResponse:
-            out = [head]
+            out = [self._declaration, head]
             content(result or {}, out)
             out.append(
                 f"{tail[0]}<ResponseMetadata><RequestId>{escape(request_id)}</RequestId>"
@@ -213,9 +213,12 @@ class QueryProtocol:
     def error(self, error: AwsError, request_id: str) -> WireResponse:
         """An error."""
         form = self._errors.form(error)
+        if error.code == "UnknownOperationException" and not error.message:
+            # Nothing that an operation could be asked by: the framework's own answer.
+            return self._response(form.status, "<UnknownOperationException/>", request_id)
         fault = "Receiver" if form.status >= 500 else "Sender"
         out = [
-            f"<ErrorResponse{self._xmlns}><Error><Type>{fault}</Type>"
+            f"{self._declaration}<ErrorResponse{self._xmlns}><Error><Type>{fault}</Type>"
             f"<Code>{escape(form.query_code)}</Code><Message>{escape(error.message)}</Message>"
         ]
         if form.shape is not None and error.members:
@@ -234,5 +237,5 @@ class QueryProtocol:
         return WireResponse(
             status,
             [("x-amzn-RequestId", request_id), ("Content-Type", CONTENT_TYPE)],
-            (self._declaration + document).encode("utf-8", "replace"),
+            document.encode("utf-8", "replace"),
         )

@@ -103,6 +103,12 @@ def test_what_makes_no_sense_is_refused(desk, body):
     assert desk.depth(desk.dead) == 3
 
 
+@pytest.mark.parametrize("after", [-1, 1 << 63, "x"])
+def test_a_page_begins_after_what_may_be_an_item(desk, after):
+    assert desk.act("messages", status=400, after=after)["code"] == "ValidationException"
+    assert desk.act("messages", after=(1 << 63) - 1)["messages"] == []
+
+
 def test_nothing_is_there_under_unknown_names(desk):
     desk.act("replay", name="nowhere", status=404)
     desk.act("replay", to="nowhere", status=404)

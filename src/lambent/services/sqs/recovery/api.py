@@ -17,7 +17,7 @@ Bodies are JSON objects; a filter stands under `selection` (`selection.Selection
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 from urllib.parse import unquote
 
 import msgspec
@@ -42,6 +42,8 @@ DEFAULT_CAP = 3
 """How often a message is replayed before it is left alone, unless the caller says otherwise."""
 
 _MAX_LISTED = 1000
+_LAST = (1 << 63) - 1
+"""What no item's id is greater than."""
 
 
 class Look(msgspec.Struct, forbid_unknown_fields=True):
@@ -49,7 +51,7 @@ class Look(msgspec.Struct, forbid_unknown_fields=True):
 
     selection: Selection = EVERYTHING
     limit: int = 10
-    after: int = 0
+    after: Annotated[int, msgspec.Meta(ge=0, le=_LAST)] = 0
 
 
 class Act(msgspec.Struct, forbid_unknown_fields=True):
