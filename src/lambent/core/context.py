@@ -23,7 +23,9 @@ class RequestContext(msgspec.Struct, frozen=True):
     """Who asks, for what, when, and where.
 
     `endpoint` is the node's base URL as the client reached it ("http://localhost:4566"),
-    for results that carry URLs. `principal` is the caller's ARN. `now` is seconds since the
+    for results that carry URLs. `principal` is the caller's ARN, and `user_id` the
+    unique id that the caller's key carries ("AIDA…", "AROA…:session", the account for its
+    root; "" when the key is none of this node). `now` is seconds since the
     epoch when the request arrived. `headers` are the request's own, in lower case (empty
     for calls from inside).
     """
@@ -37,6 +39,7 @@ class RequestContext(msgspec.Struct, frozen=True):
     access_key: str = ""
     trace: str | None = None
     headers: Mapping[str, str] = msgspec.field(default_factory=dict)
+    user_id: str = ""
 
     def arn(self, service: str, resource: str) -> str:
         """The ARN of a resource in this account and region."""

@@ -26,7 +26,8 @@ class Identity:
     """Who asks, for which account, in which region.
 
     `content_sha256` is the payload hash that was signed, in lower-case hexadecimal, when the
-    body must be held to it; `chunks` checks an `aws-chunked` body's signatures.
+    body must be held to it; `chunks` checks an `aws-chunked` body's signatures. `user_id` is
+    the key's.
     """
 
     account: str
@@ -35,6 +36,7 @@ class Identity:
     access_key: str
     content_sha256: str | None = None
     chunks: Verifier | None = None
+    user_id: str = ""
 
 
 class Authenticator(Protocol):
@@ -71,7 +73,7 @@ class Trusting:
             # Keys that this node's IAM or STS made act as whom they were made for.
             key = await self._keys.find(access_key)
             if key is not None:
-                return Identity(key.account, region, key.principal, access_key)
+                return Identity(key.account, region, key.principal, access_key, user_id=key.user_id)
         named = len(access_key) == 12 and access_key.isascii() and access_key.isdigit()
         account = access_key if named else self._settings.account
         principal = local_principal(account, token) or f"arn:aws:iam::{account}:root"

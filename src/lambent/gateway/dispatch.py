@@ -154,6 +154,7 @@ class Dispatcher:
                     identity.access_key,
                     headers.get("x-amzn-trace-id"),
                     wire.headers,
+                    identity.user_id,
                 )
                 params = operation.parse(wire)
                 request.abandonable = getattr(implementation, "abandonable", False)

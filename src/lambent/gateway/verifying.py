@@ -70,6 +70,7 @@ class Verifying:
             key.id,
             payload if service == "s3" and len(payload) == 64 else None,
             _chain(claim, key, time, payload),
+            key.user_id,
         )
 
 

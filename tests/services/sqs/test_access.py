@@ -143,14 +143,15 @@ def test_a_denial_to_everybody_leaves_the_root_the_policy(client, account, queue
     owner.send_message(QueueUrl=queue, MessageBody="x")
 
 
-def test_a_denial_holds_for_the_accounts_own_user(fresh_node, connect):
+def test_an_accounts_own_user_is_named_as_sender_and_may_be_denied(fresh_node, connect):
     node = fresh_node(auth=True)
     key = node.administrator
 
     def admin(service):
         return connect(node.endpoint, service, access_key=key.id, secret=key.secret)
 
-    user = admin("iam").create_user(UserName="reader")["User"]["Arn"]
+    made = admin("iam").create_user(UserName="reader")["User"]
+    user, user_id = made["Arn"], made["UserId"]
     made = admin("iam").create_access_key(UserName="reader")["AccessKey"]
     reader = connect(
         node.endpoint,
@@ -160,6 +161,11 @@ def test_a_denial_holds_for_the_accounts_own_user(fresh_node, connect):
     )
     url = admin("sqs").create_queue(QueueName="shared")["QueueUrl"]
     reader.send_message(QueueUrl=url, MessageBody="x")
+    reader.send_message_batch(QueueUrl=url, Entries=[SENT])
+    got = reader.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["SenderId"]
+    )["Messages"]
+    assert [each["Attributes"]["SenderId"] for each in got] == [user_id, user_id]
     allow(admin, url, user.split(":")[4], "sqs:SendMessage", "Deny", user)
     code, message = refusal(reader.send_message, QueueUrl=url, MessageBody="x")
     assert code == "AccessDenied"

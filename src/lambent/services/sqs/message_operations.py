@@ -60,7 +60,7 @@ class MessageOperations:
 
     async def send_message(self, context: RequestContext, params: Params) -> Result:
         message_attributes.refuse_lists(params, "SendMessage")
-        message = sending.draft(params, context.trace, context.account)
+        message = sending.draft(params, context.trace, context.user_id or context.account)
 
         async def body(tx: Transaction) -> tuple[Queue, Told]:
             queue = await queue_of(tx, self._queues, context, params, "SendMessage")
@@ -75,7 +75,7 @@ class MessageOperations:
             params.get("Entries"), "SendMessageBatchRequestEntry", "MessageBody"
         )
         drafts: list[Draft | AwsError] = []
-        trace, sender = context.trace, context.account
+        trace, sender = context.trace, context.user_id or context.account
         for entry in entries:
             if "MessageAttributes" in entry:
                 message_attributes.refuse_lists(entry, "SendMessageBatch")
