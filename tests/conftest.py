@@ -20,7 +20,7 @@ import botocore.session
 import pytest
 from botocore.config import Config
 from hypothesis import HealthCheck, settings
-from tests.support import postgres
+from tests.support import folders, postgres
 from tests.support.http import Raw
 from tests.support.nodes import ProcessNode, ThreadNode
 
@@ -37,6 +37,8 @@ _ids = SystemIds()
 # What a property promises does not depend on how busy the machine is.
 settings.register_profile("lambent", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("lambent")
+
+folders.choose()
 
 _must_end = pytest.StashKey[float]()
 

@@ -7,20 +7,12 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.conftest import HELLO, Command
+from tests.cli.conftest import Command
 from tests.support.debuggers import Debugger
-
-
-@pytest.fixture
-def hello(command: Command, template: Callable[..., Path]) -> None:
-    """The function `hello` is deployed."""
-    path = template(Transform="AWS::Serverless-2016-10-31", Resources={"Hello": HELLO})
-    assert command("deploy", path).status == 0
 
 
 @pytest.mark.usefixtures("hello")

@@ -11,16 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import HELLO, Command
+from tests.cli.conftest import Command, greeter
 from tests.crash.killing import until
 from tests.support.nodes import ThreadNode
-
-
-@pytest.fixture
-def hello(command: Command, template: Callable[..., Path]) -> None:
-    """The function `hello` is deployed."""
-    path = template(Transform="AWS::Serverless-2016-10-31", Resources={"Hello": HELLO})
-    assert command("deploy", path).status == 0
 
 
 @pytest.mark.usefixtures("hello")
@@ -153,9 +146,7 @@ def test_the_log_of_what_is_not_there_is_an_error(command: Command) -> None:
 def test_a_function_may_be_called_what_its_template_calls_it(
     command: Command, template: Callable[..., Path]
 ) -> None:
-    properties = {key: v for key, v in HELLO["Properties"].items() if key != "FunctionName"}
-    unnamed = {**HELLO, "Properties": properties}
-    path = template(Transform="AWS::Serverless-2016-10-31", Resources={"Greeter": unnamed})
+    path = template(Resources={"Greeter": greeter()})
     assert command("deploy", path, "--stack-name", "one").status == 0
     assert command("invoke", "Greeter", "--payload", '{"name": "Ada"}').out == '{"hello": "Ada"}\n'
     until(lambda: command("logs", "Greeter").out, lambda text: "hello Ada" in text)

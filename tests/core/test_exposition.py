@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from lambent.core import exposition, metrics
 from lambent.core.metrics import Metrics
 
@@ -54,7 +56,10 @@ async def test_a_hook_looks_up_what_is_not_counted() -> None:
     assert "g 4\n" in await shown(figures)
 
 
-async def test_label_sets_beyond_the_limit_are_counted_together() -> None:
+async def test_label_sets_beyond_the_limit_are_counted_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(metrics, "MOST_CHILDREN", 20)
     figures = Metrics()
     family = figures.counter("n", "N.", "q")
     for number in range(metrics.MOST_CHILDREN + 10):

@@ -30,7 +30,7 @@ _OTHERS = """
 """Transactions that are given the next ids."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server() -> Iterator[Cluster]:
     server = postgres.own()
     # What is not committed reaches the disk late, so that a crash loses it.
@@ -42,7 +42,7 @@ def server() -> Iterator[Cluster]:
 
 async def _opened(server: Cluster, folder: Path) -> Store:
     place = Folder(folder / "blobs", sync=False)
-    return await open_postgresql(server.url("fate"), place, SystemClock(), SystemIds())
+    return await open_postgresql(server.url(), place, SystemClock(), SystemIds())
 
 
 def _lose_the_next_commit(

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support import folders
 
 from lambent.core.clock import VirtualClock
 from lambent.core.errors import Conflict
@@ -37,7 +38,7 @@ def run(backend: Backend, program: Callable[[Store, VirtualClock], Awaitable[Non
 
     async def main() -> None:
         clock = VirtualClock()
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(dir=folders.chosen()) as folder:
             store = await backend.open(Path(folder) / "data", clock, SeededIds(1))
             try:
                 await program(store, clock)

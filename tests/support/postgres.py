@@ -22,6 +22,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from tests.support import folders
+
 PASSWORD = "not-for-anyone"
 _DURABLE = {"fsync": "on", "full_page_writes": "on", "shared_buffers": "128MB"}
 _SETTINGS = {
@@ -212,7 +214,9 @@ def own(log: Path | None = None) -> Cluster:
     """One more, for whoever breaks it; to be removed."""
     where = programs()
     assert where is not None, "no PostgreSQL server is installed"
-    return Cluster(where, Path(tempfile.mkdtemp(prefix="lambent-pg-")), log=log)
+    return Cluster(
+        where, Path(tempfile.mkdtemp(prefix="lambent-pg-", dir=folders.chosen())), log=log
+    )
 
 
 def _unprivileged() -> tuple[str, int]:
