@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,8 @@ from lambent.core.clock import SystemClock
 from lambent.core.errors import StoreUnavailable
 from lambent.core.ids import SystemIds
 from lambent.store.backends.places import Folder
-from lambent.store.backends.postgresql import open_postgresql
-from lambent.store.backends.postgresql.connecting import Session
+from lambent.store.backends.postgresql import lines, open_postgresql
+from lambent.store.backends.postgresql.connecting import Connection, Session, Target, connect
 from lambent.store.contract import NewWork, Store, Transaction
 
 from .calls import call
@@ -105,6 +107,79 @@ async def test_a_cut_connection_neither_loses_nor_doubles_a_commit(
     assert lost
     assert len(await call(store, "read", "log")) == 2
     await store.close()
+
+
+class Way:
+    """A way to the server, by a socket in that folder. While `holding`, a client is not told
+    that the server has hung up before it asks for something more."""
+
+    def __init__(self, folder: Path, server: Cluster) -> None:
+        self._here = folder / f".s.PGSQL.{server.port}"
+        self._there = server.folder / f".s.PGSQL.{server.port}"
+        self._answering: list[asyncio.Task[None]] = []
+        self.holding = False
+
+    async def open(self) -> asyncio.Server:
+        return await asyncio.start_unix_server(self._client, self._here)
+
+    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answers, requests = await asyncio.open_unix_connection(self._there)
+        answering = asyncio.ensure_future(self._pass_on(answers, writer))
+        self._answering.append(answering)
+        while (data := await reader.read(1 << 16)) and not answering.done():
+            requests.write(data)
+        requests.close()
+        writer.close()
+
+    async def _pass_on(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        while data := await source.read(1 << 16):
+            target.write(data)
+        if not self.holding:
+            target.close()
+
+    async def ended(self) -> None:
+        """Return once the server has hung up, and clients have read its last words."""
+        await asyncio.gather(*self._answering)
+        for _ in range(10):
+            await SystemClock().sleep(0)
+
+
+@pytest.mark.parametrize("new", [True, False])
+async def test_a_connection_that_was_told_of_its_end_is_as_good_as_cut(
+    server: Cluster, monkeypatch: pytest.MonkeyPatch, new: bool
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        way = Way(Path(name), server)
+        listening = await way.open()
+        place = Folder(Path(name) / "blobs", sync=False)
+        store = await open_postgresql(server.url(host=name), place, SystemClock(), SystemIds())
+
+        async def end() -> None:
+            way.holding = True
+            server.sql(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                " WHERE application_name = 'lambent'"
+            )
+            await way.ended()
+            way.holding = False
+
+        async def connect_and_end(to: Target) -> Connection:
+            connection = await connect(to)
+            await end()
+            return connection
+
+        if new:
+            monkeypatch.setattr(lines, "connect", connect_and_end)
+            with pytest.raises(StoreUnavailable):
+                await _append(store)
+            monkeypatch.undo()
+        else:
+            await _append(store)
+            await end()
+        await _append(store)
+        assert len(await call(store, "read", "log")) == (1 if new else 2)
+        await store.close()
+        listening.close()
 
 
 async def test_what_went_on_or_was_told_is_not_run_again_when_its_snapshot_is_lost_at_its_end(

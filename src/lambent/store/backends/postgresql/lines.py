@@ -203,7 +203,7 @@ class _Line:
                     connection.terminate()
                     connection = None
                 if jobs or fresh or not gone:
-                    self._failed(jobs or self._take(), error, gone and bool(jobs))
+                    self._failed(jobs or self._take(), error, gone, repeat=bool(jobs))
         # Not only when the task is done: who comes in between begins another.
         del self._serving[task]
         if connection is not None:
@@ -282,14 +282,14 @@ class _Line:
                 break
         return jobs
 
-    def _failed(self, jobs: list[Waiting], error: Exception, gone: bool) -> None:
-        """A transaction was lost or refused: run its bodies again, or tell them."""
+    def _failed(self, jobs: list[Waiting], error: Exception, gone: bool, repeat: bool) -> None:
+        """A transaction was refused, or lost (`gone`): run its bodies again, or tell them."""
         again: list[Waiting] = []
         for job in jobs:
             job.wrote = False
             job.tries += 1
             if gone or passing(error) or isinstance(error, StoreUnavailable):
-                if gone and job.tries < TRIES:
+                if gone and repeat and job.tries < TRIES:
                     again.append(job)
                 else:
                     job.told(unavailable(error))
