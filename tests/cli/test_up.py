@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 from tests.conftest import ClientFactory
 from tests.crash.killing import until
+from tests.host.runtimes.conftest import packed
 
 DRAINING = "Draining … (Ctrl-C again ends at once)\n"
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -209,28 +210,23 @@ def test_a_template_that_fails_leaves_the_node_up_and_the_status_1(
 
 
 def _begin_a_call(
-    process: subprocess.Popen[str], connect: ClientFactory, tmp_path: Path, seconds: float
+    process: subprocess.Popen[str], connect: ClientFactory, seconds: float
 ) -> subprocess.Popen[str]:
     """A function call of that length, under way, by `lambent invoke`."""
     endpoint = _text(process).split()[5]
-    path = tmp_path / "template.json"
-    properties = {
-        "FunctionName": "slow",
-        "Runtime": "python3.11",
-        "Handler": "index.handler",
-        "Timeout": 60,
-        "InlineCode": SLOW,
-    }
-    function = {"Type": "AWS::Serverless::Function", "Properties": properties}
-    transform = "AWS::Serverless-2016-10-31"
-    path.write_text(json.dumps({"Transform": transform, "Resources": {"Slow": function}}))
+    connect(endpoint, "lambda", access_key="0" * 12).create_function(
+        FunctionName="slow",
+        Runtime="python3.11",
+        Handler="index.handler",
+        Role="arn:aws:iam::000000000000:role/slow",
+        Timeout=60,
+        Code={"ZipFile": packed({"index.py": SLOW}, 0o644)},
+    )
     environment = os.environ | {"LAMBENT_ENDPOINT": endpoint, "AWS_ACCESS_KEY_ID": "0" * 12}
     environment |= {"AWS_SECRET_ACCESS_KEY": "local"}
-    lambent = [sys.executable, "-m", "lambent"]
-    subprocess.run([*lambent, "deploy", path], env=environment, check=True, capture_output=True)
     payload = json.dumps({"seconds": seconds})
     call = subprocess.Popen(
-        [*lambent, "invoke", "slow", "--payload", payload],
+        [sys.executable, "-m", "lambent", "invoke", "slow", "--payload", payload],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -249,17 +245,17 @@ def _begin_a_call(
     return call
 
 
-def test_ctrl_c_lets_what_runs_finish(up: Start, connect: ClientFactory, tmp_path: Path) -> None:
+def test_ctrl_c_lets_what_runs_finish(up: Start, connect: ClientFactory) -> None:
     process = up()
-    call = _begin_a_call(process, connect, tmp_path, seconds=1.5)
+    call = _begin_a_call(process, connect, seconds=1.5)
     assert _finish(process, signal.SIGINT)[0] == 0
     out, err = call.communicate(timeout=10)
     assert (call.returncode, out) == (0, '"done"\n'), err
 
 
-def test_the_second_ctrl_c_ends_at_once(up: Start, connect: ClientFactory, tmp_path: Path) -> None:
+def test_the_second_ctrl_c_ends_at_once(up: Start, connect: ClientFactory) -> None:
     process = up()
-    call = _begin_a_call(process, connect, tmp_path, seconds=50)
+    call = _begin_a_call(process, connect, seconds=50)
     process.send_signal(signal.SIGINT)
     assert process.stderr is not None
     assert process.stderr.readline() == DRAINING

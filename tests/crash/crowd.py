@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -143,6 +143,7 @@ class Crowd:
     ) -> None:
         self._connect, self._nodes, self._fifo = connect, nodes, fifo
         self.seen = Seen()
+        self._threads: list[Future[None]] = []
         self._enough = threading.Event()
         self._produced = threading.Event()
         attributes = {"VisibilityTimeout": str(visibility)}
@@ -153,21 +154,24 @@ class Crowd:
         )
         self._url = made["QueueUrl"]
 
-    def during(self, trouble: AbstractContextManager[None]) -> Seen:
-        """Go on until the trouble is over, then finish; what was seen."""
-        with ThreadPoolExecutor(PRODUCERS + CONSUMERS) as pool:
-            producers = [pool.submit(self._produce, part) for part in range(PRODUCERS)]
-            consumers = [pool.submit(self._consume, part) for part in range(CONSUMERS)]
-            try:
-                with trouble:
-                    pass
-            finally:
-                self._enough.set()
-                for one in producers:
-                    one.result()
-                self._produced.set()
-            for one in consumers:
+    @contextmanager
+    def working(self, pool: ThreadPoolExecutor) -> Iterator[None]:
+        """Go on while the body runs, then come to an end in the background."""
+        for part in range(CONSUMERS):
+            self._threads.append(pool.submit(self._consume, part))
+        producers = [pool.submit(self._produce, part) for part in range(PRODUCERS)]
+        try:
+            yield
+        finally:
+            self._enough.set()
+            for one in producers:
                 one.result()
+            self._produced.set()
+
+    def finish(self) -> Seen:
+        """Wait until the queue is empty; what was seen."""
+        for one in self._threads:
+            one.result()
         return self.seen
 
     def _caller(self, part: int) -> Caller:
@@ -231,3 +235,16 @@ class Crowd:
             return False
         self.seen.deleted_now(message["MessageId"])
         return True
+
+
+def during(trouble: AbstractContextManager[None], *crowds: Crowd) -> None:
+    """Let all crowds go on until the trouble is over, and look at what they saw."""
+    with ThreadPoolExecutor(len(crowds) * (PRODUCERS + CONSUMERS)) as pool:
+        with ExitStack() as all_of_them:
+            for crowd in crowds:
+                all_of_them.enter_context(crowd.working(pool))
+            with trouble:
+                pass
+        seen = [crowd.finish() for crowd in crowds]
+    for one in seen:
+        one.check()

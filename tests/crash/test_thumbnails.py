@@ -37,7 +37,7 @@ def _rounds(
 def test_every_photo_is_accounted_for_once_whenever_the_node_is_killed(
     node_process: Callable[..., ProcessNode], connect: ClientFactory, account: str
 ) -> None:
-    _rounds(node_process(), connect, account, range(4), longest=1.5)
+    _rounds(node_process(), connect, account, range(2), longest=1.5)
 
 
 @pytest.mark.slow

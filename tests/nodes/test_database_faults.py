@@ -20,7 +20,7 @@ import asyncpg
 import pytest
 from botocore.exceptions import ClientError
 from tests.conftest import ClientFactory
-from tests.crash.crowd import Crowd
+from tests.crash.crowd import Crowd, during
 from tests.crash.killing import until
 from tests.nodes.conftest import Trio
 from tests.support import postgres
@@ -184,7 +184,7 @@ def test_without_a_connection_requests_are_told_to_come_again(
                     _writes(probe)
             yield
 
-        Crowd(connect, trio.nodes, fifo=fifo).during(again_and_again()).check()
+        during(again_and_again(), Crowd(connect, trio.nodes, fifo=fifo))
 
 
 @pytest.fixture
@@ -286,7 +286,7 @@ def test_on_a_full_disk_writes_are_told_to_come_again(
                         _writes(probe)
                 yield
 
-            Crowd(connect, trio.nodes, fifo=fifo).during(again_and_again()).check()
+            during(again_and_again(), Crowd(connect, trio.nodes, fifo=fifo))
 
 
 @pytest.mark.parametrize(

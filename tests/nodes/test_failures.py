@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.conftest import ClientFactory
-from tests.crash.crowd import Crowd
+from tests.crash.crowd import Crowd, during
 from tests.crash.killing import until
 from tests.nodes.conftest import LEASE, Trio, function, queue_arn
 from tests.support import postgres
@@ -68,13 +68,12 @@ def _connections_cut(node: ProcessNode, moment: float) -> Iterator[None]:
     yield
 
 
-@pytest.mark.parametrize("fifo", [True, False], ids=["fifo", "standard"])
 @pytest.mark.parametrize("trouble", [_killed, _frozen, _database_restarted, _connections_cut])
 def test_nothing_is_lost_and_order_is_kept(
-    trio: Trio, connect: ClientFactory, trouble: Any, fifo: bool
+    trio: Trio, connect: ClientFactory, trouble: Any
 ) -> None:
-    crowd = Crowd(connect, trio.nodes, fifo=fifo)
-    crowd.during(trouble(trio.nodes[0], 0.5)).check()
+    crowds = [Crowd(connect, trio.nodes, fifo=fifo) for fifo in (True, False)]
+    during(trouble(trio.nodes[0], 0.5), *crowds)
 
 
 def test_clocks_that_differ_by_minutes_change_nothing(
@@ -99,8 +98,7 @@ def test_clocks_that_differ_by_minutes_change_nothing(
         assert 2.9 <= clock.monotonic() - began < 15
         assert again["MessageId"] == message["MessageId"]
         sqs[one].delete_message(QueueUrl=url, ReceiptHandle=again["ReceiptHandle"])
-    crowd = Crowd(connect, out_of_step.nodes, fifo=True)
-    crowd.during(_killed(ahead, 0.3)).check()
+    during(_killed(ahead, 0.3), Crowd(connect, out_of_step.nodes, fifo=True))
     found = until(lambda: raw_at(one)["nodes"], lambda nodes: len(nodes) == 2)
     assert {node["endpoint"] for node in found} == {one.endpoint, behind.endpoint}
     for node in (one, behind):
