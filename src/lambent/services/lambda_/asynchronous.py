@@ -106,7 +106,7 @@ class AsyncSource:
             lost = work.attempts - 1 - waiting.errors - waiting.throttles
             waiting = msgspec.structs.replace(waiting, lost=max(lost, 0))
             if waiting.qualifier not in terms:
-                terms[waiting.qualifier] = await _terms(tx, reference, waiting.qualifier)
+                terms[waiting.qualifier] = await terms_of(tx, reference, waiting.qualifier)
             tickets.append(
                 Ticket(work.id, work.token, waiting, work.created, terms[waiting.qualifier])
             )
@@ -147,7 +147,8 @@ class AsyncSource:
         return {}
 
 
-async def _terms(tx: Transaction, reference: Reference, qualifier: str | None) -> Terms:
+async def terms_of(tx: Transaction, reference: Reference, qualifier: str | None) -> Terms:
+    """What the function's configuration says now of the events of a qualifier."""
     function = await records.find_function(tx, reference)
     config: Mapping[str, Any] = {}
     dead_letter = None

@@ -9,6 +9,7 @@ from lambent.services.contract import Platform
 from lambent.services.lambda_ import errors, names
 from lambent.services.lambda_.code import CodeStore
 from lambent.services.lambda_.downloads import Downloads
+from lambent.services.lambda_.durable.lanes import DurableLanes
 from lambent.services.lambda_.invoking import Runner
 from lambent.services.lambda_.keeping import Keeping
 from lambent.services.lambda_.lanes import Lanes
@@ -23,6 +24,7 @@ class Parts:
     code: CodeStore
     runner: Runner
     lanes: Lanes
+    durable: DurableLanes
     keeping: Keeping
     downloads: Downloads
 
@@ -37,6 +39,7 @@ class Base:
         self._code = parts.code
         self._runner = parts.runner
         self._lanes = parts.lanes
+        self._durable = parts.durable
         self._keeping = parts.keeping
         self._downloads = parts.downloads
 

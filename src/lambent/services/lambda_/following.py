@@ -16,6 +16,7 @@ from typing import Any
 from lambent.core.errors import AwsError, StoreError
 from lambent.services.contract import Platform
 from lambent.services.lambda_ import flow_subjects, records
+from lambent.services.lambda_.durable.lanes import DurableLanes
 from lambent.services.lambda_.invoking import Runner
 from lambent.services.lambda_.keeping import Keeping
 from lambent.services.lambda_.lanes import Lanes
@@ -27,10 +28,18 @@ _log = logging.getLogger(__name__)
 class Following:
     """Follows the definitions from `start` to `stop`."""
 
-    def __init__(self, platform: Platform, runner: Runner, lanes: Lanes, keeping: Keeping) -> None:
+    def __init__(
+        self,
+        platform: Platform,
+        runner: Runner,
+        lanes: Lanes,
+        durable: DurableLanes,
+        keeping: Keeping,
+    ) -> None:
         self._store = platform.store
         self._runner = runner
         self._lanes = lanes
+        self._durable = durable
         self._keeping = keeping
         self._tasks: set[asyncio.Task[None]] = set()
         self._following = False
@@ -43,6 +52,7 @@ class Following:
         """Run what is stored, and follow what changes."""
         self._following = True
         await self._lanes.start()
+        await self._durable.start()
         await self._keeping.start()
 
     async def stop(self) -> None:
@@ -52,6 +62,7 @@ class Following:
             await asyncio.wait(set(self._tasks))
         await self._keeping.stop()
         await self._lanes.stop()
+        await self._durable.stop()
         await self._runner.drained()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -76,9 +87,11 @@ class Following:
         function = await self._store.transact(lambda tx: records.find_function(tx, reference))
         if function is None:
             self._lanes.forget(reference)
+            self._durable.forget(reference)
             await self._runner.replaced(reference, None)
             return
         self._lanes.serve(reference)
+        self._durable.follow(reference, function)
         self._lanes.regulate(flow_subjects.of_function(reference, function))
         await self._runner.replaced(reference, function.latest.build)
         await self._keeping.follow(reference, function)

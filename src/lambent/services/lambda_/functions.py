@@ -24,6 +24,7 @@ from lambent.services.lambda_ import (
 )
 from lambent.services.lambda_.base import Base
 from lambent.services.lambda_.code import Archive
+from lambent.services.lambda_.durable import book
 from lambent.services.lambda_.layer_lookup import referenced
 from lambent.services.lambda_.model import Code, Function, Version
 from lambent.services.lambda_.names import LATEST, Reference
@@ -50,7 +51,7 @@ class FunctionOperations(Base):
         signing = params.get("CodeSigningConfigArn")
         deployed = [reference.name, *(params.get("Layers") or ())]
 
-        async def body(tx: Transaction) -> tuple[Version, bool]:
+        async def body(tx: Transaction) -> tuple[Function, Version, bool]:
             own = {**chosen, **await referenced(tx, context, params.get("Layers"))}
             unsigned = await code_signing.check(tx, context, signing, deployed)
             function = Function(
@@ -69,14 +70,15 @@ class FunctionOperations(Base):
             await records.create_function(tx, reference, function)
             await _link(tx, reference, archive)
             if not params.get("Publish"):
-                return function.latest, unsigned
+                return function, function.latest, unsigned
             version = await publish(tx, self._ids, reference, function)
             await records.put_function(tx, reference, function)
-            return version, unsigned
+            return function, version, unsigned
 
-        version, unsigned = await self._store.transact(body)
+        function, version, unsigned = await self._store.transact(body)
         self._warn(reference, unsigned)
         self._lanes.serve(reference)
+        self._durable.follow(reference, function)
         self._lanes.prepare(chosen["Runtime"])
         await self._take_snapshot(reference, version)
         return describe.configuration(
@@ -258,6 +260,7 @@ class FunctionOperations(Base):
                 await records.delete_function(tx, reference)
                 await layer_keeping.release(tx, versions)
                 await tx.drop(asynchronous.queue_of(reference))
+                await book.remove_all(tx, reference)
                 return
             if not number.isdigit():
                 raise errors.invalid("Deletion of aliases is not currently supported.")
@@ -278,6 +281,7 @@ class FunctionOperations(Base):
         await self._store.transact(body)
         if number is None:
             self._lanes.forget(reference)
+            self._durable.forget(reference)
             await self._runner.replaced(reference, None)
         else:
             await self._platform.host.retire(f"{reference.arn}:{number}")

@@ -16,9 +16,13 @@ import msgspec
 from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
 from lambent.host.contract import Invocation
-from lambent.services.lambda_ import asynchronous, names, policy_rules, records, streaming
+from lambent.services.lambda_ import asynchronous, errors, names, policy_rules, records, streaming
 from lambent.services.lambda_.asynchronous import Waiting
 from lambent.services.lambda_.base import Base
+from lambent.services.lambda_.durable import config, starting
+from lambent.services.lambda_.durable.invoking import execute
+from lambent.services.lambda_.durable.starting import Wanted
+from lambent.services.lambda_.invoking import Resolved
 from lambent.services.lambda_.names import LATEST, Reference
 from lambent.store.contract import Transaction
 
@@ -42,13 +46,19 @@ class InvokeOperations(Base):
         if kind == "DryRun":
             await self._runner.resolve(reference)
             return {"StatusCode": 204, "Payload": b""}
+        name = params.get("DurableExecutionName")
         if kind == "Event":
-            await self._accept(context, reference, payload, client_context)
-            return {"StatusCode": 202, "Payload": b""}
+            execution = await self._accept(context, reference, payload, client_context, name)
+            return {"StatusCode": 202, "Payload": b"", "DurableExecutionArn": execution}
+        resolved = await self._runner.resolve(reference)
+        if config.of(resolved.version.settings) is not None:
+            return await self._execute(context, reference, resolved, payload, name)
+        _refuse_name(name)
         tail = params.get("LogType") == "Tail"
         invoked = await self._runner.invoke(
             reference,
             Invocation(context.request_id, payload, context.trace, client_context, tail),
+            resolved,
             synchronous=True,
         )
         result = invoked.result
@@ -94,6 +104,29 @@ class InvokeOperations(Base):
         await self._accept(context, reference, payload, None)
         return {"Status": 202}
 
+    async def _execute(
+        self,
+        context: RequestContext,
+        reference: Reference,
+        resolved: Resolved,
+        payload: bytes,
+        name: str | None,
+    ) -> Result:
+        """A synchronous invocation of a durable function: all of its execution."""
+        wanted = Wanted(payload.decode(), context.request_id, False, name, context.trace)
+        executed = await execute(
+            self._store, self._platform.clock, self._ids, reference, resolved, wanted
+        )
+        shown: dict[str, Any] = {
+            "StatusCode": 200,
+            "ExecutedVersion": executed.version,
+            "Payload": executed.result.payload,
+            "DurableExecutionArn": executed.arn,
+        }
+        if executed.result.error is not None:
+            shown["FunctionError"] = executed.result.error
+        return shown
+
     async def _invokable(self, context: RequestContext, params: Params) -> Reference:
         """What is to be invoked; another account's function if its policy says so."""
         reference = names.read(context, params["FunctionName"], params.get("Qualifier"))
@@ -112,7 +145,9 @@ class InvokeOperations(Base):
         reference: Reference,
         payload: bytes,
         client_context: bytes | None,
-    ) -> None:
+        name: str | None = None,
+    ) -> str | None:
+        """Take an event durably; the ARN of the execution that it begins, if it does."""
         waiting = Waiting(
             request_id=context.request_id,
             payload=payload,
@@ -121,13 +156,20 @@ class InvokeOperations(Base):
             client_context=client_context,
         )
 
-        async def body(tx: Transaction) -> None:
-            function = await records.get_function(tx, reference)
-            await records.resolve(tx, reference, function)
-            await asynchronous.enqueue(tx, reference, waiting)
+        share = self._ids.random()
 
-        await self._store.transact(body)
+        async def body(tx: Transaction) -> str | None:
+            function = await records.get_function(tx, reference)
+            version = await records.resolve(tx, reference, function, share)
+            if config.of(version.settings) is not None:
+                return await starting.accept(tx, self._ids, reference, version, waiting, name)
+            _refuse_name(name)
+            await asynchronous.enqueue(tx, reference, waiting)
+            return None
+
+        execution = await self._store.transact(body)
         self._runner.figures.count(reference, "received")
+        return execution
 
 
 def check_payload(payload: bytes, kind: str) -> None:
@@ -152,6 +194,13 @@ def check_payload(payload: bytes, kind: str) -> None:
             400,
             {"Type": "User"},
         ) from None
+
+
+def _refuse_name(name: str | None) -> None:
+    if name is not None:
+        raise errors.invalid(
+            "DurableExecutionName cannot be specified: the function is not a durable function."
+        )
 
 
 async def _no_events() -> AsyncIterator[dict[str, Any]]:

@@ -44,6 +44,7 @@ _CONFIGURATION = (
     "SnapStart",
     "LoggingConfig",
     "FileSystemConfigs",
+    "DurableConfig",
 )
 _CONFIGURATION_DEFAULTS: Params = {
     # What a property that is taken out of the template goes back to.

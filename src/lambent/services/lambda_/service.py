@@ -12,6 +12,12 @@ from lambent.services.lambda_.debugging import PATH as DEBUG
 from lambent.services.lambda_.debugging import Debugging
 from lambent.services.lambda_.downloads import PATH, Downloads
 from lambent.services.lambda_.duplicates import DuplicateRoutes
+from lambent.services.lambda_.durable import timers
+from lambent.services.lambda_.durable.callbacks import CallbackOperations
+from lambent.services.lambda_.durable.checkpointing import CheckpointOperations
+from lambent.services.lambda_.durable.lanes import DurableLanes
+from lambent.services.lambda_.durable.looking import LookingOperations
+from lambent.services.lambda_.durable.managing import ManagingOperations
 from lambent.services.lambda_.flow import FlowRoutes
 from lambent.services.lambda_.following import Following
 from lambent.services.lambda_.function_figures import FunctionFigures
@@ -51,6 +57,10 @@ class Operations(
     LayerPermissionOperations,
     TagOperations,
     AccountOperations,
+    CheckpointOperations,
+    CallbackOperations,
+    LookingOperations,
+    ManagingOperations,
     Base,
 ):
     """Every operation of Lambda that this node has."""
@@ -69,12 +79,13 @@ def create(platform: Platform) -> Service:
         platform.cluster.places,
         figures,
     )
-    invocable = FunctionInvocable(runner, platform.ids)
+    invocable = FunctionInvocable(runner, platform.store, platform.clock, platform.ids)
     lanes = Lanes(platform, runner, invocable)
+    durable = DurableLanes(platform, runner)
     downloads = Downloads(platform.store, code)
     keeping = Keeping(platform.store, runner, platform.host, platform.cluster.membership)
-    following = Following(platform, runner, lanes, keeping)
-    operations = Operations(Parts(platform, code, runner, lanes, keeping, downloads))
+    following = Following(platform, runner, lanes, durable, keeping)
+    operations = Operations(Parts(platform, code, runner, lanes, durable, keeping, downloads))
     flow = FlowRoutes(platform, lanes)
     duplicates = DuplicateRoutes(platform, lanes)
     return Service(
@@ -94,6 +105,7 @@ def create(platform: Platform) -> Service:
         },
         downloads={PATH: downloads.fetch},
         sites=[url_site.site(platform.store, runner, platform.clock, UrlFigures(platform.metrics))],
+        duties=[timers.duty(platform)],
         start=following.start,
         stop=following.stop,
     )

@@ -14,6 +14,7 @@ from typing import Any
 
 from lambent.core.context import Params
 from lambent.services.lambda_ import errors, own_settings, snapshots
+from lambent.services.lambda_.durable import config as durable
 
 RUNTIMES = (
     "nodejs26.x",
@@ -141,6 +142,8 @@ def create(name: str, params: Params) -> dict[str, Any]:
         "SnapStart": {"ApplyOn": "None"},
         "LoggingConfig": {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{name}"},
     }
+    if params.get(durable.MEMBER):
+        defaults[durable.MEMBER] = durable.create(params[durable.MEMBER])
     return update(name, defaults, params)
 
 
@@ -175,6 +178,10 @@ def update(name: str, present: Mapping[str, Any], params: Params) -> dict[str, A
         settings[own_settings.MEMBER] = params[own_settings.MEMBER]
     if "LoggingConfig" in params:
         settings["LoggingConfig"] = _logging(name, params["LoggingConfig"])
+    if params.get(durable.MEMBER):
+        settings[durable.MEMBER] = durable.update(
+            present.get(durable.MEMBER), params[durable.MEMBER]
+        )
     for member in ("KMSKeyArn", "FileSystemConfigs"):
         if not settings.get(member):
             settings.pop(member, None)

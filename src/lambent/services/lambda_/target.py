@@ -7,6 +7,7 @@ from lambent.core.ids import Ids
 from lambent.events.contract import Event
 from lambent.services.lambda_ import asynchronous, policy_rules, records, tracing
 from lambent.services.lambda_.asynchronous import Waiting
+from lambent.services.lambda_.durable import config, starting
 from lambent.services.lambda_.function_figures import FunctionFigures
 from lambent.services.lambda_.names import LATEST, from_arn
 from lambent.store.contract import Transaction
@@ -33,7 +34,7 @@ class FunctionTarget:
 
     async def accept(self, tx: Transaction, arn: Arn, event: Event) -> None:
         reference = from_arn(arn)
-        await records.get_function(tx, reference)
+        function = await records.get_function(tx, reference)
         waiting = Waiting(
             request_id=self._ids.uuid(),
             payload=event.body,
@@ -41,5 +42,9 @@ class FunctionTarget:
             trace=event.trace or tracing.new(self._ids, tx.now),
             history=event.history,
         )
-        await asynchronous.enqueue(tx, reference, waiting)
+        if config.of(function.latest.settings) is not None:
+            version = await records.resolve(tx, reference, function, self._ids.random())
+            await starting.accept(tx, self._ids, reference, version, waiting)
+        else:
+            await asynchronous.enqueue(tx, reference, waiting)
         self._figures.count(reference, "received")
