@@ -162,6 +162,12 @@ class VirtualClock:
         self._now = target
         await self._settle()
 
+    async def jump(self, seconds: float) -> None:
+        """Move time on by `seconds` at once: who slept meanwhile wakes late, and once, as when a
+        machine was suspended."""
+        self._now += seconds
+        await self.advance(0.0)
+
     async def _settle(self) -> None:
         # A few turns of the loop let chains of ready callbacks finish; a chain of several
         # commits, each two turns long, is the longest.

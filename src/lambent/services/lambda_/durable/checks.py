@@ -1,6 +1,6 @@
-"""What an update of an operation may say. Pure.
+"""What an update of an operation may say beyond what the API's model says of it. Pure.
 
-Source: Lambda API Reference, CheckpointDurableExecution and OperationUpdate (sizes, ranges).
+Source: Lambda API Reference, CheckpointDurableExecution and OperationUpdate (sizes).
 """
 
 from __future__ import annotations
@@ -10,15 +10,12 @@ from typing import Any
 
 import msgspec
 
-from lambent.core.errors import AwsError
 from lambent.services.lambda_ import errors
 from lambent.services.lambda_.durable.model import Execution, Operation
 
 PAYLOAD = 1_048_576
 """Bytes of an operation's payload, or of its error, or of an asynchronous execution's result."""
 SYNCHRONOUS_RESULT = 6_291_456
-LONGEST_DELAY = 31_622_400
-LONGEST_CALLBACK = 99_999_999
 MOST_OPERATIONS = 3_000
 """Operations of one execution."""
 MOST_WRITTEN = 104_857_600
@@ -82,31 +79,14 @@ def _sizes(execution: Execution, kind: str, wanted: Mapping[str, Any]) -> None:
     error(wanted.get("Error"))
 
 
+_REQUIRED = {
+    ("WAIT", "START"): ("WaitOptions", "WaitSeconds"),
+    ("STEP", "RETRY"): ("StepOptions", "NextAttemptDelaySeconds"),
+    ("CHAINED_INVOKE", "START"): ("ChainedInvokeOptions", "FunctionName"),
+}
+
+
 def _options(kind: str, action: str, wanted: Mapping[str, Any]) -> None:
-    if (kind, action) == ("WAIT", "START"):
-        _seconds(wanted.get("WaitOptions"), "WaitOptions", "WaitSeconds", 1, LONGEST_DELAY)
-    elif (kind, action) == ("STEP", "RETRY"):
-        _seconds(
-            wanted.get("StepOptions"), "StepOptions", "NextAttemptDelaySeconds", 1, LONGEST_DELAY
-        )
-    elif (kind, action) == ("CALLBACK", "START"):
-        options = {"TimeoutSeconds": 0, "HeartbeatTimeoutSeconds": 0}
-        options.update(wanted.get("CallbackOptions") or {})
-        for member in ("TimeoutSeconds", "HeartbeatTimeoutSeconds"):
-            _seconds(options, "CallbackOptions", member, 0, LONGEST_CALLBACK)
-    elif (kind, action) == ("CHAINED_INVOKE", "START") and not wanted.get("ChainedInvokeOptions"):
-        raise _missing("ChainedInvokeOptions", "FunctionName")
-
-
-def _seconds(
-    options: Mapping[str, Any] | None, structure: str, member: str, least: int, most: int
-) -> None:
-    value = (options or {}).get(member)
-    if value is None:
-        raise _missing(structure, member)
-    if not least <= value <= most:
-        raise errors.invalid(f"{structure}.{member} must be between {least} and {most}.")
-
-
-def _missing(structure: str, member: str) -> AwsError:
-    return errors.invalid(f"{structure}.{member} is required.")
+    structure, member = _REQUIRED.get((kind, action), (None, ""))
+    if structure is not None and (wanted.get(structure) or {}).get(member) is None:
+        raise errors.invalid(f"{structure}.{member} is required.")
