@@ -102,6 +102,11 @@ def default_data_dir() -> Path:
     help="Lets Prometheus read /_lambent/metrics as its bearer; better set by the variable "
     "LAMBENT_SCRAPE_TOKEN, as others see a command's arguments.",
 )
+@click.option(
+    "--hold-queue-names",
+    is_flag=True,
+    help="Let no queue be made again within 60 s of its deletion, as AWS does.",
+)
 @click.option("--stack-name", metavar="NAME", help="For TEMPLATE.  [default: its folder's name]")
 @click.option(
     "--parameter", "parameters", multiple=True, metavar="K=V", help="For TEMPLATE; repeatable."
@@ -135,6 +140,7 @@ def command(
     sandbox: str,
     network: str,
     scrape_token: str | None,
+    hold_queue_names: bool,
     stack_name: str | None,
     parameters: tuple[str, ...],
     watch: bool,
@@ -168,6 +174,7 @@ def command(
         blobs=blobs,
         lease=lease,
         scrape_token=scrape_token or None,
+        hold_queue_names=hold_queue_names,
     )
     commands: list[list[str]] = []
     last: list[list[str]] = []

@@ -34,6 +34,7 @@ class Settings:
     `blobs` is where such nodes keep large bytes: a folder that all of them see, or a bucket's
     URL. `lease` is after how many seconds without a sign of life a node is lost to the others.
     `scrape_token` opens `/_lambent/metrics`, and nothing else, to its bearer.
+    With `hold_queue_names` a queue cannot be made again within a minute of its deletion.
     """
 
     data_dir: Path | None
@@ -48,6 +49,7 @@ class Settings:
     blobs: str | None = field(default=None, repr=False)
     lease: float = 10.0
     scrape_token: str | None = field(default=None, repr=False)
+    hold_queue_names: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:

@@ -5,6 +5,8 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 
+from lambent.core.clock import VirtualClock
+
 
 @pytest.fixture
 def sqs(client):
@@ -205,3 +207,22 @@ def test_the_older_query_protocol_is_spoken_too(raw, account):
     status, text = ask("/", "Action=GetQueueUrl&Version=2012-11-05&QueueName=nowhere")
     assert status == 400
     assert "<Code>AWS.SimpleQueueService.NonExistentQueue</Code>" in text
+
+
+def test_the_name_of_a_deleted_queue_can_be_held_for_a_minute(fresh_node, connect):
+    clock = VirtualClock()
+    node = fresh_node(clock=clock, data_dir=None, hold_queue_names=True)
+    sqs = connect(node.endpoint, "sqs")
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+    sqs.delete_queue(QueueUrl=url)
+    node.run(clock.advance(59))
+    with pytest.raises(sqs.exceptions.QueueDeletedRecently) as caught:
+        sqs.create_queue(QueueName="q")
+    assert caught.value.response["Error"]["Message"] == (
+        "You must wait 60 seconds after deleting a queue before you can create another with the "
+        "same name."
+    )
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    sqs.create_queue(QueueName="other")
+    node.run(clock.advance(1))
+    sqs.create_queue(QueueName="q")

@@ -20,6 +20,15 @@ def hidden_queue() -> AwsError:
     )
 
 
+def deleted_recently() -> AwsError:
+    """A queue of that name was deleted within the last minute."""
+    return AwsError(
+        "QueueDeletedRecently",
+        "You must wait 60 seconds after deleting a queue before you can create another with the "
+        "same name.",
+    )
+
+
 def access_denied(caller: str, queue: str, action: str, *, denied: bool) -> AwsError:
     """The queue's policy does not let the caller do that, or forbids it (`denied`)."""
     action = f"sqs:{action.lower()}"

@@ -11,7 +11,7 @@ import msgspec
 from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
 from lambent.core.ids import Ids
-from lambent.services.sqs import attributes, errors, policy, redrive
+from lambent.services.sqs import attributes, errors, held_names, policy, redrive
 from lambent.services.sqs.lookup import check, permits, queue_of, sources_of
 from lambent.services.sqs.model import Queue
 from lambent.services.sqs.names import check_name, next_token, parse_next_token, queue_url
@@ -27,11 +27,14 @@ MAX_TAGS = 50
 class QueueOperations:
     """Create, find, describe, change and delete queues."""
 
-    def __init__(self, store: Store, ids: Ids, queues: Queues, retention: Retention) -> None:
+    def __init__(
+        self, store: Store, ids: Ids, queues: Queues, retention: Retention, *, hold_names: bool
+    ) -> None:
         self._store = store
         self._ids = ids
         self._queues = queues
         self._retention = retention
+        self._hold_names = hold_names
 
     async def create_queue(self, context: RequestContext, params: Params) -> Result:
         name = params.get("QueueName") or ""
@@ -50,6 +53,8 @@ class QueueOperations:
             if existing is not None:
                 _check_same(existing, wanted, tags)
             else:
+                if self._hold_names:
+                    await held_names.check(tx, context.account, context.region, name)
                 queue = Queue(
                     name=name,
                     account=context.account,
@@ -112,9 +117,10 @@ class QueueOperations:
 
     async def delete_queue(self, context: RequestContext, params: Params) -> Result:
         async def body(tx: Transaction) -> None:
-            await self._queues.delete(
-                tx, await queue_of(tx, self._queues, context, params, "DeleteQueue")
-            )
+            queue = await queue_of(tx, self._queues, context, params, "DeleteQueue")
+            await self._queues.delete(tx, queue)
+            if self._hold_names:
+                await held_names.hold(tx, queue)
 
         await self._store.transact(body)
         return None

@@ -1,4 +1,4 @@
-"""What a queue remembers for five minutes.
+"""What a queue, or the service, remembers for five minutes.
 
 Notes lie in partitions by five-minute slot. One note in eight, chosen by its key, drops up to
 sixteen old ones, so forgetting keeps up with any rate and never takes long.

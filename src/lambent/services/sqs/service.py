@@ -22,7 +22,14 @@ class Operations(QueueOperations, MessageOperations, MoveOperations):
     def __init__(
         self, platform: Platform, queues: Queues, retention: Retention, figures: Figures
     ) -> None:
-        QueueOperations.__init__(self, platform.store, platform.ids, queues, retention)
+        QueueOperations.__init__(
+            self,
+            platform.store,
+            platform.ids,
+            queues,
+            retention,
+            hold_names=platform.settings.hold_queue_names,
+        )
         MessageOperations.__init__(
             self, platform.store, platform.clock, platform.ids, queues, retention, figures
         )
