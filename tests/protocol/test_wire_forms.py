@@ -126,6 +126,17 @@ def test_sqs_takes_what_each_of_its_clients_sends(
     assert got == params
 
 
+def test_a_name_that_goes_deeper_than_any_shape_is_passed_over() -> None:
+    form = f"Action=ListQueues&QueueNamePrefix=a&{'a.' * 100_000}=1"
+    assert _parse("sqs", "query", "ListQueues", _form(form, "/")) == {"QueueNamePrefix": "a"}
+
+
+def test_a_form_of_more_fields_than_any_operation_takes_is_refused() -> None:
+    form = "&".join(f"a{n}=1" for n in range(100_001))
+    with pytest.raises(AwsError, match="MalformedQueryString"):
+        _parse("sqs", "query", "ListQueues", _form(f"Action=ListQueues&{form}", "/"))
+
+
 def test_sqs_answers_in_xml() -> None:
     response = _serialize(
         "sqs",

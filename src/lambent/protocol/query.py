@@ -8,7 +8,7 @@ of one may lack its number, as in older clients' `Attribute.Name`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from lambent.core.context import Params, Result
@@ -37,18 +37,28 @@ class Field:
 
 ReadField = Callable[[Field], Any]
 
+_MOST_FIELDS: Final = 100_000
+_DEEPEST: Final = 32
+"""What a form may have: far more than any operation takes, and parsed within a moment."""
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
+
 
 def parse_form(request: WireRequest) -> Field:
     """The form of a request: its query string and its body together."""
     body = request.body
     assert isinstance(body, bytes)
     try:
-        pairs = parse_qsl(request.query, keep_blank_values=True, errors="strict")
-        pairs += parse_qsl(body.decode("utf-8"), keep_blank_values=True, errors="strict")
+        pairs = _pairs(request.query)
+        pairs += _pairs(body.decode("utf-8"))
     except ValueError as error:
         raise AwsError("MalformedQueryString", "The query string is malformed.", 400) from error
     top = Field()
     for name, text in pairs:
+        if name.count(".") > _DEEPEST:
+            continue  # no shape is that deep
         field = top
         for part in name.split("."):
             found = field.below.get(part)

@@ -293,7 +293,7 @@ class QueueOperations:
             document: dict[str, Any] | None = json.loads(text) if text else None
             changed = change(queue, document)
             await self.change_attributes(
-                tx, queue, {"Policy": json.dumps(changed) if changed["Statement"] else ""}
+                tx, queue, {"Policy": _compact(changed) if changed["Statement"] else ""}
             )
 
         await self._store.transact(body)
@@ -314,6 +314,10 @@ def _check_same(existing: Queue, wanted: Mapping[str, str], tags: Mapping[str, s
                 "A queue already exists with the same name and a different value for attribute "
                 f"{name}",
             )
+
+
+def _compact(document: dict[str, Any]) -> str:
+    return json.dumps(document, separators=(",", ":"))
 
 
 def _after(params: Params) -> str:
