@@ -16,7 +16,8 @@ class Queue(msgspec.Struct, frozen=True, array_like=True, dict=True):
     """A queue's definition. `attributes` holds those that were set, as SQS's own strings.
 
     `uid` is unique per incarnation, so a queue that is deleted and made again starts empty.
-    Times in seconds since the epoch; `purged` is when PurgeQueue was last called.
+    Times in seconds since the epoch; `purged` is when PurgeQueue was last called. `generation`
+    counts the purges that left messages to be removed behind the queue's back.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Queue(msgspec.Struct, frozen=True, array_like=True, dict=True):
     attributes: dict[str, str]
     tags: dict[str, str]
     purged: float = 0.0
+    generation: int = 0
 
     @cached_property
     def arn(self) -> str:
@@ -40,7 +42,8 @@ class Queue(msgspec.Struct, frozen=True, array_like=True, dict=True):
     @cached_property
     def work(self) -> str:
         """The name of the store's queue that holds the messages."""
-        return f"sqs/{self.account}/{self.region}/{self.name}/{self.uid}"
+        name = f"sqs/{self.account}/{self.region}/{self.name}/{self.uid}"
+        return f"{name}/{self.generation}" if self.generation else name
 
     @cached_property
     def numbers(self) -> dict[str, int]:

@@ -16,6 +16,7 @@ from lambent.services.sqs.lookup import check, permits, queue_of, sources_of
 from lambent.services.sqs.model import Queue
 from lambent.services.sqs.names import check_name, next_token, parse_next_token, queue_url
 from lambent.services.sqs.queues import Queues
+from lambent.services.sqs.removal import Removal
 from lambent.services.sqs.retention import Retention
 from lambent.store.contract import Store, Transaction
 
@@ -28,13 +29,21 @@ class QueueOperations:
     """Create, find, describe, change and delete queues."""
 
     def __init__(
-        self, store: Store, ids: Ids, queues: Queues, retention: Retention, *, hold_names: bool
+        self,
+        store: Store,
+        ids: Ids,
+        queues: Queues,
+        retention: Retention,
+        removal: Removal,
+        *,
+        hold_names: bool,
     ) -> None:
         self._store = store
         self._ids = ids
         self._queues = queues
         self._retention = retention
         self._hold_names = hold_names
+        self._removal = removal
 
     async def create_queue(self, context: RequestContext, params: Params) -> Result:
         name = params.get("QueueName") or ""
@@ -116,17 +125,18 @@ class QueueOperations:
         }
 
     async def delete_queue(self, context: RequestContext, params: Params) -> Result:
-        async def body(tx: Transaction) -> None:
+        async def body(tx: Transaction) -> bool:
             queue = await queue_of(tx, self._queues, context, params, "DeleteQueue")
-            await self._queues.delete(tx, queue)
             if self._hold_names:
                 await held_names.hold(tx, queue)
+            return await self._queues.delete(tx, queue)
 
-        await self._store.transact(body)
+        if not await self._store.transact(body):
+            self._removal.begin()
         return None
 
     async def purge_queue(self, context: RequestContext, params: Params) -> Result:
-        async def body(tx: Transaction) -> None:
+        async def body(tx: Transaction) -> bool:
             queue = await queue_of(tx, self._queues, context, params, "PurgeQueue")
             if tx.now - queue.purged < PURGE_INTERVAL:
                 raise AwsError(
@@ -134,10 +144,10 @@ class QueueOperations:
                     f"Only one PurgeQueue operation on {queue.name} is allowed every 60 seconds.",
                     403,
                 )
-            await tx.drop(queue.work)
-            await self._queues.save(tx, msgspec.structs.replace(queue, purged=tx.now))
+            return await self._queues.purge(tx, queue)
 
-        await self._store.transact(body)
+        if not await self._store.transact(body):
+            self._removal.begin()
         return None
 
     async def get_queue_attributes(self, context: RequestContext, params: Params) -> Result:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import builtins
 
+import msgspec
+
 from lambent.core.arns import Arn
-from lambent.services.sqs import errors, moves
+from lambent.services.sqs import errors, moves, removal
 from lambent.services.sqs.model import Queue, decode_queue, encode
 from lambent.store.contract import ABSENT, Transaction
 
@@ -94,10 +96,21 @@ class Queues:
         """Every queue of every account."""
         return [decode_queue(record.value) for record in await tx.scan_all(COLLECTION)]
 
-    async def delete(self, tx: Transaction, queue: Queue) -> None:
-        """Remove a queue with all its messages."""
+    async def delete(self, tx: Transaction, queue: Queue) -> bool:
+        """Remove a queue with all its messages; whether that is all done, or left to `Removal`."""
         await tx.delete(COLLECTION, _partition(queue.account, queue.region), queue.name.encode())
-        await tx.drop(queue.work)
-        await tx.clear(queue.deduplication)
-        await tx.clear(queue.attempts)
         await tx.clear(moves.COLLECTION, queue.arn.encode())
+        done = [
+            await removal.drop(tx, queue.work),
+            await removal.clear(tx, queue.deduplication),
+            await removal.clear(tx, queue.attempts),
+        ]
+        return all(done)
+
+    async def purge(self, tx: Transaction, queue: Queue) -> bool:
+        """Remove all messages; whether that is all done, as for `delete`."""
+        done = await removal.drop(tx, queue.work)
+        generation = queue.generation + (not done)
+        purged = msgspec.structs.replace(queue, purged=tx.now, generation=generation)
+        await self.save(tx, purged)
+        return done

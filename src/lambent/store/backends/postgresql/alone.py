@@ -7,15 +7,16 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from lambent.store.backends.postgresql.connecting import Connection
+from lambent.store.backends.postgresql.finding import passed
 from lambent.store.backends.postgresql.reads import within
 from lambent.store.backends.postgresql.tenants import forget
 from lambent.store.backends.postgresql.writes import move_heads
 
-_MARK_NOW: Final = """
+_MARK_NOW: Final = f"""
     UPDATE work_depth d SET (waiting, leased, mark) = (
         SELECT d.waiting - count(*) FILTER (WHERE NOT w.leased),
             d.leased - count(*) FILTER (WHERE w.leased), $2::float8
-        FROM work w WHERE queue = $1 AND due > d.mark AND due <= $2)
+        FROM {passed("d.mark", "$2", "$1")} w)
     WHERE queue = $1"""
 """Moves a queue's mark to now."""
 
@@ -50,8 +51,8 @@ async def _drop(
         return dropped
     await connection.execute(_MARK_NOW, queue, now)
     rows = await connection.fetch(
-        "DELETE FROM work WHERE queue = $1 AND id = ANY(ARRAY("
-        "  SELECT id FROM work WHERE queue = $1 AND created < $2 ORDER BY created LIMIT $3))"
+        "DELETE FROM work WHERE ctid = ANY(ARRAY("
+        "  SELECT ctid FROM work WHERE queue = $1 AND created < $2 ORDER BY created LIMIT $3))"
         " RETURNING due, leased, grp, tenant",
         queue,
         created_before,
