@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support import folders
 
 from lambent.core.clock import VirtualClock
 from lambent.core.errors import Conflict
@@ -20,11 +18,9 @@ from lambent.core.ids import SeededIds
 from lambent.store.contract import NewWork, Store, Transaction, Work
 
 from .backends import BACKENDS, Backend
+from .conftest import chosen
 from .models import Item, RecordModel, WorkModel
 
-timed = pytest.mark.parametrize(
-    "backend", [b for b in BACKENDS if b.virtual_time], ids=lambda backend: backend.name
-)
 EXAMPLES = settings(max_examples=60, deadline=None)
 
 
@@ -32,20 +28,39 @@ class Undo(Exception):
     """Makes a transaction fail on purpose."""
 
 
-def run(backend: Backend, program: Callable[[Store, VirtualClock], Awaitable[None]]) -> None:
-    if backend.missing:
-        pytest.skip(backend.missing)
+class Stage:
+    """One store, on which all programs are played, each with a name of its own."""
 
-    async def main() -> None:
-        clock = VirtualClock()
-        with tempfile.TemporaryDirectory(dir=folders.chosen()) as folder:
-            store = await backend.open(Path(folder) / "data", clock, SeededIds(1))
-            try:
-                await program(store, clock)
-            finally:
-                await store.close()
+    def __init__(self, backend: Backend, folder: Path) -> None:
+        self._loop = asyncio.Runner()
+        self._clock = VirtualClock()
+        self._store = self._loop.run(self._opened(backend, folder))
+        self._names = (f"play-{number}" for number in itertools.count())
 
-    asyncio.run(main())
+    async def _opened(self, backend: Backend, folder: Path) -> Store:
+        return await backend.open(folder, self._clock, SeededIds(1))
+
+    def play(
+        self, program: Callable[[Store, VirtualClock, str], Coroutine[Any, Any, None]]
+    ) -> None:
+        self._loop.run(program(self._store, self._clock, next(self._names)))
+
+    def close(self) -> None:
+        self._loop.run(self._store.close())
+        self._loop.close()
+
+
+@pytest.fixture(
+    scope="module",
+    params=[backend for backend in BACKENDS if backend.virtual_time],
+    ids=lambda backend: backend.name,
+)
+def stage(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stage]:
+    stage = Stage(chosen(request), tmp_path_factory.mktemp("stage") / "data")
+    yield stage
+    stage.close()
 
 
 async def transact(
@@ -78,7 +93,9 @@ record_op = st.one_of(
 )
 
 
-async def record_step(tx: Transaction, model: RecordModel, op: Any, value: bytes) -> None:
+async def record_step(
+    tx: Transaction, name: str, model: RecordModel, op: Any, value: bytes
+) -> None:
     match op:
         case ("put" | "delete" as method, partition, sort, mode):
             key = (partition, sort)
@@ -87,47 +104,46 @@ async def record_step(tx: Transaction, model: RecordModel, op: Any, value: bytes
             refused = expect is not None and expect != present
             try:
                 if method == "put":
-                    version = await tx.put("c", partition, sort, value, expect=expect)
+                    version = await tx.put(name, partition, sort, value, expect=expect)
                     assert version > present
                     model.rows[key] = (value, version)
                 else:
-                    found = await tx.delete("c", partition, sort, expect=expect)
+                    found = await tx.delete(name, partition, sort, expect=expect)
                     assert found == (key in model.rows)
                     model.rows.pop(key, None)
                 assert not refused
             except Conflict:
                 assert refused
-            record = await tx.get("c", partition, sort)
+            record = await tx.get(name, partition, sort)
             assert (record and (record.value, record.version)) == model.rows.get(key)
         case ("scan", partition, start, end, reverse, count):
             found = await tx.scan(
-                "c", partition, start=start, end=end, reverse=reverse, limit=count
+                name, partition, start=start, end=end, reverse=reverse, limit=count
             )
             rows = [(r.partition, r.sort, r.value, r.version) for r in found]
             assert rows == model.scan(partition, start, end, reverse, count)
         case ("scan_all", after, until, count):
-            found = await tx.scan_all("c", after=after, until=until, limit=count)
+            found = await tx.scan_all(name, after=after, until=until, limit=count)
             rows = [(r.partition, r.sort, r.value, r.version) for r in found]
             assert rows == model.scan_all(after, until, count)
         case ("clear" | "count" as method, partition):
             keys = [key for key in model.rows if partition is None or key[0] == partition]
             if method == "count":
-                assert await tx.count("c", partition) == len(keys)
+                assert await tx.count(name, partition) == len(keys)
             else:
-                assert await tx.clear("c", partition) == len(keys)
+                assert await tx.clear(name, partition) == len(keys)
                 for key in keys:
                     del model.rows[key]
 
 
-@timed
 @EXAMPLES
 @given(
     program=st.lists(
         st.tuples(st.lists(record_op, min_size=1, max_size=5), st.booleans()), max_size=15
     )
 )
-def test_records_follow_the_model(backend: Backend, program: Any) -> None:
-    async def play(store: Store, clock: VirtualClock) -> None:
+def test_records_follow_the_model(stage: Stage, program: Any) -> None:
+    async def play(store: Store, clock: VirtualClock, name: str) -> None:
         model = RecordModel()
         values = (b"%d" % n for n in itertools.count())
         for ops, undone in program:
@@ -136,13 +152,13 @@ def test_records_follow_the_model(backend: Backend, program: Any) -> None:
             async def body(tx: Transaction, ops: Any = ops, before: Any = before) -> None:
                 model.rows = dict(before)  # it may run more than once
                 for op in ops:
-                    await record_step(tx, model, op, next(values))
+                    await record_step(tx, name, model, op, next(values))
 
             await transact(store, body, undone)
             if undone:
                 model.rows = before
 
-    run(backend, play)
+    stage.play(play)
 
 
 # Work ----------------------------------------------------------------------------------
@@ -182,7 +198,8 @@ work_op = st.one_of(
 class WorkPlayer:
     """Plays one queue's operations on the store and on the model, and compares."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.model = WorkModel()
         self.claimed: list[tuple[int, int]] = []
         self.last_id = 0
@@ -202,7 +219,7 @@ class WorkPlayer:
                     NewWork(f"{n}".encode(), delay, group, now - 7.0 if moved else None, tenant)
                     for n, (delay, group, moved, tenant) in enumerate(specs)
                 ]
-                ids = await tx.enqueue("q", new)
+                ids = await tx.enqueue(self.name, new)
                 assert len(ids) == len(new)
                 for id, work in zip(ids, new, strict=True):
                     assert id > self.last_id
@@ -213,7 +230,7 @@ class WorkPlayer:
             case ("claim", count, lease, how, passing, within):
                 after = now - 5.0 if passing else None
                 works = await tx.claim(
-                    "q",
+                    self.name,
                     count,
                     lease,
                     ordered=how == "ordered",
@@ -240,7 +257,7 @@ class WorkPlayer:
                 id, token = self.claimed[-1 - chosen % len(self.claimed)]
                 item = items.get(id)
                 held = item and item.token == token and self.model.active(item, now)
-                assert await getattr(tx, method)("q", id, token, length) == bool(held)
+                assert await getattr(tx, method)(self.name, id, token, length) == bool(held)
                 if item and held:
                     item.leased = method == "extend" and length > 0
                     item.due = now + length
@@ -248,14 +265,14 @@ class WorkPlayer:
                 id, token = self.claimed[-1 - chosen % len(self.claimed)]
                 item = items.get(id)
                 removed = item is not None and (not fenced or item.token == token)
-                assert await tx.settle("q", id, token if fenced else None) == removed
+                assert await tx.settle(self.name, id, token if fenced else None) == removed
                 if removed:
                     del items[id]
             case ("rewrite", chosen) if self.claimed:
                 id, token = self.claimed[-1 - chosen % len(self.claimed)]
                 item = items.get(id)
                 held = item and item.token == token and self.model.active(item, now)
-                assert await tx.rewrite("q", id, token, b"rewritten") == bool(held)
+                assert await tx.rewrite(self.name, id, token, b"rewritten") == bool(held)
                 if item and held:
                     item.payload = b"rewritten"
             case ("drop", age, limit):
@@ -263,8 +280,8 @@ class WorkPlayer:
                 limit = None if before is None else limit
                 old = [item for item in items.values() if before is None or item.created < before]
                 count = len(old) if limit is None else min(len(old), limit)
-                assert await tx.drop("q", created_before=before, limit=limit) == count
-                remaining = {work.id for work in await tx.browse("q", limit=1000)}
+                assert await tx.drop(self.name, created_before=before, limit=limit) == count
+                remaining = {work.id for work in await tx.browse(self.name, limit=1000)}
                 gone = [item.id for item in old if item.id not in remaining]
                 assert len(gone) == count
                 kept = [item.created for item in old if item.id in remaining]
@@ -274,11 +291,11 @@ class WorkPlayer:
 
     async def compare(self, tx: Transaction) -> None:
         now, items = tx.now, self.model.items
-        seen = await tx.browse("q", limit=1000)
+        seen = await tx.browse(self.name, limit=1000)
         assert [work.id for work in seen] == sorted(items)
         for work in seen:
             self.same(work, items[work.id], now)
-        counts = await tx.work_counts("q")
+        counts = await tx.work_counts(self.name)
         assert (counts.ready, counts.leased, counts.delayed, counts.oldest) == self.model.counts(
             now
         )
@@ -288,7 +305,9 @@ class WorkPlayer:
             if within is not None and not ordered:
                 continue
             expected = self.model.next_due(ordered, after, within)
-            found = await tx.next_due("q", ordered=ordered, created_after=after, within=within)
+            found = await tx.next_due(
+                self.name, ordered=ordered, created_after=after, within=within
+            )
             if expected is None or expected > now:
                 assert found == expected
             else:
@@ -308,16 +327,15 @@ class WorkPlayer:
         )
 
 
-@timed
 @EXAMPLES
 @given(
     program=st.lists(
         st.tuples(st.lists(work_op, min_size=1, max_size=5), st.booleans(), seconds), max_size=20
     )
 )
-def test_work_follows_the_model(backend: Backend, program: Any) -> None:
-    async def play(store: Store, clock: VirtualClock) -> None:
-        player = WorkPlayer()
+def test_work_follows_the_model(stage: Stage, program: Any) -> None:
+    async def play(store: Store, clock: VirtualClock, name: str) -> None:
+        player = WorkPlayer(name)
         for ops, undone, pause in program:
             before = player.state()
 
@@ -333,7 +351,7 @@ def test_work_follows_the_model(backend: Backend, program: Any) -> None:
             await store.transact(player.compare)
             await clock.advance(pause)
 
-    run(backend, play)
+    stage.play(play)
 
 
 # Log -----------------------------------------------------------------------------------
@@ -347,20 +365,21 @@ log_op = st.one_of(
 )
 
 
-@timed
 @EXAMPLES
 @given(
     program=st.lists(
         st.tuples(st.lists(log_op, min_size=1, max_size=5), st.booleans(), seconds), max_size=15
     )
 )
-def test_logs_follow_the_model(backend: Backend, program: Any) -> None:
-    async def step(tx: Transaction, model: list[tuple[int, float, bytes]], op: Any) -> None:
+def test_logs_follow_the_model(stage: Stage, program: Any) -> None:
+    async def step(
+        tx: Transaction, name: str, model: list[tuple[int, float, bytes]], op: Any
+    ) -> None:
         now = tx.now
         positions = [entry[0] for entry in model]
         match op:
             case ("append", values):
-                made = await tx.append("l", values)
+                made = await tx.append(name, values)
                 assert positions + made == sorted({*positions, *made})
                 model += [(at, now, value) for at, value in zip(made, values, strict=True)]
             case ("read", chosen, count, max_bytes):
@@ -368,25 +387,25 @@ def test_logs_follow_the_model(backend: Backend, program: Any) -> None:
                 rest = [entry for entry in model if entry[0] > after][:count]
                 sizes = list(itertools.accumulate(len(entry[2]) for entry in rest))
                 fitting = sum(max_bytes is None or size <= max_bytes for size in sizes)
-                found = await tx.read("l", after=after, limit=count, max_bytes=max_bytes)
+                found = await tx.read(name, after=after, limit=count, max_bytes=max_bytes)
                 expected = rest[: max(fitting, 1)]
                 assert [(e.position, e.time, e.value) for e in found] == expected
             case ("tail", chosen, count):
                 before = positions[chosen] if chosen is not None and chosen < len(model) else None
-                found = await tx.tail("l", before=before, limit=count)
+                found = await tx.tail(name, before=before, limit=count)
                 older = [entry for entry in model if before is None or entry[0] < before]
                 assert [(e.position, e.time, e.value) for e in found] == older[::-1][:count]
             case ("position_at", age):
-                at = await tx.position_at("l", now - age)
+                at = await tx.position_at(name, now - age)
                 newer = [entry for entry in model if entry[1] >= now - age]
-                assert [e.position for e in await tx.read("l", after=at)] == [e[0] for e in newer]
+                assert [e.position for e in await tx.read(name, after=at)] == [e[0] for e in newer]
             case ("trim", age):
                 bound = None if age is None else now - age
                 kept = [entry for entry in model if bound is not None and entry[1] >= bound]
-                assert await tx.trim("l", before=bound) == len(model) - len(kept)
+                assert await tx.trim(name, before=bound) == len(model) - len(kept)
                 model[:] = kept
 
-    async def play(store: Store, clock: VirtualClock) -> None:
+    async def play(store: Store, clock: VirtualClock, name: str) -> None:
         model: list[tuple[int, float, bytes]] = []
         for ops, undone, pause in program:
             before = list(model)
@@ -394,11 +413,11 @@ def test_logs_follow_the_model(backend: Backend, program: Any) -> None:
             async def body(tx: Transaction, ops: Any = ops, before: Any = before) -> None:
                 model[:] = before  # it may run more than once
                 for op in ops:
-                    await step(tx, model, op)
+                    await step(tx, name, model, op)
 
             await transact(store, body, undone)
             if undone:
                 model[:] = before
             await clock.advance(pause)
 
-    run(backend, play)
+    stage.play(play)
