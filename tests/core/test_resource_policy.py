@@ -1,8 +1,12 @@
 """What a resource's policy says to a caller."""
 
-import pytest
+import re
 
-from lambent.core.resource_policy import decide
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lambent.core.resource_policy import decide, matches
 
 OTHER = "222222222222"
 ROLE = f"arn:aws:iam::{OTHER}:role/R"
@@ -67,3 +71,14 @@ def test_a_policy_is_about_whom_and_what_it_names(
     statements, account, caller, action, arn, allowed
 ):
     assert decide({"Statement": statements}, account, caller, action, arn) is allowed
+
+
+@given(st.text("ab*?.", max_size=8), st.text("ab.\n", max_size=8))
+def test_a_pattern_means_what_an_expression_would(pattern, value):
+    expression = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
+    wanted = re.fullmatch(expression, value, re.DOTALL) is not None
+    assert matches([pattern], value) is wanted
+
+
+def test_a_hostile_pattern_takes_no_longer_than_others():
+    assert not matches(["*a" * 2000 + "b"], "a" * 4000)

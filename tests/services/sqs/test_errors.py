@@ -232,7 +232,19 @@ TABLE = [
                 "Can't cast the value of message attribute 'a' to a number.",
             ),
         )
-        for number in ("1" * 39, "1e127", "-1e127", "1e-129", "NaN", " 1", "1_000", "٣")
+        for number in (
+            "1" * 39,
+            "1e999999999",
+            "-1e-999999999",
+            "0" * 257,
+            "1e127",
+            "-1e127",
+            "1e-129",
+            "NaN",
+            " 1",
+            "1_000",
+            "٣",
+        )
     ],
     (
         "SendMessage",
@@ -508,6 +520,41 @@ for name in MODEL.operation_names:
         }
         TABLE.append((name, needed, missing("QueueUrl")))
         TABLE.append((name, {**needed, "QueueUrl": "http://localhost/1/missing"}, NO_QUEUE))
+
+POLICY_LIMITS = [
+    ({"Action": ["sqs:SendMessage"] * 8}, "8 Actions were found, maximum allowed is 7."),
+    (
+        {"Principal": {"AWS": ["111111111111"] * 51}},
+        "51 Principals were found, maximum allowed is 50.",
+    ),
+    (
+        {"Condition": {"StringEquals": {f"aws:Tag{n}": "x" for n in range(11)}}},
+        "11 Conditions were found, maximum allowed is 10.",
+    ),
+]
+STATEMENT = {"Effect": "Allow", "Principal": "*", "Action": "sqs:*", "Resource": "*"}
+for statements, message in [
+    *(([{**STATEMENT, **more}], message) for more, message in POLICY_LIMITS),
+    ([STATEMENT] * 21, "21 Statements were found, maximum allowed is 20."),
+]:
+    text = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    TABLE.append(
+        (
+            "SetQueueAttributes",
+            {"QueueUrl": URL, "Attributes": {"Policy": text}},
+            ("OverLimit", message),
+        )
+    )
+TABLE.append(
+    (
+        "SetQueueAttributes",
+        {
+            "QueueUrl": URL,
+            "Attributes": {"Policy": json.dumps({"Statement": [{**STATEMENT, "Sid": "x" * 8192}]})},
+        },
+        ("InvalidAttributeValue", "Invalid value for the parameter Policy."),
+    )
+)
 
 STATUS = {"OverLimit": 403, "ResourceNotFoundException": 404, "ReceiptHandleIsInvalid": 404}
 JSON_CODES = {

@@ -135,8 +135,10 @@ def _document(name: str, value: str) -> str:
     except (ValueError, RecursionError):
         document = None
     if name == "Policy":
-        if not isinstance(document, dict) or not policy.well_formed(document):
+        fits = len(value.encode()) <= policy.MAX_BYTES
+        if not fits or not isinstance(document, dict) or not policy.well_formed(document):
             raise errors.invalid_attribute(name)
+        policy.check_limits(document)
         policy.check_actions(document)
     elif not isinstance(document, dict):
         kind = "Redrive policy" if name == "RedrivePolicy" else "Redrive allow policy"

@@ -20,6 +20,9 @@ _NAME = re.compile(r"[A-Za-z0-9_.\-]{1,256}\Z")
 _TYPE = re.compile(r"(String|Number|Binary)(\..+)?\Z", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,9})?\Z")
 _DIGITS = 38
+_LONGEST_NUMBER = 256
+"""Characters: room for any number, written out."""
+
 _SMALLEST, _LARGEST = Decimal("1e-128"), Decimal("1e126")
 
 
@@ -81,11 +84,11 @@ def _parse_one(name: str, value: Mapping[str, Any]) -> Attribute:
 
 def _is_number(text: str) -> bool:
     """Whether it is one of up to 38 digits, and zero or from 10^-128 to 10^126 in size."""
-    if not _NUMBER.match(text):
+    if len(text) > _LONGEST_NUMBER or not _NUMBER.match(text):
         return False
-    number = Decimal(text)
+    number = Decimal(text).copy_abs()
     digits = "".join(map(str, number.as_tuple().digits)).strip("0")
-    return len(digits) <= _DIGITS and (not digits or _SMALLEST <= abs(number) <= _LARGEST)
+    return len(digits) <= _DIGITS and (not digits or _SMALLEST <= number <= _LARGEST)
 
 
 def _check_name(name: str) -> None:

@@ -53,7 +53,13 @@ _OWNERS = frozenset(
 )
 _KNOWN = {name.lower() for name in SHARED | _OWNERS}
 
+MAX_BYTES = 8192
+MAX_STATEMENTS = 20
+MAX_PRINCIPALS = 50
+MAX_CONDITIONS = 10
 MAX_ACTIONS = 7
+"""What a policy may have; the last three in each statement. Source: SQS Developer Guide,
+"Amazon SQS policy quotas"."""
 
 
 def well_formed(document: object) -> bool:
@@ -84,6 +90,26 @@ def check_actions(document: dict[str, Any]) -> None:
             # Names of batches are of no effect, but stand in many templates.
             if plain and name.lower().removesuffix("batch") not in _KNOWN:
                 raise _no_such_action(name)
+
+
+def check_limits(document: dict[str, Any]) -> None:
+    """AwsError OverLimit when a policy has more of something than it may."""
+    statements = _statements(document)
+    _at_most(MAX_STATEMENTS, len(statements), "Statements")
+    for statement in statements:
+        _at_most(MAX_ACTIONS, len(listed(statement.get("Action"))), "Actions")
+        principal = statement.get("Principal")
+        if isinstance(principal, dict):
+            _at_most(MAX_PRINCIPALS, sum(len(listed(p)) for p in principal.values()), "Principals")
+        conditions = statement.get("Condition")
+        if isinstance(conditions, dict):
+            keys = sum(len(each) for each in conditions.values() if isinstance(each, dict))
+            _at_most(MAX_CONDITIONS, keys, "Conditions")
+
+
+def _at_most(most: int, count: int, what: str) -> None:
+    if count > most:
+        raise AwsError("OverLimit", f"{count} {what} were found, maximum allowed is {most}.", 403)
 
 
 def _no_such_action(action: str) -> AwsError:
@@ -120,12 +146,7 @@ def add(
         raise errors.missing("AWSAccountIds")
     if not actions:
         raise errors.missing("Actions")
-    if len(actions) > MAX_ACTIONS:
-        raise AwsError(
-            "OverLimit",
-            f"{len(actions)} Actions were found, maximum allowed is {MAX_ACTIONS}.",
-            403,
-        )
+    _at_most(MAX_ACTIONS, len(actions), "Actions")
     for action in actions:
         if action in _OWNERS:
             raise errors.invalid_value(
