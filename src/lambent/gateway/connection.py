@@ -24,7 +24,7 @@ from lambent.core.errors import AwsError
 from lambent.core.streams import BrokenOff
 from lambent.gateway import heads
 from lambent.gateway.body import HIGH_WATER, IncomingBody, incomplete
-from lambent.gateway.heads import NAMES, Refused
+from lambent.gateway.heads import Refused
 from lambent.gateway.request import Request
 from lambent.gateway.response import BODILESS, head
 from lambent.gateway.streamed import discard, framing, has_length, pieces
@@ -57,8 +57,8 @@ class Connection(asyncio.Protocol):
         self._client = ""
         # The message being received.
         self._url = b""
+        self._lines: list[tuple[bytes, bytes]] = []
         self._headers: dict[str, str] = {}
-        self._trailers: dict[str, str] = {}
         self._head_size = 0
         self._in_head = True
         self._receiving = False
@@ -153,8 +153,7 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self._receiving = True
         self._url = b""
-        self._headers = {}
-        self._trailers = {}
+        self._lines = []
         if self._current is None:
             self._expect_within(self._limits.head_seconds)
 
@@ -162,13 +161,12 @@ class Connection(asyncio.Protocol):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        key = NAMES.get(name) or heads.lower(name)
-        headers = self._headers if self._in_head else self._trailers
-        text = value.decode("latin-1")
-        headers[key] = f"{headers[key]},{text}" if key in headers else text
+        self._lines.append((name, value))
 
     def on_headers_complete(self) -> None:
-        parser, headers, url = self._parser, self._headers, self._url
+        parser, url = self._parser, self._url
+        headers = self._headers = heads.headers(self._lines)
+        self._lines = []
         if parser.should_upgrade():
             if parser.get_method() == b"CONNECT":
                 raise Refused(405, "Method Not Allowed")
@@ -226,7 +224,7 @@ class Connection(asyncio.Protocol):
         self._head_size = 0
         request, self._request = self._request, None
         if self._body is not None:
-            self._body.end(self._trailers)
+            self._body.end(heads.headers(self._lines))
             if self._expects is self._body:
                 # It came unasked: there is nothing left to invite.
                 self._expects = None

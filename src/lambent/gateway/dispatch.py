@@ -97,9 +97,9 @@ class Dispatcher:
         now = self._clock.now()
         began = self._clock.monotonic()
         service = operation = "-"
-        plain = await self._sites.answer(request, now)
-        if plain is not None:
-            response = plain
+        site = self._sites.find(request)
+        if site is not None:
+            response = await self._sites.answer(request, now, site)
         elif request.path.startswith(PREFIX):
             response = await self._internal.answer(request, now)
         else:
@@ -135,7 +135,13 @@ class Dispatcher:
         else:
             try:
                 wire = self._addressed(request, service)
-                operation = await self._operation(request, wire, service, codec)
+                target = headers.get("x-amz-target")
+                if target is not None:
+                    operation = codec.operation(target.rpartition(".")[2])
+                    if operation is None:
+                        raise failures.unknown_operation(service, request.method, target)
+                else:
+                    operation = await self._operation(request, wire, service, codec)
                 implementation = self._registry.operation(service, operation.name)
                 if implementation is None:
                     raise failures.not_implemented(service, operation.name)
@@ -143,7 +149,8 @@ class Dispatcher:
                 if operation.name not in cross_origin.OPEN:
                     identity = await self._authenticator.authenticate(request, claim, service, now)
                     self._authorize(identity, service, operation.name)
-                wire = await self._payload(wire, request, service, operation, identity)
+                if operation.streaming_input or not _is_plain(request, identity):
+                    wire = await self._payload(wire, request, service, operation, identity)
                 context = RequestContext(
                     identity.account,
                     identity.region,
@@ -206,26 +213,20 @@ class Dispatcher:
     async def _operation(
         self, request: Request, wire: WireRequest, service: str, codec: ServiceCodec
     ) -> OperationCodec:
-        """The operation that the request names; AwsError when there is none."""
-        target = request.headers.get("x-amz-target")
-        action: str | None = None
-        form = b""
-        if target is not None:
-            found = codec.operation(target.rpartition(".")[2])
-        else:
-            found = codec.route(wire)
-            if found is None:
-                form = wire.query.encode("latin-1")
-                action = identify.parameter("Action", form)
-                if action is None and service != "s3":
-                    form = await _complete(request, service)
-                    action = identify.parameter("Action", form)
-                if action is not None:
-                    found = codec.operation(action)
+        """The operation that a request without a target names; AwsError when there is none."""
+        found = codec.route(wire)
+        if found is not None:
+            return found
+        form = wire.query.encode("latin-1")
+        action = identify.parameter("Action", form)
+        if action is None and service != "s3":
+            form = await _complete(request, service)
+            action = identify.parameter("Action", form)
+        if action is None:
+            raise failures.unknown_operation(service, request.method, None)
+        found = codec.operation(action)
         if found is None:
-            if action is not None:
-                raise failures.unknown_action(service, action, identify.parameter("Version", form))
-            raise failures.unknown_operation(service, request.method, target)
+            raise failures.unknown_action(service, action, identify.parameter("Version", form))
         return found
 
     async def _payload(
@@ -255,8 +256,6 @@ class Dispatcher:
                 body = await _whole(body, service)
             if packed.is_packed(headers, service):
                 body = _unpacked(body, service)
-            if body is wire.body:
-                return wire
         return WireRequest(wire.method, wire.path, wire.query, headers, body)
 
     def _endpoint(self, host: str, service: str) -> str:
@@ -269,6 +268,17 @@ class Dispatcher:
                 self._endpoints.clear()
             self._endpoints[host] = known
         return known
+
+
+def _is_plain(request: Request, identity: Identity) -> bool:
+    """Whether the body is what it is, without any framing, packing or hash."""
+    headers = request.headers
+    return (
+        identity.content_sha256 is None
+        and isinstance(request.body, bytes)
+        and "content-encoding" not in headers
+        and not is_chunked(headers)
+    )
 
 
 async def _told_by_form(request: Request) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import quote_from_bytes
 
 _ASCII: Final = "".join(map(chr, range(33, 127)))
 _UPGRADING: Final = ("upgrade", "connection", "http2-settings")
-NAMES: Final[dict[bytes, str]] = {}
-"""Headers' names in lower case; remembered by `lower`, since clients say the same few."""
+_NAMES: Final[dict[bytes, str]] = {}
+"""Headers' names in lower case; remembered, since clients say the same few."""
 
 
 class Refused(Exception):
@@ -21,11 +21,23 @@ class Refused(Exception):
         self.phrase = phrase
 
 
-def lower(name: bytes) -> str:
-    """A header's name in lower case."""
-    if len(NAMES) >= 1024:
-        NAMES.clear()
-    made = NAMES[name] = name.decode("latin-1").lower()
+def headers(lines: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers by their names in lower case, read as Latin-1; those that come more than once
+    are joined by commas."""
+    found = {_NAMES.get(name) or _lower(name): value.decode("latin-1") for name, value in lines}
+    if len(found) == len(lines):
+        return found
+    joined: dict[str, str] = {}
+    for name, value in lines:
+        key, text = _lower(name), value.decode("latin-1")
+        joined[key] = f"{joined[key]},{text}" if key in joined else text
+    return joined
+
+
+def _lower(name: bytes) -> str:
+    if len(_NAMES) >= 1024:
+        _NAMES.clear()
+    made = _NAMES[name] = name.decode("latin-1").lower()
     return made
 
 

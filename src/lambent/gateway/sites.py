@@ -26,6 +26,10 @@ def labels_of(host: str) -> tuple[str, str] | None:
     return (parts[0], parts[1]) if len(parts) == 4 else None
 
 
+Found = tuple[str, Site, str, str]
+"""What requests are signed for, the site, the id that is asked for and the path there."""
+
+
 class Sites:
     """Every service's site."""
 
@@ -40,24 +44,22 @@ class Sites:
         self._by_label[site.label] = (service, site)
         self._by_path.append((f"{PREFIX}{site.path}/", service, site))
 
-    async def answer(self, request: Request, now: float) -> WireResponse | None:
-        """The response; None when the request is for no site."""
+    def find(self, request: Request) -> Found | None:
+        """The site that the request is for; None when it is for none."""
         path = request.path
         if path.startswith(PREFIX):
             for beginning, service, site in self._by_path:
                 if path.startswith(beginning):
                     id, _, rest = path[len(beginning) :].partition("/")
-                    return await self._answer(request, now, service, site, id, f"/{rest}")
+                    return service, site, id, f"/{rest}"
             return None
         named = labels_of(request.headers.get("host", ""))
         found = self._by_label.get(named[1]) if named is not None else None
-        if named is None or found is None:
-            return None
-        return await self._answer(request, now, *found, named[0], path)
+        return (*found, named[0], path) if named is not None and found is not None else None
 
-    async def _answer(
-        self, request: Request, now: float, service: str, site: Site, id: str, path: str
-    ) -> WireResponse:
+    async def answer(self, request: Request, now: float, found: Found) -> WireResponse:
+        """The response of the site that `find` found."""
+        service, site, id, path = found
         request_id = self._ids.uuid()
         try:
             body = await _body(request, site.limit)

@@ -7,7 +7,7 @@ figures, not accounts. Source: SQS Developer Guide, "Available CloudWatch metric
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from lambent.core.clock import Clock
@@ -45,11 +45,10 @@ class QueueFigures:
         self.told = dict.fromkeys(_COUNTED, 0)
         self.used = 0.0
 
-    def add_sent(self, sizes: Sequence[int]) -> None:
-        """Messages of so many bytes each were added."""
-        self.sent += len(sizes)
-        for size in set(sizes):
-            self.sizes.add(size, sizes.count(size))
+    def add_sent(self, size: int, count: int = 1) -> None:
+        """So many messages of `size` bytes each were added."""
+        self.sent += count
+        self.sizes.add(size, count)
 
     def add_deleted(self, age: float | None) -> None:
         """A receipt's message was deleted so many seconds after it was sent (None: it was

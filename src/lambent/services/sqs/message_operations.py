@@ -67,7 +67,7 @@ class MessageOperations:
             return queue, await sending.send(tx, self._ids, queue, message)
 
         queue, told = await self._store.transact(body)
-        self._figures.of(queue).add_sent((message.size,))
+        self._figures.of(queue).add_sent(message.size)
         return told
 
     async def send_message_batch(self, context: RequestContext, params: Params) -> Result:
@@ -106,7 +106,9 @@ class MessageOperations:
                 told["Id"] = entry["Id"]
                 successful.append(told)
                 sizes.append(draft.size)
-        self._figures.of(queue).add_sent(sizes)
+        figures = self._figures.of(queue)
+        for size in set(sizes):
+            figures.add_sent(size, sizes.count(size))
         return batches.result(successful, failed)
 
     @abandonable

@@ -39,4 +39,4 @@ class QueueTarget:
         }
         message = sending.draft(params, event.trace, event.principal)
         await sending.send(tx, self._ids, queue, message, event.history)
-        self._figures.of(queue).add_sent((message.size,))
+        self._figures.of(queue).add_sent(message.size)
