@@ -108,6 +108,8 @@ def test_an_sqs_request_to_the_queues_own_url_needs_no_queue_url() -> None:
     ("operation", "form", "params"),
     [
         ("ReceiveMessage", "AttributeName=All", {"AttributeNames": ["All"]}),
+        ("ReceiveMessage", "AttributeName=", {"AttributeNames": []}),
+        ("SendMessageBatch", "SendMessageBatchRequestEntry=", {"Entries": []}),
         ("UntagQueue", "TagKey.1=a", {"TagKeys": ["a"]}),
         (
             "SetQueueAttributes",

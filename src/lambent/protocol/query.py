@@ -127,7 +127,8 @@ def _list_reader(shape: Shape, compiler: Compiler[ReadField]) -> ReadField:
 
         def read_flat(field: Field) -> Any:
             found = [convert(each) for each in _indexed(field)]
-            return [convert(field)] if not found and field.text is not None else found
+            # An empty list is sent as an empty text.
+            return [convert(field)] if not found and field.text else found
 
         return read_flat
     names = tuple({shape.member.wire_name or "member", "member"})
