@@ -35,7 +35,9 @@ ClientFactory = Callable[..., Any]
 _ids = SystemIds()
 
 # What a property promises does not depend on how busy the machine is.
-settings.register_profile("lambent", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "lambent", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("lambent")
 
 folders.choose()

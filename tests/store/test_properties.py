@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lambent.core.clock import VirtualClock
@@ -20,8 +20,6 @@ from lambent.store.contract import NewWork, Store, Transaction, Work
 from .backends import BACKENDS, Backend
 from .conftest import chosen
 from .models import Item, RecordModel, WorkModel
-
-EXAMPLES = settings(max_examples=60, deadline=None)
 
 
 class Undo(Exception):
@@ -136,7 +134,6 @@ async def record_step(
                     del model.rows[key]
 
 
-@EXAMPLES
 @given(
     program=st.lists(
         st.tuples(st.lists(record_op, min_size=1, max_size=5), st.booleans()), max_size=15
@@ -327,7 +324,6 @@ class WorkPlayer:
         )
 
 
-@EXAMPLES
 @given(
     program=st.lists(
         st.tuples(st.lists(work_op, min_size=1, max_size=5), st.booleans(), seconds), max_size=20
@@ -365,7 +361,6 @@ log_op = st.one_of(
 )
 
 
-@EXAMPLES
 @given(
     program=st.lists(
         st.tuples(st.lists(log_op, min_size=1, max_size=5), st.booleans(), seconds), max_size=15

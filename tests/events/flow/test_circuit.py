@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lambent.events.flow import circuit
@@ -85,7 +85,6 @@ def test_what_began_before_it_opened_says_nothing_of_the_time_after() -> None:
     assert late == closed
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.lists(st.tuples(st.floats(0, 20), st.booleans()), max_size=200))
 def test_calls_are_made_only_while_it_is_closed_or_probes(steps: list[tuple[float, bool]]) -> None:
     state, now = CLOSED, 0.0

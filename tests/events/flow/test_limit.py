@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lambent.events.flow import limit
@@ -110,7 +110,6 @@ def test_a_ceiling_that_holds_no_longer_is_forgotten() -> None:
     assert state.ceiling is None
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     st.sampled_from(["Gradient", "AIMD"]),
     st.integers(1, 5),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lambent.events.flow.places import Sharer, free
@@ -37,7 +37,6 @@ def test_the_next_place(who: Sharer, others: list[Sharer], expected: bool) -> No
     assert free(who, others) is expected
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     st.lists(
         st.tuples(st.integers(0, 3), st.integers(0, 4), st.booleans()), min_size=1, max_size=5

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lambent.events.flow import rate
@@ -22,7 +22,6 @@ def test_a_burst_goes_through_at_once_and_then_drop_by_drop() -> None:
     assert rate.wait(empty_at, rule, 101.5) == 0.0
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     st.floats(0.1, 1000),
     st.integers(1, 50),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lambent.events.flow import backoff, budget, deadline
@@ -23,7 +23,6 @@ def test_backoff_doubles_up_to_its_most_and_jitters_all_the_way(
     assert backoff.delay(RETRY, failures, 1.0) == bound
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.integers(0, 100_000), st.floats(0, 1, exclude_max=True))
 def test_backoff_stays_within_its_bounds(failures: int, random: float) -> None:
     assert 0 <= backoff.delay(RETRY, failures, random) <= RETRY.maximum
@@ -48,7 +47,6 @@ def test_first_attempts_pay_for_retries() -> None:
         assert wait == expected
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     st.floats(0, 2),
     st.floats(0.1, 10),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lambent.events.flow import storm
@@ -35,7 +35,6 @@ def test_quiet_minutes_lower_the_usual() -> None:
     assert 200 < arrivals.usual < 250
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.lists(st.tuples(st.floats(0, 300), st.integers(0, 5000)), max_size=100))
 def test_the_usual_lies_among_what_was(steps: list[tuple[float, int]]) -> None:
     arrivals, now, total = storm.begin(0.0), 0.0, 0
