@@ -18,8 +18,10 @@ from tests.support.nodes import ProcessNode
 
 pytestmark = pytest.mark.crash
 
-KILLS = 3
 WRITERS = 4
+rounds = pytest.mark.parametrize(
+    "kills", [2, pytest.param(20, marks=[pytest.mark.slow, pytest.mark.timeout(600)])]
+)
 
 
 def write_until_killed(
@@ -54,21 +56,22 @@ def write_until_killed(
 
 
 def _kills(
-    node: ProcessNode, write: Callable[[int], None], seed: int
+    node: ProcessNode, write: Callable[[int], None], seed: int, kills: int
 ) -> Iterator[tuple[set[int], set[int]]]:
     """After each kill: everything acknowledged so far, and everything not."""
     chance, numbers = random.Random(seed), count()
     acknowledged: set[int] = set()
     open_ended: set[int] = set()
-    for _ in range(KILLS):
+    for _ in range(kills):
         more, cut_off = write_until_killed(node, chance, write, numbers)
         acknowledged |= more
         open_ended |= cut_off
         yield acknowledged, open_ended
 
 
+@rounds
 def test_acknowledged_messages_are_there_once_each(
-    node_process: Callable[..., ProcessNode], connect: ClientFactory
+    node_process: Callable[..., ProcessNode], connect: ClientFactory, kills: int
 ) -> None:
     node = node_process()
     sqs = connect(node.endpoint, "sqs", max_pool_connections=WRITERS)
@@ -77,7 +80,7 @@ def test_acknowledged_messages_are_there_once_each(
     def send(number: int) -> None:
         sqs.send_message(QueueUrl=url, MessageBody=str(number))
 
-    *_, (acknowledged, open_ended) = _kills(node, send, seed=1)
+    *_, (acknowledged, open_ended) = _kills(node, send, seed=1, kills=kills)
     found = _drain(sqs, url)
     assert len(found) == len(set(found))
     assert acknowledged <= set(found) <= acknowledged | open_ended
@@ -102,8 +105,9 @@ def _body(number: int) -> bytes:
     return str(number).encode() * (1 if number % 2 else 60_000)
 
 
+@rounds
 def test_acknowledged_objects_are_readable_with_their_etag(
-    node_process: Callable[..., ProcessNode], connect: ClientFactory
+    node_process: Callable[..., ProcessNode], connect: ClientFactory, kills: int
 ) -> None:
     node = node_process()
     s3 = connect(node.endpoint, "s3", max_pool_connections=WRITERS)
@@ -113,7 +117,7 @@ def test_acknowledged_objects_are_readable_with_their_etag(
         answer = s3.put_object(Bucket="kept-objects", Key=f"k{number}", Body=_body(number))
         assert answer["ETag"] == f'"{hashlib.md5(_body(number)).hexdigest()}"'
 
-    for acknowledged, open_ended in _kills(node, put, seed=2):
+    for acknowledged, open_ended in _kills(node, put, seed=2, kills=kills):
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket="kept-objects")
         listed = {o["Key"]: o["ETag"] for page in pages for o in page.get("Contents", ())}
         assert {f"k{n}" for n in acknowledged} <= set(listed)
@@ -124,8 +128,9 @@ def test_acknowledged_objects_are_readable_with_their_etag(
             assert etag == f'"{hashlib.md5(body).hexdigest()}"'
 
 
+@rounds
 def test_acknowledged_items_are_there_and_transactions_whole(
-    node_process: Callable[..., ProcessNode], connect: ClientFactory
+    node_process: Callable[..., ProcessNode], connect: ClientFactory, kills: int
 ) -> None:
     node = node_process()
     dynamodb = connect(node.endpoint, "dynamodb", max_pool_connections=WRITERS)
@@ -144,7 +149,7 @@ def test_acknowledged_items_are_there_and_transactions_whole(
         both = [{"id": {"S": f"{number}"}}, {"id": {"S": f"{number}/other"}}]
         dynamodb.transact_write_items(TransactItems=[{"Put": put(Item=item)} for item in both])
 
-    for acknowledged, open_ended in _kills(node, write, seed=3):
+    for acknowledged, open_ended in _kills(node, write, seed=3, kills=kills):
         pages = dynamodb.get_paginator("scan").paginate(TableName="kept", ConsistentRead=True)
         found = {item["id"]["S"] for page in pages for item in page["Items"]}
         whole = {n for n in acknowledged | open_ended if f"{n}" in found}

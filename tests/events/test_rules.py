@@ -8,6 +8,8 @@ import pytest
 
 from lambent.events import scaling
 from lambent.events.batch import failed_items
+from lambent.events.contract import Batch
+from lambent.events.load import pick
 from lambent.events.retry import after_function_error, after_system_error
 from lambent.events.scaling import Rule, Scale
 
@@ -119,3 +121,9 @@ def test_failures_halve_the_places_down_to_one_and_successes_win_them_back() -> 
 def test_an_idle_lane_gives_back_what_it_gained() -> None:
     assert scaling.idle(Scale(300), scaling.SQS).places == 5
     assert scaling.idle(Scale(2), scaling.SQS).places == 2
+
+
+def test_picking_of_a_batch_keeps_what_else_its_claim_met() -> None:
+    records = [{"n": 0}, {"n": 1}, {"n": 2}]
+    batch = Batch(records, ["a", "b", "c"], [10, 11, 12], dead_lettered=4, suppressed=5)
+    assert pick(batch, [0, 2]) == Batch([{"n": 0}, {"n": 2}], ["a", "c"], [10, 12], 4, 5)

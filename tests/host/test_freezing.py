@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from tests.host.conftest import Function, alive, environments, until
+from tests.host.conftest import Function, _opened, alive, environments, until
 
 from lambent.core.errors import StartupError
 from lambent.host.sandboxes.local import LocalSandbox, open_sandbox
@@ -29,21 +29,25 @@ RESTLESS = """
     """
 
 
-@pytest_asyncio.fixture(params=["groups", "signals"])
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["groups", "signals"])
 async def opened(
-    request: pytest.FixtureRequest, own_host: Any, tmp_path: Path
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Any]:
     """A host that freezes by control groups, and one that freezes by signals."""
+    folder = tmp_path_factory.mktemp("freezing")
     sandbox: LocalSandbox | None = None
     if request.param == "groups":
         try:
-            sandbox = await open_sandbox("require", tmp_path)
+            sandbox = await open_sandbox("require", folder)
         except StartupError as error:
             pytest.skip(str(error))
         if sandbox.cgroups is None or not sandbox.cgroups.freezes:
             sandbox.close()
             pytest.skip("this machine has no control groups that freeze")
-    async with own_host(sandbox=sandbox) as opened:
+    async with _opened(folder / "cache", sandbox=sandbox) as opened:
         yield opened
 
 

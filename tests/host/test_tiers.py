@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from tests.host.conftest import OWN_RUNTIME, Function, alive, open_gate, until
+from tests.host.conftest import OWN_RUNTIME, Function, _opened, alive, open_gate, until
 
 from lambent.core.errors import StartupError
 from lambent.host.contract import InvocationResult
@@ -44,16 +44,20 @@ ONCE = """
     """
 
 
-@pytest_asyncio.fixture(params=["isolated", "off"])
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["isolated", "off"])
 async def opened(
-    request: pytest.FixtureRequest, own_host: Any, tmp_path: Path
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Any]:
+    folder = tmp_path_factory.mktemp("tiers")
     try:
         mode = "require" if request.param == "isolated" else "off"
-        sandbox = await open_sandbox(mode, tmp_path)
+        sandbox = await open_sandbox(mode, folder)
     except StartupError as error:
         pytest.skip(str(error))
-    async with own_host(sandbox=sandbox) as opened:
+    async with _opened(folder / "cache", sandbox=sandbox) as opened:
         yield opened
 
 

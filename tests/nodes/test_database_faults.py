@@ -150,13 +150,18 @@ def _password_changed(server: Cluster) -> Iterator[None]:
     server.sql(f"ALTER ROLE {ROLE} LOGIN")
 
 
-@pytest.mark.parametrize("trouble", [_connections_taken, _role_at_its_limit, _password_changed])
+_TROUBLES = (_connections_taken, _role_at_its_limit, _password_changed)
+
+
 @pytest.mark.parametrize(
-    ("fifo", "times"),
+    ("troubles", "fifo", "seconds"),
     [
-        pytest.param(True, 1, id="once"),
-        pytest.param(False, 3, marks=LONG, id="standard-again-and-again"),
-        pytest.param(True, 3, marks=LONG, id="fifo-again-and-again"),
+        pytest.param(_TROUBLES, True, 0.5, id="each-once"),
+        *(
+            pytest.param([trouble] * 3, fifo, 1.5, marks=LONG, id=f"{trouble.__name__}-{kind}")
+            for trouble in _TROUBLES
+            for kind, fifo in (("standard", False), ("fifo", True))
+        ),
     ],
 )
 def test_without_a_connection_requests_are_told_to_come_again(
@@ -164,27 +169,27 @@ def test_without_a_connection_requests_are_told_to_come_again(
     tmp_path: Path,
     at: At,
     connect: ClientFactory,
-    trouble: Any,
+    troubles: Any,
     fifo: bool,
-    times: int,
+    seconds: float,
 ) -> None:
     with _served(server, tmp_path) as trio:
         probes = [Probe(at, node) for node in trio.nodes]
 
         @contextmanager
-        def again_and_again() -> Iterator[None]:
-            for _ in range(times):
+        def one_after_the_other() -> Iterator[None]:
+            for trouble in troubles:
                 _pause.wait(0.3)
                 with trouble(server):
                     for probe in probes:
                         _refused(probe)
                         until(probe.reads, lambda answered: not answered)
-                    _pause.wait(0.5 * times)
+                    _pause.wait(seconds)
                 for probe in probes:
                     _writes(probe)
             yield
 
-        during(again_and_again(), Crowd(connect, trio.nodes, fifo=fifo))
+        during(one_after_the_other(), Crowd(connect, trio.nodes, fifo=fifo))
 
 
 @pytest.fixture
