@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from tests.services.lambda_.conftest import Make, archive, payload
 
+from lambent.services.lambda_ import role_permissions
 from lambent.services.lambda_.roles import trusts
 
 WHO = """
@@ -117,3 +118,83 @@ def test_in_local_mode_functions_say_whose_role_they_have(
 def test_what_a_trust_policy_says(statements: list[dict[str, Any]], trusted: bool) -> None:
     common = {"Effect": "Allow", "Action": "sts:AssumeRole"}
     assert trusts(json.dumps({"Statement": [{**common, **one} for one in statements]})) == trusted
+
+
+def _policy(*actions: str, resource: str = "*", effect: str = "Allow") -> dict[str, Any]:
+    return {"Statement": [{"Effect": effect, "Action": list(actions), "Resource": resource}]}
+
+
+@pytest.mark.parametrize(
+    ("documents", "may"),
+    [
+        ([], False),
+        ([_policy("sqs:*")], True),
+        ([_policy("SQS:send*", resource="arn:aws:sqs:*:*:d?ad")], True),
+        ([_policy("sqs:SendMessage", resource="arn:aws:sqs:*:*:other")], False),
+        ([_policy("sns:Publish")], False),
+        ([_policy("sqs:*"), _policy("sqs:SendMessage", effect="Deny")], False),
+        ([{"Statement": {"Effect": "Allow", "NotAction": "s3:*", "NotResource": "x"}}], True),
+        ([{"Statement": {"Effect": "Allow", "NotAction": "sqs:*", "Resource": "*"}}], False),
+    ],
+)
+def test_a_roles_policies_decide_together(documents: list[dict[str, Any]], may: bool) -> None:
+    queue = "arn:aws:sqs:us-east-1:123456789012:dead"
+    assert role_permissions.allows(documents, "sqs:SendMessage", queue) is may
+
+
+def test_server_mode_looks_at_what_the_role_may_reach(server: Callable[[str], Any]) -> None:
+    iam, functions, sqs = server("iam"), server("lambda"), server("sqs")
+    role = iam.create_role(RoleName="r", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    queue = found["Attributes"]["QueueArn"]
+
+    def create(**more: Any) -> None:
+        functions.create_function(
+            FunctionName="f",
+            Runtime="python3.11",
+            Handler="index.handler",
+            Role=role,
+            Code={"ZipFile": archive(WHO)},
+            **more,
+        )
+
+    def reach() -> None:
+        functions.put_function_event_invoke_config(
+            FunctionName="f", DestinationConfig={"OnFailure": {"Destination": queue}}
+        )
+
+    def feed() -> None:
+        functions.create_event_source_mapping(FunctionName="f", EventSourceArn=queue)
+
+    def says(action: Callable[[], None]) -> str:
+        with pytest.raises(ClientError) as refused:
+            action()
+        assert refused.value.response["Error"]["Code"] == "InvalidParameterValueException"
+        return str(refused.value.response["Error"]["Message"])
+
+    dead = {"DeadLetterConfig": {"TargetArn": queue}}
+    provided = "The provided execution role does not have permissions to call SendMessage on SQS"
+    assert says(lambda: create(**dead)) == provided
+    create()
+    assert says(lambda: _configure(functions, dead)) == provided
+    assert says(reach) == (
+        f"The function's execution role does not have permissions to call SendMessage on {queue}"
+    )
+    assert says(feed) == (
+        "The function execution role does not have permissions to call ReceiveMessage on SQS"
+    )
+    iam.put_role_policy(
+        RoleName="r", PolicyName="send", PolicyDocument=json.dumps(_policy("sqs:SendMessage"))
+    )
+    _configure(functions, dead)
+    reach()
+    iam.attach_role_policy(
+        RoleName="r",
+        PolicyArn="arn:aws:iam::aws:policy/service-role/AWSLambdaSQSQueueExecutionRole",
+    )
+    feed()
+
+
+def _configure(functions: Any, settings: dict[str, Any]) -> None:
+    functions.update_function_configuration(FunctionName="f", **settings)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lambent.core.context import Params, RequestContext
 from lambent.services.contract import Platform
-from lambent.services.lambda_ import errors, names
+from lambent.services.lambda_ import errors, names, records
 from lambent.services.lambda_.code import CodeStore
 from lambent.services.lambda_.downloads import Downloads
 from lambent.services.lambda_.durable.lanes import DurableLanes
@@ -14,6 +14,7 @@ from lambent.services.lambda_.invoking import Runner
 from lambent.services.lambda_.keeping import Keeping
 from lambent.services.lambda_.lanes import Lanes
 from lambent.services.lambda_.names import LATEST, Reference
+from lambent.store.contract import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +54,13 @@ class Base:
         if reference.qualifier not in (None, LATEST):
             raise errors.invalid("Current operation does not support versions other than $LATEST")
         return Reference(reference.account, reference.region, reference.name)
+
+    async def _role_of(self, reference: Reference) -> str:
+        """The ARN of the role of the function, or of the version that is meant."""
+
+        async def body(tx: Transaction) -> str:
+            function = await records.get_function(tx, reference)
+            version = await records.resolve(tx, reference, function)
+            return str(version.settings["Role"])
+
+        return await self._store.transact(body)

@@ -19,6 +19,7 @@ from lambent.services.lambda_ import (
     own_settings,
     paging,
     records,
+    role_permissions,
     roles,
     settings,
 )
@@ -44,7 +45,7 @@ class FunctionOperations(Base):
         chosen = settings.create(reference.name, params)
         tags = dict(params.get("Tags") or {})
         check_tags(tags)
-        await self._check_role(context, params)
+        await self._check_role(context, reference, params)
         archive = await self._code.take(context, params["Code"])
         revision, build = self._ids.uuid(), self._ids.uuid()
 
@@ -142,7 +143,7 @@ class FunctionOperations(Base):
         """UpdateFunctionConfiguration."""
         reference = self._latest_reference(context, params, "UpdateFunctionConfiguration")
         settings.check(params)
-        await self._check_role(context, params)
+        await self._check_role(context, reference, params)
         revision, build = self._ids.uuid(), self._ids.uuid()
 
         async def body(tx: Transaction) -> tuple[Version, bool]:
@@ -169,10 +170,20 @@ class FunctionOperations(Base):
         self._lanes.prepare(version.settings["Runtime"])
         return describe.configuration(reference, version, updating=True)
 
-    async def _check_role(self, context: RequestContext, params: Params) -> None:
-        """In server mode, Lambda must be able to act as the role; local mode trusts everyone."""
-        if "Role" in params and self._platform.settings.auth:
-            await roles.require_assumable(self._platform.registry, context, params["Role"])
+    async def _check_role(
+        self, context: RequestContext, reference: Reference, params: Params
+    ) -> None:
+        """In server mode, Lambda must be able to act as the role, and the role to send to the
+        dead-letter queue; local mode trusts everyone."""
+        if not self._platform.settings.auth:
+            return
+        registry = self._platform.registry
+        if "Role" in params:
+            await roles.require_assumable(registry, context, params["Role"])
+        target = params.get("DeadLetterConfig", {}).get("TargetArn")
+        if target:
+            role = params.get("Role") or await self._role_of(reference)
+            await role_permissions.require_dead_letters(registry, context, role, target)
 
     async def get_function(self, context: RequestContext, params: Params) -> Result:
         """GetFunction."""

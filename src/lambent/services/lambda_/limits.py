@@ -20,6 +20,7 @@ from lambent.services.lambda_ import (
     names,
     paging,
     records,
+    role_permissions,
 )
 from lambent.services.lambda_.base import Base
 from lambent.services.lambda_.model import Function
@@ -98,6 +99,7 @@ class LimitOperations(Base):
                 "You must specify at least one of error handling or destination setting."
             )
         qualifier = reference.qualifier or LATEST
+        wanted = params.get("DestinationConfig") or {}
 
         async def body(tx: Transaction) -> dict[str, Any]:
             function = await _configurable(tx, reference)
@@ -113,14 +115,31 @@ class LimitOperations(Base):
                     tx,
                     self._platform.targets,
                     reference,
-                    params.get("DestinationConfig") or {},
+                    wanted,
                 )
             config["LastModified"] = tx.now
             function.retries[qualifier] = config
             await records.put_function(tx, reference, function)
             return describe.retries(reference, function, qualifier)
 
+        if self._platform.settings.auth:
+            await self._check_destinations(context, reference, wanted)
         return await self._store.transact(body)
+
+    async def _check_destinations(
+        self, context: RequestContext, reference: Reference, wanted: dict[str, Any]
+    ) -> None:
+        """The function's role must be able to send to the destinations."""
+        try:
+            role = await self._role_of(reference)
+        except AwsError:
+            return  # there is no such function, which is told later
+        for member in ("OnSuccess", "OnFailure"):
+            destination = (wanted.get(member) or {}).get("Destination")
+            if destination and destinations.can_be(destination, member):
+                await role_permissions.require_destination(
+                    self._platform.registry, context, role, destination
+                )
 
     async def get_function_event_invoke_config(
         self, context: RequestContext, params: Params

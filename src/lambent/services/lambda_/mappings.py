@@ -13,7 +13,15 @@ from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
 from lambent.events.contract import Source
 from lambent.events.flow import parking
-from lambent.services.lambda_ import errors, mapping_rules, names, paging, records, suppression
+from lambent.services.lambda_ import (
+    errors,
+    mapping_rules,
+    names,
+    paging,
+    records,
+    role_permissions,
+    suppression,
+)
 from lambent.services.lambda_.base import Base
 from lambent.services.lambda_.flow import set_flow
 from lambent.services.lambda_.model import Mapping
@@ -39,6 +47,7 @@ class MappingOperations(Base):
         arn, source = self._source(text)
         tags = dict(params.get("Tags") or {})
         check_tags(tags)
+        await self._check_receiver(context, reference, text)
         uuid = self._ids.uuid()
 
         async def body(tx: Transaction) -> Mapping:
@@ -160,6 +169,19 @@ class MappingOperations(Base):
         if source is not None:
             with contextlib.suppress(AwsError):
                 await parking.resume(tx, source, arn, mapping.uuid)
+
+    async def _check_receiver(
+        self, context: RequestContext, reference: Reference, source: str
+    ) -> None:
+        """In server mode, the function's role must be able to receive from the source."""
+        if not self._platform.settings.auth:
+            return
+        try:
+            role = await self._role_of(reference)
+        except AwsError:
+            return  # there is no such function, which is told later
+        registry = self._platform.registry
+        await role_permissions.require_source(registry, context, role, source)
 
     def _source(self, text: str) -> tuple[Arn, Source]:
         try:
