@@ -24,6 +24,7 @@ _COMMANDS = {
     "flow": "How many calls each mapping may make, its circuit, and why.",
     "nodes": "The nodes that serve one store together, and their load.",
     "dlq": "Dead letters: why they died; replay, edit, discard them.",
+    "executions": "Durable executions: how far they are; stop, pause, resume them.",
     "logs": "Show a function's log, and follow it.",
     "invoke": "Invoke a function and show what it returns.",
     "debug": "Let a debugger into a function, whoever invokes it.",
