@@ -12,6 +12,7 @@ What a guide may hold:
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import signal
@@ -25,7 +26,12 @@ from pathlib import Path
 
 BIN = Path(sys.executable).parent
 DOCUMENTED = "http://127.0.0.1:4566"
+_INDEX = ("PIP_", "UV_", "SSL_")
 _FENCE = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+class NothingToInstall(Exception):
+    """The machine reaches no package index, and the guide needs one."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +113,8 @@ class Walkthrough:
             "LAMBENT_UP_PORT": str(port),
             "LAMBENT_ENDPOINT": self._endpoint,
             "XDG_CACHE_HOME": str(folder / ".cache"),
+            # How this machine reaches a package index.
+            **{name: os.environ[name] for name in os.environ if name.startswith(_INDEX)},
         }
         self._shown: list[str] = []
         self._up: subprocess.Popen[str] | None = None
@@ -180,6 +188,8 @@ class Walkthrough:
         lines: list[str] = []
         for line in self._up.stdout:
             lines.append(line)
+            if "could not be installed" in line:
+                raise NothingToInstall(line)
             if ("is deployed." if deploys else "stop ") in line:
                 break
         else:

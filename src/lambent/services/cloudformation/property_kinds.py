@@ -22,8 +22,9 @@ _NAMES = {
     ),
     _OBJECT: (
         "AccelerateConfiguration BucketEncryption Code Content ContributorInsightsSpecification "
-        "Cors CorsConfiguration DeadLetterConfig DestinationConfig Environment EphemeralStorage "
-        "FilterCriteria FunctionScalingConfig GenerateSecretString LifecycleConfiguration "
+        "Cors CorsConfiguration DeadLetterConfig DestinationConfig DurableConfig "
+        "Environment EphemeralStorage FilterCriteria FunctionScalingConfig GenerateSecretString "
+        "LifecycleConfiguration "
         "LoggingConfig LoggingConfiguration LoginProfile MetricsConfig NotificationConfiguration "
         "ObjectLockConfiguration OnDemandThroughput OwnershipControls Parameters "
         "PointInTimeRecoverySpecification ProvisionedConcurrencyConfig ProvisionedPollerConfig "
