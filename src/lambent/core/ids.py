@@ -20,7 +20,7 @@ class Ids(Protocol):
         ...
 
     def uuids(self, count: int) -> list[str]:
-        """So many of them, in less time than each alone takes; fewer than 2 ** 32."""
+        """So many of them, in less time than each alone takes."""
         ...
 
     def hex(self, length: int) -> str:
@@ -48,10 +48,13 @@ class _FromBytes:
 
     def uuids(self, count: int) -> list[str]:
         """So many of them, which end alike."""
-        rest = _uuid(self._bytes(16).hex())[8:]
-        first = int.from_bytes(self._bytes(4), "big")
-        # An odd step comes round to a number only after it was at all others.
-        return [f"{(first + _STEP * turn) & 0xFFFFFFFF:08x}{rest}" for turn in range(count)]
+        digits = self._bytes(6 * count + 16).hex()
+        rest = _uuid(digits[12 * count :])[13:]
+        made = [
+            f"{digits[at : at + 8]}-{digits[at + 8 : at + 12]}{rest}"
+            for at in range(0, 12 * count, 12)
+        ]
+        return made if len(set(made)) == count else self.uuids(count)
 
     def hex(self, length: int) -> str:
         """`length` random lower-case hexadecimal digits."""
@@ -72,8 +75,6 @@ class _FromBytes:
         return (int.from_bytes(self._bytes(7), "big") >> 3) / (1 << 53)
 
 
-_STEP = 0x9E3779B1
-"""Odd, and far from a round number: what follows one another does not look alike."""
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 

@@ -33,18 +33,17 @@ def _fit(shape: Shape, compiler: Compiler[Fits | None]) -> Fits | None:
     if shape.type == "structure":
         return _structure(shape, compiler)
     if shape.type == "list":
-        return _list(compiler(shape.member))
+        return _list(shape.member, compiler)
     if shape.type == "map":
         return _map(compiler(shape.value))
     return _never if shape.type in _CONVERTED else None
 
 
 def _structure(shape: Shape, compiler: Compiler[Fits | None]) -> Fits:
-    members = shape.members
-    if any(member.wire_name not in (None, name) for name, member in members.items()):
+    if not _keeps_names(shape):
         return _never
-    names = frozenset(members)
-    tests = {name: compiler(member) for name, member in members.items()}
+    names = frozenset(shape.members)
+    tests = {name: compiler(member) for name, member in shape.members.items()}
     parts = [(name, test) for name, test in tests.items() if test is not None]
 
     def fits(value: Any) -> bool:
@@ -59,10 +58,31 @@ def _structure(shape: Shape, compiler: Compiler[Fits | None]) -> Fits:
     return fits
 
 
-def _list(member: Fits | None) -> Fits | None:
+def _keeps_names(shape: Shape) -> bool:
+    return all(member.wire_name in (None, name) for name, member in shape.members.items())
+
+
+def _list(shape: Shape, compiler: Compiler[Fits | None]) -> Fits | None:
+    member = compiler(shape)
     if member is None:
         return None
+    if shape.type == "structure" and not any(map(compiler, shape.members.values())):
+        return _flat_list(frozenset(shape.members)) if _keeps_names(shape) else _never
     return lambda value: type(value) is list and all(map(member, value))
+
+
+def _flat_list(names: frozenset[str]) -> Fits:
+    """Of structures without parts, of which there may be many."""
+
+    def fits(value: Any) -> bool:
+        if type(value) is not list:
+            return False
+        for item in value:  # noqa: SIM110 - a generator takes longer than what it asks
+            if type(item) is not dict or not item.keys() <= names:
+                return False
+        return True
+
+    return fits
 
 
 def _map(value_fits: Fits | None) -> Fits | None:

@@ -184,8 +184,8 @@ async def send_all(
             except AwsError as error:
                 answers.append(error)
         else:
-            payload = encode(_message(id, message, None, None))
             own = message.delay
+            payload = encode(_message(id, message))
             work.append(NewWork(payload, delay if own is None else own, None, None, message.group))
             answers.append(_told(message, id))
     await tx.enqueue(queue.work, work)
@@ -217,7 +217,7 @@ def _seconds(queue: Queue, message: Draft) -> float:
 
 
 def _message(
-    id: str, message: Draft, deduplication: str | None, history: History | None
+    id: str, message: Draft, deduplication: str | None = None, history: History | None = None
 ) -> Message:
     return Message(
         id,
@@ -228,7 +228,8 @@ def _message(
         message.trace,
         message.group,
         deduplication,
-        history=history,
+        None,
+        history,
     )
 
 
