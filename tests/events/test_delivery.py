@@ -610,6 +610,28 @@ async def test_work_left_by_a_dead_lane_comes_back_when_its_lease_ends(world: Wo
     await lane.stop()
 
 
+async def test_what_is_due_but_held_back_is_looked_for_each_second_and_not_more_often(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, claims = True, 0
+
+    async def claim(*arguments: Any) -> Batch:
+        nonlocal claims
+        claims += 1
+        return Batch([], [], []) if held else await FakeSource.claim(world.source, *arguments)
+
+    monkeypatch.setattr(world.source, "claim", claim)
+    policy = FakePolicy(ok)
+    world.source.add("a")
+    lane = world.lane(policy)
+    await world.clock.advance(60)
+    assert 60 <= claims <= 90
+    held = False
+    await world.clock.advance(1)
+    assert policy.calls == [["a"]]
+    await lane.stop()
+
+
 class Heard(Observer):
     """Writes down what it is told."""
 

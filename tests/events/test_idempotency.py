@@ -118,6 +118,19 @@ async def test_a_holder_that_died_blocks_until_its_deadline(
     assert not await store.transact(lambda tx: idempotency.abandon(tx, "s", "k", "dead"))
 
 
+async def test_who_works_longer_than_an_outcome_is_kept_is_not_forgotten_meanwhile(
+    store: Store, clock: VirtualClock
+) -> None:
+    await store.transact(begins("slow", hold=10.0, keep=1.0))
+    for _ in range(3):
+        await clock.advance(9)
+        assert await store.transact(lambda tx: idempotency.prolong(tx, "s", "k", "slow", 10.0))
+        assert (await store.transact(begins("b"))).state is State.IN_PROGRESS
+        while await store.transact(lambda tx: idempotency.sweep(tx, 2)):
+            pass
+    assert await store.transact(lambda tx: idempotency.finish(tx, "s", "k", "slow", 100.0))
+
+
 async def test_an_owner_that_comes_again_takes_over_what_it_held(store: Store) -> None:
     await store.transact(begins("a", owner="message"))
     assert (await store.transact(begins("b", owner="other"))).state is State.IN_PROGRESS

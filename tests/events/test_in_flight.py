@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 from tests.events.test_delivery import QUEUE, FakePolicy, FakeStore, World, fails, ok
+from tests.events.test_settling import Remembering
 
 from lambent.core.clock import VirtualClock
 from lambent.core.errors import AwsError
@@ -137,3 +138,11 @@ async def test_notes_of_a_source_that_is_gone_are_dropped(
     monkeypatch.setattr(world.source, "fail", fail)
     await world.give_back()
     assert world.store.records == {}
+
+
+async def test_what_is_given_back_remembers_the_attempt_that_was_lost(world: NotedWorld) -> None:
+    world.source = world.targets.sources["sqs"] = source = Remembering(world.clock)
+    await in_flight.note(cast(Transaction, world.store), NODE, QUEUE, [("a", 1), ("b", 2)])
+    await world.give_back()
+    assert [ticket for ticket, _ in source.past] == [["a", 1], ["b", 2]]
+    assert {failure.time for _, failure in source.past} == {world.store.now}

@@ -235,6 +235,17 @@ async def test_order_within_a_group_is_kept_around_what_is_held_back(world: Worl
     assert (keys(batch), batch.suppressed) == (["a2"], 1)
 
 
+async def test_another_payload_under_a_done_key_holds_its_group_back(world: World) -> None:
+    fifo = await world.queue("q.fifo")
+    source = world.source({"Key": "body.key", "Payload": "body.amount"})
+    await world.send(fifo, "x", group="a", amount=1)
+    await world.settle(source, fifo, (await world.claim(source, fifo)).tickets)
+    await world.send(fifo, "x", group="a", amount=2)
+    await world.send(fifo, "a2", group="a", amount=2)
+    await world.send(fifo, "b1", group="b", amount=2)
+    assert keys(await world.claim(source, fifo)) == ["b1"]
+
+
 async def test_a_follower_in_another_group_holds_its_group_back(world: World) -> None:
     fifo, source = await world.queue("q.fifo"), world.source()
     await world.send(fifo, "x", group="a")

@@ -48,3 +48,10 @@ def test_no_interval_sees_more_than_the_burst_and_its_share(
         for at, count in taken[index:]:
             total += count
             assert total <= burst + per_second * (at - begin) + 1e-3
+
+
+def test_more_than_a_burst_waits_until_the_bucket_is_empty_and_no_longer() -> None:
+    rule = Rate(per_second=2.0, burst=3)
+    empty_at = rate.took(0.0, rule, 3, 100.0)
+    assert rate.wait(empty_at, rule, 100.0, items=50) == pytest.approx(1.5)
+    assert rate.wait(empty_at, rule, 101.5, items=50) == 0.0

@@ -38,6 +38,16 @@ def test_retries_beyond_the_budget_wait_for_time_to_pay() -> None:
     assert waits == [0.0, 0.0, 0.5, 1.0, 1.5]
 
 
+def test_what_first_attempts_and_time_pay_is_saved_up_to_the_burst_only() -> None:
+    rule = Budget(share=0.5, per_second=2.0, burst=2)
+    account = budget.attempted(budget.begin(rule, 0.0), rule, 1_000, 1_000.0)
+    waits = []
+    for _ in range(3):
+        account, wait = budget.retry(account, rule, 1_000.0)
+        waits.append(wait)
+    assert waits == [0.0, 0.0, 0.5]
+
+
 def test_first_attempts_pay_for_retries() -> None:
     rule = Budget(share=0.5, per_second=1.0, burst=10)
     account = budget.Account(0.0, 0.0)
