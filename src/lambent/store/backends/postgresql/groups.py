@@ -50,7 +50,35 @@ async def eligible(
 ) -> list[Item]:
     """What an ordered claim takes, in the order in which it takes it."""
     after = float("-inf") if created_after is None else created_after
-    last_id, loose = await _horizon(connection, queue, within)
+    total, loose = await _depth(connection, queue)
+    taken = await _first(connection, queue, now, limit, after, LAST, loose)
+    if not taken or within is None or total <= within:
+        return taken
+    # What can be taken mostly lies near the queue's beginning: to count that far is less than
+    # to go to the end of what is looked at.
+    before = await connection.fetchval(
+        "SELECT count(*) FROM"
+        " (SELECT 1 FROM work WHERE queue = $1 AND id < $2 ORDER BY id LIMIT $3) w",
+        queue,
+        max(item.id for item in taken),
+        within,
+    )
+    if before < within:
+        return taken
+    last_id = await _horizon(connection, queue, within)
+    return await _first(connection, queue, now, limit, after, last_id, loose)
+
+
+async def _first(
+    connection: Connection,
+    queue: int,
+    now: float,
+    limit: int,
+    after: float,
+    last_id: int,
+    loose: bool,
+) -> list[Item]:
+    """The same of the items up to an id."""
     alone = await _alone(connection, queue, limit, now, after, last_id) if loose else []
     taken: list[Item] = []
     last = 0
@@ -90,7 +118,10 @@ async def next_due(
 ) -> float | None:
     """When the first group can give something: `now` when one can already."""
     after = float("-inf") if created_after is None else created_after
-    last_id, loose = await _horizon(connection, queue, within)
+    total, loose = await _depth(connection, queue)
+    last_id = LAST
+    if within is not None and total > within:
+        last_id = await _horizon(connection, queue, within)
     earliest = float("inf")
     if loose:
         alone = await connection.fetchval(
@@ -142,17 +173,18 @@ async def _ready(
     return heads[:GROUPS_AT_ONCE]
 
 
-async def _horizon(connection: Connection, queue: int, within: int | None) -> tuple[int, bool]:
-    """The id of the queue's item of that number, and whether items without a group exist."""
+async def _depth(connection: Connection, queue: int) -> tuple[int, bool]:
+    """How many items the queue has, and whether there are some without a group."""
     depth = await connection.fetchrow("SELECT total, loose FROM work_depth WHERE queue = $1", queue)
-    if depth is None:
-        return 0, False
-    if within is None or depth[0] <= within:
-        return LAST, depth[1] > 0
-    last_id: int = await connection.fetchval(
+    return (0, False) if depth is None else (depth[0], depth[1] > 0)
+
+
+async def _horizon(connection: Connection, queue: int, within: int) -> int:
+    """The id of the item of that number in a queue that has more."""
+    last_id: int | None = await connection.fetchval(
         "SELECT id FROM work WHERE queue = $1 ORDER BY id LIMIT 1 OFFSET $2", queue, within - 1
     )
-    return last_id, depth[1] > 0
+    return LAST if last_id is None else last_id
 
 
 async def _alone(
