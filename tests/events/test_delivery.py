@@ -124,6 +124,19 @@ class FakeSource:
 
 
 @dataclass
+class TakingBack(FakeSource):
+    """One that takes back what nobody tried."""
+
+    postponed: int = 0
+
+    async def postpone(
+        self, tx: Transaction, arn: Arn, tickets: Sequence[Any], delay: float
+    ) -> None:
+        self.postponed += len(self._current(tickets))
+        await self.fail(tx, arn, tickets, delay)
+
+
+@dataclass
 class FakePolicy:
     """Calls a coroutine of the test; errors come again at the lease's end."""
 
@@ -197,7 +210,7 @@ class World:
     def __init__(self) -> None:
         self.clock = VirtualClock()
         self.store = FakeStore(self.clock)
-        self.source = FakeSource(self.clock)
+        self.source: FakeSource = FakeSource(self.clock)
         self.targets = Targets()
         self.dead = FakeTarget()
         self.targets.targets["fake"] = self.dead
@@ -489,6 +502,7 @@ async def test_nothing_is_claimed_by_a_definition_that_is_not_in_force(world: Wo
 async def test_what_a_window_gathers_goes_back_untried_when_the_definition_changes(
     world: World,
 ) -> None:
+    world.source = source = TakingBack(world.clock)
     fence = FakeFence()
     policy = FakePolicy(ok, batch_size=3, window=300.0)
     lane = world.lane(policy, fence=fence)
@@ -501,10 +515,12 @@ async def test_what_a_window_gathers_goes_back_untried_when_the_definition_chang
     assert policy.calls == []
     assert [item.leased for item in world.source.items.values()] == [False, False]
     assert world.source.items["a"].due == world.clock.now()
+    assert source.postponed == 1
     await lane.stop()
 
 
 async def test_stopping_gives_back_what_a_window_gathers(world: World) -> None:
+    world.source = source = TakingBack(world.clock)
     policy = FakePolicy(ok, batch_size=3, window=300.0)
     lane = world.lane(policy)
     world.source.add("a")
@@ -512,7 +528,19 @@ async def test_stopping_gives_back_what_a_window_gathers(world: World) -> None:
     await lane.stop()
     assert policy.calls == []
     assert not world.source.items["a"].leased
-    assert world.source.stale == []
+    assert (source.postponed, source.stale) == (1, [])
+
+
+async def test_what_a_source_cannot_take_back_untried_is_delivered_when_the_lane_stops(
+    world: World,
+) -> None:
+    policy = FakePolicy(ok, batch_size=3, window=300.0)
+    lane = world.lane(policy)
+    world.source.add("a")
+    await world.clock.advance(5)
+    await lane.stop()
+    assert policy.calls == [["a"]]
+    assert world.source.items == {}
 
 
 async def test_a_dead_letter_and_its_settling_are_one_transaction(world: World) -> None:

@@ -14,7 +14,7 @@ The states of a lane:
 
     running ⇄ paused     no more claims; what runs goes on
        └──────┴──→ stopped   the same for good; what was claimed and not called yet goes back
-                             uncounted; `stop` waits until nothing runs
+                             uncounted, to sources that can; `stop` waits until nothing runs
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from lambent.core.arns import Arn
 from lambent.core.clock import Clock
 from lambent.core.errors import AwsError, StoreError
 from lambent.events import claiming, scaling, settling
-from lambent.events.contract import Batch, Event, Outcome, Source, Targets
+from lambent.events.contract import Batch, Event, Outcome, Postponing, Source, Targets
 from lambent.events.control import Control, Fence, Grant, Permits
 from lambent.events.in_flight import Note
 from lambent.events.load import Claim, Load, slices
@@ -306,9 +306,9 @@ class Lane:
         load = Load(claim.at, claim.lease, control=control, grant=grant)
         self._add(load, claim)
         load.keeper = asyncio.create_task(self._keep(load))
-        untried = self._policy.window > 0 and not await self._gather(load)
-        if untried or self._stopping.is_set():
-            await self._give_back(load)
+        stopped = self._policy.window > 0 and not await self._gather(load)
+        if (stopped or self._stopping.is_set()) and isinstance(self._source, Postponing):
+            await self._give_back(load, self._source)
             return
         task = asyncio.create_task(self._deliver(load), name=f"delivery {self._name}")
         self._running.add(task)
@@ -372,14 +372,14 @@ class Lane:
                 await self._wait(arrived, left if not claim.wait else min(left, claim.wait))
         return True
 
-    async def _give_back(self, load: Load) -> None:
+    async def _give_back(self, load: Load, source: Postponing) -> None:
         """The lane stops before the call was made: as if nothing had been claimed."""
         load.finished.set()
         if load.keeper is not None:
             await load.keeper
         try:
             await self._store.transact(
-                lambda tx: settling.give_back(tx, self._source, self._arn, load.tickets, load.notes)
+                lambda tx: settling.give_back(tx, source, self._arn, load.tickets, load.notes)
             )
         except (AwsError, StoreError) as error:
             # It comes again when the leases end.

@@ -65,13 +65,9 @@ async def settle(
 
 
 async def give_back(
-    tx: Transaction, source: Source, arn: Arn, tickets: Sequence[Any], notes: Sequence[Note]
+    tx: Transaction, source: Postponing, arn: Arn, tickets: Sequence[Any], notes: Sequence[Note]
 ) -> None:
-    """What was claimed is not going to be tried: due now, and not counted as tried where the
-    source can do that."""
+    """What was claimed is not going to be tried: due now, as if it had not been claimed."""
     for note in notes:
         await in_flight.forget(tx, note)
-    if isinstance(source, Postponing):
-        await source.postpone(tx, arn, tickets, 0.0)
-    else:
-        await source.fail(tx, arn, tickets, 0.0)
+    await source.postpone(tx, arn, tickets, 0.0)
