@@ -150,6 +150,20 @@ async def test_what_is_in_progress_elsewhere_comes_again_without_a_receive(world
     assert await world.items(other) == []
 
 
+async def test_what_goes_back_untried_gives_up_its_key_and_counts_no_receive(world: World) -> None:
+    queue = await world.queue()
+    await world.send(queue, "a", "a")
+    source, arn = world.source(), Arn.parse(queue.arn)
+    batch = await world.claim(source, queue)
+    assert keys(batch) == ["a"]
+    await world.store.transact(lambda tx: source.postpone(tx, arn, batch.tickets, 0.0))
+    assert [item.attempts for item in await world.items(queue)] == [0, 0]
+    again = await world.claim(world.source(), queue)
+    assert keys(again) == ["a"], "another lane may take them at once"
+    await world.settle(source, queue, again.tickets)
+    assert await world.items(queue) == []
+
+
 async def test_a_consumer_that_died_blocks_until_its_lease_would_have_ended(world: World) -> None:
     one, other, source = await world.queue("one"), await world.queue("other"), world.source()
     await world.send(one, "a")
