@@ -9,6 +9,7 @@ from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any, cast
 
+import msgspec
 import pytest
 from tests.services.lambda_.conftest import Make, until
 from tests.services.lambda_.test_signals import scraped
@@ -23,12 +24,12 @@ from lambent.events.delivery import Lane
 from lambent.events.flow.regulator import Regulator
 from lambent.events.flow.settings import parse
 from lambent.events.flow.state import LocalState
-from lambent.services.lambda_ import asynchronous, past
+from lambent.services.lambda_ import asynchronous, past, records
 from lambent.services.lambda_.asynchronous import AsyncPolicy, AsyncSource, Waiting
 from lambent.services.lambda_.invoking import Runner
 from lambent.services.lambda_.names import Reference
 from lambent.store.backends.sqlite import open_sqlite
-from lambent.store.contract import Work
+from lambent.store.contract import Transaction, Work
 
 FUNCTION = Reference("1", "us-east-1", "f")
 QUEUE = asynchronous.queue_of(FUNCTION)
@@ -236,6 +237,33 @@ def test_what_is_parked_waits_until_it_is_resumed(
     ask("POST", f"flow/{arn}/resume")
     assert json.loads(out.receive()["Body"])["requestPayload"] == 1
     assert ask("GET", "flow")["mappings"] == []
+
+
+def test_nothing_runs_once_it_is_parked_elsewhere_though_no_news_came(
+    functions: Any, make: Make, ask: Ask, node: ThreadNode, account: str
+) -> None:
+    arn = make("f")["FunctionArn"]
+    reference = Reference(account, "us-east-1", "f")
+
+    async def elsewhere(tx: Transaction) -> None:
+        function = await records.get_function(tx, reference)
+        function.parked = "somebody said so"
+        at = records.place(account, "us-east-1"), b"f"
+        await tx.put(records.FUNCTIONS, *at, msgspec.json.encode(function))
+
+    async def waiting(tx: Transaction) -> int:
+        return (await tx.work_counts(asynchronous.queue_of(reference))).ready
+
+    store = node.node._store
+    assert store is not None
+    node.run(store.transact(elsewhere))
+    functions.invoke(FunctionName="f", InvocationType="Event", Payload=b"1")
+    labels = f'{{account="{account}",region="us-east-1",function="f"'
+    parked = f'lambent_function_async_state{labels},state="parked"}}'
+    until(lambda: scraped(node).get(parked) == 1)
+    assert node.run(store.transact(waiting)) == 1
+    ask("POST", f"flow/{arn}/resume")
+    until(lambda: node.run(store.transact(waiting)) == 0)
 
 
 def test_a_template_says_how_a_functions_events_flow(

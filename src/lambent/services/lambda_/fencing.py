@@ -1,7 +1,8 @@
-"""Keeps a mapping's lane from claiming by a definition that is not in force any more.
+"""Keeps lanes from claiming by a definition that is not in force any more.
 
 Once UpdateEventSourceMapping or DeleteEventSourceMapping is committed, no lane on any node
-claims for the mapping as it was: each claim reads the definition in its own transaction.
+claims for the mapping as it was: each claim reads the definition in its own transaction. The
+same holds for a function whose asynchronous invocations are parked.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import msgspec
 
 from lambent.core.arns import Arn
 from lambent.services.lambda_ import records
-from lambent.services.lambda_.model import Mapping
-from lambent.services.lambda_.names import from_arn
+from lambent.services.lambda_.model import Function, Mapping
+from lambent.services.lambda_.names import Reference, from_arn
 from lambent.store.contract import Transaction
 
 
@@ -39,6 +40,28 @@ class DefinitionFence:
             return True
         stored = records.decode(record, Mapping)
         if not stored.enabled or stored.parked is not None or not same_work(stored, self._mapping):
+            return False
+        self._held = record.value
+        return True
+
+    def lost(self) -> None:
+        self._lost()
+
+
+class ParkedFence:
+    """Holds for as long as a function's asynchronous invocations are not parked."""
+
+    def __init__(self, function: Reference, lost: Callable[[], None]) -> None:
+        self._function = function
+        self._lost = lost
+        self._held = b""
+
+    async def holds(self, tx: Transaction) -> bool:
+        record = await records.find_function_record(tx, self._function)
+        # What is left of a function that is gone is not held back.
+        if record is None or record.value == self._held:
+            return True
+        if records.decode(record, Function).parked is not None:
             return False
         self._held = record.value
         return True

@@ -27,7 +27,7 @@ from lambent.services.lambda_ import flow_subjects, names, polling, records, sup
 from lambent.services.lambda_.async_depths import AsyncDepths
 from lambent.services.lambda_.async_flow_figures import AsyncFlowFigures, Served
 from lambent.services.lambda_.asynchronous import AsyncPolicy, AsyncSource
-from lambent.services.lambda_.fencing import DefinitionFence, same_work
+from lambent.services.lambda_.fencing import DefinitionFence, ParkedFence, same_work
 from lambent.services.lambda_.function_figures import AsyncObserver
 from lambent.services.lambda_.invocable import FunctionInvocable
 from lambent.services.lambda_.invoking import Runner
@@ -114,6 +114,7 @@ class Lanes:
             policy=AsyncPolicy(reference, self._runner),
             name=f"async {reference.name}",
             observer=AsyncObserver(self._runner.figures, reference),
+            fence=ParkedFence(reference, functools.partial(self._parked_elsewhere, reference)),
         )
         self._functions[reference.arn] = lane
         lane.start()
@@ -216,6 +217,21 @@ class Lanes:
             await self.look(function.account, function.region, mapping.uuid)
         except StoreError as error:
             _log.warning("The mapping %s waits to be read: %s", mapping.uuid, error)
+
+    def _parked_elsewhere(self, reference: Reference) -> None:
+        """A function's lane found it parked before the news of it came."""
+        self._spawn(self._regulate_again(reference))
+
+    async def _regulate_again(self, reference: Reference) -> None:
+        try:
+            function = await self._platform.store.transact(
+                lambda tx: records.find_function(tx, reference)
+            )
+        except StoreError as error:
+            _log.warning("The function %s waits to be read: %s", reference.arn, error)
+            return
+        if function is not None:
+            self.regulate(flow_subjects.of_function(reference, function))
 
     def drop(self, uuid: str) -> None:
         """The mapping is gone; what it has in flight is finished."""

@@ -52,19 +52,20 @@ def decode(record: Record, kind: type[T]) -> T:
 
 async def find_function(tx: Transaction, reference: Reference) -> Function | None:
     """The function, or None."""
-    record = await _function_record(tx, reference)
+    record = await find_function_record(tx, reference)
     return None if record is None else decode(record, Function)
 
 
 async def function_record(tx: Transaction, reference: Reference) -> Record:
     """The function's record; ResourceNotFoundException when it is not there."""
-    record = await _function_record(tx, reference)
+    record = await find_function_record(tx, reference)
     if record is None:
         raise errors.function_not_found(reference.qualified)
     return record
 
 
-async def _function_record(tx: Transaction, reference: Reference) -> Record | None:
+async def find_function_record(tx: Transaction, reference: Reference) -> Record | None:
+    """The function as it is stored, or None."""
     partition = place(reference.account, reference.region)
     return await tx.get(FUNCTIONS, partition, reference.name.encode())
 
