@@ -9,6 +9,7 @@ from lambent.services.contract import Platform
 from lambent.services.lambda_ import errors, names, records
 from lambent.services.lambda_.code import CodeStore
 from lambent.services.lambda_.downloads import Downloads
+from lambent.services.lambda_.durable.invoking import Executor
 from lambent.services.lambda_.durable.lanes import DurableLanes
 from lambent.services.lambda_.invoking import Runner
 from lambent.services.lambda_.keeping import Keeping
@@ -26,6 +27,7 @@ class Parts:
     runner: Runner
     lanes: Lanes
     durable: DurableLanes
+    executor: Executor
     keeping: Keeping
     downloads: Downloads
 
@@ -41,6 +43,7 @@ class Base:
         self._runner = parts.runner
         self._lanes = parts.lanes
         self._durable = parts.durable
+        self._executor = parts.executor
         self._keeping = parts.keeping
         self._downloads = parts.downloads
 

@@ -3,38 +3,33 @@
 from __future__ import annotations
 
 from lambent.core.arns import Arn
-from lambent.core.clock import Clock
 from lambent.core.errors import AwsError
 from lambent.core.ids import Ids
 from lambent.events.contract import Outcome
 from lambent.host.contract import Invocation
 from lambent.services.lambda_ import errors, records
-from lambent.services.lambda_.durable import config
-from lambent.services.lambda_.durable.invoking import execute
-from lambent.services.lambda_.durable.starting import Wanted
+from lambent.services.lambda_.durable.invoking import Executor
 from lambent.services.lambda_.invoking import Runner
 from lambent.services.lambda_.names import from_arn
-from lambent.store.contract import Store, Transaction
+from lambent.store.contract import Transaction
 
 
 class FunctionInvocable:
     """See `events.contract.Invocable`."""
 
-    def __init__(self, runner: Runner, store: Store, clock: Clock, ids: Ids) -> None:
+    def __init__(self, runner: Runner, executor: Executor, ids: Ids) -> None:
         self._runner = runner
-        self._store = store
-        self._clock = clock
+        self._executor = executor
         self._ids = ids
 
     async def invoke(self, arn: Arn, payload: bytes, *, trace: str | None = None) -> Outcome:
         request_id, reference = self._ids.uuid(), from_arn(arn)
         try:
             resolved = await self._runner.resolve(reference)
-            if config.of(resolved.version.settings) is not None:
-                wanted = Wanted(payload.decode(), request_id, False, trace=trace)
-                executed = await execute(
-                    self._store, self._clock, self._ids, reference, resolved, wanted
-                )
+            executed = await self._executor.execute(
+                reference, resolved, payload, request_id=request_id, trace=trace
+            )
+            if executed is not None:
                 result = executed.result
                 return Outcome(
                     result.payload, result.error, version=executed.version, request_id=request_id

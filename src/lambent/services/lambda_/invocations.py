@@ -20,9 +20,7 @@ from lambent.services.lambda_ import asynchronous, errors, names, policy_rules, 
 from lambent.services.lambda_.asynchronous import Waiting
 from lambent.services.lambda_.base import Base
 from lambent.services.lambda_.durable import config, starting
-from lambent.services.lambda_.durable.invoking import execute
-from lambent.services.lambda_.durable.starting import Wanted
-from lambent.services.lambda_.invoking import Resolved
+from lambent.services.lambda_.durable.invoking import Executed
 from lambent.services.lambda_.names import LATEST, Reference
 from lambent.store.contract import Transaction
 
@@ -51,8 +49,14 @@ class InvokeOperations(Base):
             execution = await self._accept(context, reference, payload, client_context, name)
             return {"StatusCode": 202, "Payload": b"", "DurableExecutionArn": execution}
         resolved = await self._runner.resolve(reference)
-        if config.of(resolved.version.settings) is not None:
-            return await self._execute(context, reference, resolved, payload, name)
+        executed = await self._executor.execute(
+            *(reference, resolved, payload),
+            request_id=context.request_id,
+            name=name,
+            trace=context.trace,
+        )
+        if executed is not None:
+            return _ended(executed)
         _refuse_name(name)
         tail = params.get("LogType") == "Tail"
         invoked = await self._runner.invoke(
@@ -82,11 +86,23 @@ class InvokeOperations(Base):
         if params.get("InvocationType") == "DryRun":
             await self._runner.resolve(reference)
             return {"StatusCode": 204, "EventStream": _no_events()}
+        resolved = await self._runner.resolve(reference)
+        executed = await self._executor.execute(
+            *(reference, resolved, payload), request_id=context.request_id, trace=context.trace
+        )
+        if executed is not None:
+            return {
+                "StatusCode": 200,
+                "ExecutedVersion": executed.version,
+                "ResponseStreamContentType": "application/octet-stream",
+                "EventStream": streaming.whole(executed.result.payload, executed.result.error),
+            }
         tail = params.get("LogType") == "Tail"
         streamed = await streaming.start(
             self._runner,
             reference,
             Invocation(context.request_id, payload, context.trace, client_context, tail),
+            resolved,
         )
         return {
             "StatusCode": 200,
@@ -103,29 +119,6 @@ class InvokeOperations(Base):
         check_payload(payload, "Event")
         await self._accept(context, reference, payload, None)
         return {"Status": 202}
-
-    async def _execute(
-        self,
-        context: RequestContext,
-        reference: Reference,
-        resolved: Resolved,
-        payload: bytes,
-        name: str | None,
-    ) -> Result:
-        """A synchronous invocation of a durable function: all of its execution."""
-        wanted = Wanted(payload.decode(), context.request_id, False, name, context.trace)
-        executed = await execute(
-            self._store, self._platform.clock, self._ids, reference, resolved, wanted
-        )
-        shown: dict[str, Any] = {
-            "StatusCode": 200,
-            "ExecutedVersion": executed.version,
-            "Payload": executed.result.payload,
-            "DurableExecutionArn": executed.arn,
-        }
-        if executed.result.error is not None:
-            shown["FunctionError"] = executed.result.error
-        return shown
 
     async def _invokable(self, context: RequestContext, params: Params) -> Reference:
         """What is to be invoked; another account's function if its policy says so."""
@@ -194,6 +187,19 @@ def check_payload(payload: bytes, kind: str) -> None:
             400,
             {"Type": "User"},
         ) from None
+
+
+def _ended(executed: Executed) -> dict[str, Any]:
+    """The answer to who waited for an execution."""
+    shown: dict[str, Any] = {
+        "StatusCode": 200,
+        "ExecutedVersion": executed.version,
+        "Payload": executed.result.payload,
+        "DurableExecutionArn": executed.arn,
+    }
+    if executed.result.error is not None:
+        shown["FunctionError"] = executed.result.error
+    return shown
 
 
 def _refuse_name(name: str | None) -> None:

@@ -15,6 +15,7 @@ from lambent.services.lambda_.duplicates import DuplicateRoutes
 from lambent.services.lambda_.durable import timers
 from lambent.services.lambda_.durable.callbacks import CallbackOperations
 from lambent.services.lambda_.durable.checkpointing import CheckpointOperations
+from lambent.services.lambda_.durable.invoking import Executor
 from lambent.services.lambda_.durable.lanes import DurableLanes
 from lambent.services.lambda_.durable.looking import LookingOperations
 from lambent.services.lambda_.durable.managing import ManagingOperations
@@ -79,13 +80,16 @@ def create(platform: Platform) -> Service:
         platform.cluster.places,
         figures,
     )
-    invocable = FunctionInvocable(runner, platform.store, platform.clock, platform.ids)
+    executor = Executor(platform.store, platform.clock, platform.ids)
+    invocable = FunctionInvocable(runner, executor, platform.ids)
     lanes = Lanes(platform, runner, invocable)
     durable = DurableLanes(platform, runner)
     downloads = Downloads(platform.store, code)
     keeping = Keeping(platform.store, runner, platform.host, platform.cluster.membership)
     following = Following(platform, runner, lanes, durable, keeping)
-    operations = Operations(Parts(platform, code, runner, lanes, durable, keeping, downloads))
+    operations = Operations(
+        Parts(platform, code, runner, lanes, durable, executor, keeping, downloads)
+    )
     flow = FlowRoutes(platform, lanes)
     duplicates = DuplicateRoutes(platform, lanes)
     return Service(
@@ -104,7 +108,7 @@ def create(platform: Platform) -> Service:
             tiers.PATH: tiers.TierRoutes(operations).one,
         },
         downloads={PATH: downloads.fetch},
-        sites=[url_site.site(platform.store, runner, platform.clock, UrlFigures(platform.metrics))],
+        sites=[url_site.site(platform, runner, executor, UrlFigures(platform.metrics))],
         duties=[timers.duty(platform)],
         start=following.start,
         stop=following.stop,

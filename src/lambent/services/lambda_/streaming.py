@@ -84,6 +84,17 @@ async def events(streamed: Streamed, tail: bool) -> AsyncIterator[dict[str, Any]
     yield {"InvokeComplete": complete}
 
 
+async def whole(payload: bytes, error: str | None) -> AsyncIterator[dict[str, Any]]:
+    """The events of an answer that does not stream."""
+    complete: dict[str, Any] = {}
+    if error is None:
+        for event in _payload(payload):
+            yield event
+    else:
+        complete = {"ErrorCode": error, "ErrorDetails": payload.decode(errors="replace")}
+    yield {"InvokeComplete": complete}
+
+
 def _payload(piece: bytes) -> list[dict[str, Any]]:
     return [
         {"PayloadChunk": {"Payload": piece[at : at + _CHUNK_BYTES]}}

@@ -15,7 +15,9 @@ from lambent.core.errors import AwsError
 from lambent.core.streams import StreamingResult
 from lambent.core.web import Caller, Site, WebAnswer, WebRequest
 from lambent.host.contract import Invocation
+from lambent.services.contract import Platform
 from lambent.services.lambda_ import policy_rules, records, streaming, url_event
+from lambent.services.lambda_.durable.invoking import Executor
 from lambent.services.lambda_.invocations import SYNCHRONOUS_BYTES
 from lambent.services.lambda_.invoking import Resolved, Runner
 from lambent.services.lambda_.model import Url
@@ -33,16 +35,19 @@ _FORBIDDEN = (
 )
 
 
-def site(store: Store, runner: Runner, clock: Clock, figures: UrlFigures) -> Site:
+def site(platform: Platform, runner: Runner, executor: Executor, figures: UrlFigures) -> Site:
     """The site of all function URLs of a node."""
-    urls = _Urls(store, runner, clock, figures)
+    urls = _Urls(platform.store, runner, executor, platform.clock, figures)
     return Site(LABEL, PATH, SYNCHRONOUS_BYTES, urls.answer, _too_large)
 
 
 class _Urls:
-    def __init__(self, store: Store, runner: Runner, clock: Clock, figures: UrlFigures) -> None:
+    def __init__(
+        self, store: Store, runner: Runner, executor: Executor, clock: Clock, figures: UrlFigures
+    ) -> None:
         self._store = store
         self._runner = runner
+        self._executor = executor
         self._clock = clock
         self._figures = figures
 
@@ -107,6 +112,11 @@ class _Urls:
             return _too_large()
         invocation = Invocation(request.request_id, payload, trace)
         try:
+            executed = await self._executor.execute(
+                reference, resolved, payload, request_id=request.request_id, trace=trace
+            )
+            if executed is not None:
+                return _reply(executed.result.payload, executed.result.error)
             if url.mode == "RESPONSE_STREAM":
                 streamed = await streaming.start(self._runner, reference, invocation, resolved)
                 if streamed.content_type is not None:
@@ -118,13 +128,18 @@ class _Urls:
                 )
         except AwsError as error:
             return _refusal(error.status or 500, error.code, error.message)
-        if invoked.result.error is not None:
-            return _bad_gateway()
-        try:
-            reply = url_event.reply(invoked.result.payload)
-        except url_event.Malformed:
-            return _bad_gateway()
-        return WebAnswer(reply.status, reply.headers, reply.body)
+        return _reply(invoked.result.payload, invoked.result.error)
+
+
+def _reply(payload: bytes, error: str | None) -> WebAnswer:
+    """What a function returned, as the response that it means."""
+    if error is not None:
+        return _bad_gateway()
+    try:
+        reply = url_event.reply(payload)
+    except url_event.Malformed:
+        return _bad_gateway()
+    return WebAnswer(reply.status, reply.headers, reply.body)
 
 
 async def _streamed(streamed: Streamed, method: str) -> WebAnswer:

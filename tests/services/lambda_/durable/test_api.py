@@ -6,10 +6,12 @@ import base64
 import datetime
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.services.lambda_.conftest import ECHO, Make, Queue, until
+from tests.services.lambda_.conftest import ECHO, Make, Queue, open_url, until
+from tests.support.http import Raw
 
 PENDING = "def handler(event, context):\n    return {'Status': 'PENDING'}\n"
 TELLS = """
@@ -388,6 +390,30 @@ def test_queues_and_events_start_executions(functions: Any, make: Make, queue: A
     shown = functions.get_durable_execution(DurableExecutionArn=found[0]["DurableExecutionArn"])
     assert json.loads(shown["InputPayload"])["Records"][0]["body"] == "hello"
     until(lambda: source.left() == (0, 0))
+
+
+def test_urls_and_streams_answer_with_an_execution_s_result(
+    functions: Any, make: Make, raw: Raw
+) -> None:
+    make(
+        "f",
+        source="def handler(e, c):\n    return {'Status': 'SUCCEEDED', 'Result': '\"done\"'}\n",
+        DurableConfig=DURABLE,
+        Publish=True,
+    )
+    functions.create_alias(FunctionName="f", Name="live", FunctionVersion="1")
+    url = functions.create_function_url_config(FunctionName="f", Qualifier="live", AuthType="NONE")[
+        "FunctionUrl"
+    ]
+    open_url(functions, "f", Qualifier="live")
+    host = urlsplit(url).hostname or ""
+    assert raw("GET", "/", headers={"Host": host}).body == b'"done"'
+    streamed = functions.invoke_with_response_stream(FunctionName="f:live")
+    payload, complete = streamed["EventStream"]
+    assert payload["PayloadChunk"]["Payload"] == b'"done"'
+    assert complete == {"InvokeComplete": {}}
+    found = functions.list_durable_executions_by_function(FunctionName="f", Qualifier="live")
+    assert len(found["DurableExecutions"]) == 2
 
 
 def test_what_a_deleted_function_had_is_gone(

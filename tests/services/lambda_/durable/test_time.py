@@ -14,6 +14,8 @@ from tests.support.nodes import ThreadNode
 from lambent.core.clock import VirtualClock
 from lambent.core.ids import SystemIds
 from lambent.core.settings import Settings
+from lambent.services.lambda_.durable.model import TIMERS
+from lambent.store.contract import NewWork
 
 DAY = 86_400
 _ids = SystemIds()
@@ -161,6 +163,18 @@ def test_a_pause_waits_for_the_next_checkpoint_of_what_runs(timed: Timed, gate: 
     assert ended["Status"] == "SUCCEEDED"
     assert len(flows.events(arn, "InvocationCompleted")) == 2
     assert len(flows.events(arn, "StepSucceeded")) == 2
+
+
+def test_a_timer_that_cannot_go_off_holds_up_no_other(timed: Timed) -> None:
+    store = timed.node.node._store
+    assert store is not None
+    bad = [NewWork(b"no timer")]
+    timed.node.run(store.transact(lambda tx: tx.enqueue(TIMERS, bad)))
+    arn = timed.flows.start("steps", seconds=10)
+    timed.flows.asleep(arn)
+    timed.advance(16)
+    assert timed.flows.ended(arn)["Status"] == "SUCCEEDED"
+    timed.node.run(store.transact(lambda tx: tx.drop(TIMERS)))
 
 
 def test_a_restarted_node_lets_timers_go_off_that_became_due_meanwhile(

@@ -125,7 +125,8 @@ class CheckpointOperations(Base):
                 context, update["ChainedInvokeOptions"]["FunctionName"], None, "InvokeFunction"
             )
             if present is None:
-                await self._invoke(opened, machine.apply(None, update, now), reference)
+                trace = update["ChainedInvokeOptions"].get("XAmznTraceId") or execution.trace
+                await self._invoke(opened, machine.apply(None, update, now), reference, trace)
         else:
             change = machine.apply(present, update, now)
             if update["Type"] == "CALLBACK" and present is None:
@@ -141,7 +142,9 @@ class CheckpointOperations(Base):
                 opened, self._platform.targets, FAILED, error=update.get("Error") or {}
             )
 
-    async def _invoke(self, opened: Book, change: Change, reference: Reference) -> None:
+    async def _invoke(
+        self, opened: Book, change: Change, reference: Reference, trace: str | None
+    ) -> None:
         """Begin a chained invocation: another execution, or a call of an ordinary function."""
         tx, one = opened.tx, change.operation
         one = structs.replace(one, function=reference.qualified)
@@ -157,7 +160,7 @@ class CheckpointOperations(Base):
                     one.input or "{}",
                     self._ids.uuid(),
                     asynchronous=True,
-                    trace=opened.execution.trace,
+                    trace=trace,
                     chained=Chained(opened.key, one.id),
                 )
                 key, child = await starting.start(tx, self._ids, reference, version, wanted)

@@ -8,10 +8,12 @@ take no place while they wait. Each goes off in one transaction with what it cha
 from __future__ import annotations
 
 import functools
+import logging
 
 import msgspec
 
 from lambent.core.duty import Duty
+from lambent.core.errors import StoreError
 from lambent.events.contract import Targets
 from lambent.services.contract import Platform
 from lambent.services.lambda_.durable import ending, machine
@@ -21,7 +23,10 @@ from lambent.store.contract import NewWork, Store, Transaction
 
 _AT_ONCE = 50
 _LEASE = 30.0
+_PUT_OFF = 60.0
+"""Seconds until a timer is tried again that stands in the others' way."""
 _RETRY = 5.0
+_log = logging.getLogger(__name__)
 
 
 def duty(platform: Platform) -> Duty:
@@ -45,9 +50,28 @@ class Timers:
 
     async def step(self) -> float | None:
         """Let go off what is due; seconds until the next one is, None when there is none."""
+        try:
+            return await self._let_off(_AT_ONCE)
+        except StoreError:
+            raise
+        except Exception:
+            _log.exception("timers could not go off together: now one by one")
+        for _ in range(_AT_ONCE):
+            try:
+                due = await self._let_off(1)
+            except StoreError:
+                raise
+            except Exception:
+                _log.exception("a timer could not go off, and is put off")
+                await self._store.transact(lambda tx: tx.claim(TIMERS, 1, _PUT_OFF))
+            else:
+                if due is None or due > 0:
+                    return due
+        return 0.0
 
+    async def _let_off(self, most: int) -> float | None:
         async def body(tx: Transaction) -> float | None:
-            for work in await tx.claim(TIMERS, _AT_ONCE, _LEASE):
+            for work in await tx.claim(TIMERS, most, _LEASE):
                 await self._fire(tx, msgspec.msgpack.decode(work.payload, type=Timer))
                 await tx.settle(TIMERS, work.id, work.token)
             due = await tx.next_due(TIMERS)
