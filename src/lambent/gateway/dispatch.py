@@ -149,7 +149,9 @@ class Dispatcher:
                 if operation.name not in cross_origin.OPEN:
                     identity = await self._authenticator.authenticate(request, claim, service, now)
                     self._authorize(identity, service, operation.name)
-                if operation.streaming_input or not _is_plain(request, identity):
+                # A body that arrived while the operation was looked for is not in `wire` yet.
+                arrived = wire.body is request.body
+                if operation.streaming_input or not (arrived and _is_plain(request, identity)):
                     wire = await self._payload(wire, request, service, operation, identity)
                 context = RequestContext(
                     identity.account,
