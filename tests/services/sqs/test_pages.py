@@ -4,6 +4,7 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
+from tests.services.sqs.wire import ask
 
 
 @pytest.fixture
@@ -55,6 +56,14 @@ def test_one_mebibyte_is_taken_in_one_message_and_in_a_batch(sqs):
         sqs.send_message(QueueUrl=url, MessageBody="x" * 1_048_569, MessageAttributes=attribute)
     assert "Message must be shorter than 1048576 bytes" in str(caught.value)
     sqs.send_message(QueueUrl=url, MessageBody="x" * 1_048_568, MessageAttributes=attribute)
+
+
+def test_a_form_may_be_as_large_as_a_message(sqs, raw):
+    url = sqs.create_queue(QueueName="large")["QueueUrl"]
+    params = {"QueueUrl": url, "MessageBody": "x" * 1_048_576}
+    assert ask(raw, "query", "SendMessage", params).status == 200
+    (got,) = sqs.receive_message(QueueUrl=url)["Messages"]
+    assert len(got["Body"]) == 1_048_576
 
 
 def test_fifty_tags_are_taken_and_no_more(sqs):
