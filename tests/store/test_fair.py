@@ -47,6 +47,26 @@ async def test_turns_go_round_when_nothing_is_in_flight(store: Store) -> None:
     assert taken == ["a1", "b1", "a2", "b2", "a3"]
 
 
+async def test_a_lease_that_ran_out_is_counted_once_however_soon_it_is_noticed(
+    store: Store, clock: VirtualClock
+) -> None:
+    async def counted() -> tuple[int, int]:
+        counts = await call(store, "work_counts", "q")
+        return counts.ready, counts.leased
+
+    await enqueue(store, "a1", "a2")
+    await claim(store, lease=10)
+    await clock.advance(9.6)
+    assert await counted() == (0, 2)
+    await clock.advance(0.8)
+    await claim(store, limit=1)
+    assert await counted() == (1, 1)
+    await clock.advance(5)
+    assert await counted() == (1, 1)
+    await clock.advance(30)
+    assert await counted() == (2, 0)
+
+
 async def test_what_is_done_or_given_back_is_held_no_more(store: Store) -> None:
     await enqueue(store, *(f"a{number}" for number in range(1, 6)))
     first, second, third = await claim(store, limit=3)

@@ -8,6 +8,8 @@ from botocore.exceptions import ClientError
 from tests.support.http import Raw
 
 from lambent.services.sqs import fifo, flight
+from lambent.services.sqs.model import Queue
+from lambent.store.contract import WorkCounts
 
 FIFO = {"FifoQueue": "true"}
 
@@ -114,6 +116,24 @@ def full(timed, monkeypatch):
         return url, timed.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
 
     return make
+
+
+async def test_several_nodes_together_keep_to_the_messages_in_flight(monkeypatch):
+    monkeypatch.setattr(flight, "MAX_IN_FLIGHT", 1_000)
+    in_flight = 0
+
+    class Depth:
+        async def work_counts(self, work):
+            return WorkCounts(0, in_flight, 0, None)
+
+    queue = Queue("q", "1", "r", "uid", 0.0, 0.0, {}, {})
+    nodes = [flight.Flight() for _ in range(3)]
+    for number in range(600):
+        node = nodes[number % 3]
+        count = min(10, await node.room(Depth(), queue))
+        node.claimed(queue, count)
+        in_flight += count
+    assert 1_000 <= in_flight <= 1_000 + 10 * len(nodes)
 
 
 def test_a_short_poll_is_refused_while_too_many_are_in_flight(timed, full):

@@ -145,6 +145,38 @@ def test_a_destination_that_goes_away_fails_the_task(virtual):
     assert desk.depth(desk.dead) == 1
 
 
+def test_a_source_that_is_made_again_is_another_queue_to_a_task(virtual):
+    desk = virtual()
+    desk.send(desk.dead, ["a", "b"])
+    desk.start(DestinationArn=desk.arn("other"), MaxNumberOfMessagesPerSecond=1)
+    desk.advance(0.5)
+    desk.sqs.delete_queue(QueueUrl=desk.dead)
+    desk.sqs.create_queue(QueueName="dead")
+    desk.send(desk.dead, ["new"])
+    desk.advance(10)
+    assert desk.tasks() == []
+    assert desk.bodies(desk.dead) == ["new"]
+    assert desk.bodies(desk.other) == ["a"]
+
+
+def test_the_receives_of_a_message_go_on_through_every_dead_letter_queue(virtual):
+    desk = virtual()
+    policy = {"deadLetterTargetArn": desk.arn("other"), "maxReceiveCount": 1}
+    desk.sqs.set_queue_attributes(
+        QueueUrl=desk.dead, Attributes={"RedrivePolicy": json.dumps(policy)}
+    )
+    desk.send(desk.source, ["a"])
+    counts = []
+    for url in (desk.source, desk.dead, desk.other):
+        # The second receive finds it received once too often, and moves it on.
+        (message,) = desk.receive(url, VisibilityTimeout=1)
+        counts.append(message["Attributes"]["ApproximateReceiveCount"])
+        desk.advance(2)
+        if url != desk.other:
+            assert desk.receive(url) == []
+    assert counts == ["1", "2", "3"]
+
+
 def test_messages_in_flight_are_left(virtual):
     desk = virtual()
     desk.send(desk.dead, ["a"])

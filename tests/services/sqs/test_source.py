@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -62,3 +63,32 @@ async def test_who_listens_to_a_queue_that_was_made_again_looks_again(store: Sto
     await store.transact(send)
     assert waiting.is_set()
     assert await claimed() == 1
+
+
+async def test_what_another_has_claimed_since_is_not_taken_to_the_dead_letter_queue() -> None:
+    clock = VirtualClock()
+    store = await open_sqlite(None, clock, SeededIds(1))
+    queues = Queues()
+    source = QueueSource(store, queues, Figures(store, clock, queues, Metrics()))
+    dead = msgspec.structs.replace(FIRST, name="dead", uid="dead")
+    policy = json.dumps({"deadLetterTargetArn": dead.arn, "maxReceiveCount": 9})
+    queue = msgspec.structs.replace(FIRST, attributes={"RedrivePolicy": policy})
+    draft = sending.draft({"MessageBody": "a"}, None, "me")
+    for each in (dead, queue):
+        await store.transact(lambda tx, each=each: queues.create(tx, each))
+    await store.transact(lambda tx: sending.send(tx, SeededIds(2), queue, draft))
+
+    async def claimed() -> Any:
+        return (await store.transact(lambda tx: source.claim(tx, ARN, 10, 1.0))).tickets
+
+    async def waiting(after: Any) -> tuple[int, int]:
+        assert await store.transact(lambda tx: source.dead_letter(tx, ARN, after))
+        found = [await store.transact(lambda tx, q=q: tx.browse(q.work)) for q in (queue, dead)]
+        return len(found[0]), len(found[1])
+
+    overtaken = await claimed()
+    await clock.advance(2)
+    current = await claimed()
+    assert await waiting(overtaken) == (1, 0)
+    assert await waiting(current) == (0, 1)
+    await store.close()
