@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lambent.host import report, scaling
 from lambent.host.logs import batches, stream_name
-from lambent.host.output import MAX_EVENT, OutputDecoder
+from lambent.host.output import MAX_EVENT, MAX_OUTPUT, OutputDecoder
 from lambent.host.reclaim import Idle, KeepAlive
 from lambent.host.scaling import Load, Place
 
@@ -126,6 +126,17 @@ def test_output_decodes_the_same_however_it_is_cut(
 def test_frame_after_an_unfinished_line_is_its_own_event() -> None:
     events = OutputDecoder().feed(b"partial" + frame("a\nb\n"), 200.0)
     assert events == [(200.0, "partial"), (100.5, "a\nb\n")]
+
+
+def test_each_invocation_may_write_as_much_as_any_other() -> None:
+    decoder = OutputDecoder()
+    most = b"x" * (MAX_OUTPUT - 1) + b"\n"
+    for _ in range(2):
+        decoder.begin()
+        assert len("".join(text for _, text in decoder.feed(most, 1.0))) == len(most)
+        [(_, said)] = decoder.feed(b"one more", 1.0)
+        assert said.startswith("[Output cut here")
+        assert decoder.feed(b"\nand more\n", 1.0) == []
 
 
 def test_frame_whose_clock_is_another_is_stamped_on_arrival() -> None:

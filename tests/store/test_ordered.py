@@ -128,3 +128,14 @@ async def test_a_claim_within_the_first_items_gives_nothing_behind_them(store: S
     await call(store, "settle", "q", first.id, first.token)
     works = await call(store, "claim", "q", 10, 30, ordered=True, within=3)
     assert names(works) == ["a2", "a3", "b1"]
+
+
+async def test_the_last_item_of_those_that_are_looked_at_makes_room_when_it_goes(
+    store: Store,
+) -> None:
+    await enqueue(store, "a1", "a2", "b1", "c1")
+    works = await call(store, "claim", "q", 10, 30, ordered=True, within=3)
+    assert [work.payload for work in works] == [b"a1", b"a2", b"b1"]
+    await call(store, "settle", "q", works[-1].id, works[-1].token)
+    works = await call(store, "claim", "q", 10, 30, ordered=True, within=3)
+    assert [work.payload for work in works] == [b"c1"]

@@ -115,3 +115,18 @@ async def test_a_cancelled_waiter_does_not_hurt_the_others(store: Store) -> None
     await asyncio.gather(*tasks, return_exceptions=True)
     assert all(not task.cancelled() for n, task in enumerate(tasks) if n != 2)
     assert await call(store, "count", "c") >= 4
+
+
+async def test_an_undone_body_leaves_nothing_in_the_commit_that_it_shared(store: Store) -> None:
+    async def add(value: bytes, undone: bool = False) -> None:
+        async def body(tx: Transaction) -> None:
+            await tx.enqueue("q", [NewWork(value)])
+            if undone:
+                raise LookupError
+
+        await store.transact(body)
+
+    done = await asyncio.gather(add(b"a"), add(b"b", True), add(b"c"), return_exceptions=True)
+    assert [type(one) for one in done] == [type(None), LookupError, type(None)]
+    found = await call(store, "browse", "q")
+    assert [work.payload for work in found] == [b"a", b"c"]
