@@ -133,7 +133,7 @@ async def test_a_claim_within_the_first_items_gives_nothing_behind_them(store: S
 async def test_the_last_item_of_those_that_are_looked_at_makes_room_when_it_goes(
     store: Store,
 ) -> None:
-    await enqueue(store, "a1", "a2", "b1", "c1")
+    await enqueue(store, "a1", "a2", "b1", "c1", "d1")
     works = await call(store, "claim", "q", 10, 30, ordered=True, within=3)
     assert [work.payload for work in works] == [b"a1", b"a2", b"b1"]
     await call(store, "settle", "q", works[-1].id, works[-1].token)

@@ -177,6 +177,27 @@ def test_the_receives_of_a_message_go_on_through_every_dead_letter_queue(virtual
     assert counts == ["1", "2", "3"]
 
 
+def test_who_receives_without_hiding_gets_each_message_once_beside_one_that_moves_on(virtual):
+    desk = virtual()
+    desk.send(desk.source, ["exhausted"])
+    assert desk.receive(desk.source, VisibilityTimeout=0)
+    desk.send(desk.source, ["fresh"])
+    received = desk.receive(desk.source, VisibilityTimeout=0)
+    assert [message["Body"] for message in received] == ["fresh"]
+    assert desk.bodies(desk.dead) == ["exhausted"]
+
+
+@pytest.mark.parametrize(("fifo", "older"), [(False, 0), (True, 2000)], ids=["standard", "fifo"])
+def test_a_dead_letter_keeps_its_age_on_standard_queues_and_begins_anew_on_fifo(
+    virtual, fifo, older
+):
+    desk = virtual(fifo=fifo)
+    sent = int(desk.clock.now() * 1000)
+    desk.die(["a1"])
+    (dead,) = desk.receive(desk.dead)
+    assert int(dead["Attributes"]["SentTimestamp"]) == sent + older
+
+
 def test_messages_in_flight_are_left(virtual):
     desk = virtual()
     desk.send(desk.dead, ["a"])
