@@ -5,9 +5,7 @@ on by themselves."""
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +21,7 @@ from tests.conftest import ClientFactory
 from tests.crash.crowd import Crowd, during
 from tests.crash.killing import until
 from tests.nodes.conftest import Trio
-from tests.support import postgres
+from tests.support import disks, postgres
 from tests.support.nodes import ProcessNode
 from tests.support.postgres import Cluster
 
@@ -194,41 +192,9 @@ def test_without_a_connection_requests_are_told_to_come_again(
 
 @pytest.fixture
 def small_disk() -> Iterator[Path]:
-    """A file system of 40 MB, where the server may write."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount a small file system")
-    place = Path(tempfile.mkdtemp(prefix="lambent-disk-"))
-    place.chmod(0o755)
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=40m,mode=777", "tmpfs", place],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    try:
-        if mounted.returncode != 0:
-            pytest.skip(f"no small file system can be mounted: {mounted.stderr.strip()}")
+    """Where the server may write."""
+    with disks.small(40) as place:
         yield place
-    finally:
-        if mounted.returncode == 0:
-            subprocess.run(["umount", "--lazy", place], check=True)
-        place.rmdir()
-
-
-@contextmanager
-def _full(place: Path) -> Iterator[None]:
-    """Nothing is left of the disk."""
-    ballast = place / "ballast"
-    with ballast.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(b"x" * 4096)
-        except OSError:
-            pass
-    try:
-        yield
-    finally:
-        ballast.unlink()
 
 
 def _tables_on(server: Cluster, place: Path) -> None:
@@ -275,7 +241,7 @@ def test_on_a_full_disk_writes_are_told_to_come_again(
             def again_and_again() -> Iterator[None]:
                 for _ in range(times):
                     _pause.wait(0.3)
-                    with _full(small_disk):
+                    with disks.full(small_disk):
                         if full == "log":
                             until(partial(_log_goes_on, server), lambda goes_on: not goes_on)
                         for probe in probes if full == "tables" or times > 1 else ():

@@ -116,3 +116,23 @@ async def test_no_space_while_staging_leaves_nothing(store: SqliteStore, tmp_pat
     with files_limited_to(1_500_000), pytest.raises(StoreUnavailable):
         await store.blobs.stage(chunks(b"x" * 1_000_000, b"x" * 1_000_000))
     assert list((tmp_path / "data" / "blobs").iterdir()) == []
+
+
+async def test_who_only_reads_is_answered_while_others_cannot_write(store: SqliteStore) -> None:
+    kept = await put_all(store, range(10))
+    pages(store, 1)
+
+    async def write() -> None:
+        async def body(tx: Transaction) -> None:
+            await tx.enqueue("q", [NewWork(b"x" * 4000) for _ in range(500)])
+
+        with pytest.raises(StoreUnavailable):
+            await store.transact(body)
+
+    async def read() -> int:
+        count: int = await call(store, "count", "c")
+        return count
+
+    for _ in range(5):
+        _, *counts = await asyncio.gather(write(), *(read() for _ in range(5)))
+        assert counts == [len(kept)] * 5

@@ -22,7 +22,7 @@ from typing import Any, Final
 import msgspec
 
 from lambent.core.clock import Clock
-from lambent.core.errors import StoreError
+from lambent.core.errors import StoreError, StoreUnavailable
 from lambent.core.ids import Ids
 from lambent.store.contract import Store, Transaction
 
@@ -102,6 +102,7 @@ class Membership:
         self._alone = alone
         self._load = load
         self._draining = False
+        self._joined = False
         self._since = 0.0
         self._releases: list[Release] = []
         self._changes: list[Callable[[], None]] = []
@@ -133,8 +134,11 @@ class Membership:
         return self.rank == 0
 
     async def start(self) -> None:
-        """Join, and stay. The first beat is done on return."""
-        await self._beat(joining=True)
+        """Join, and stay. The first beat is done on return, unless the store cannot write now."""
+        try:
+            await self._beat()
+        except StoreUnavailable as error:
+            _LOG.warning("cannot join yet: %s", error)
         self._beating = asyncio.create_task(self._keep(), name="cluster membership")
 
     async def drain(self) -> None:
@@ -170,7 +174,8 @@ class Membership:
             except StoreError as error:
                 _LOG.warning("cannot say that this node is alive: %s", error)
 
-    async def _beat(self, joining: bool = False) -> None:
+    async def _beat(self) -> None:
+        joining = not self._joined
         seen = await self._store.transact(lambda tx: self._write(tx, joining))
         if not seen.present:
             old, self.id = self.id, self._ids.hex(12)
@@ -184,6 +189,7 @@ class Membership:
             for reborn in self._rebirths:
                 reborn()
             seen = await self._store.transact(lambda tx: self._write(tx, joining=True))
+        self._joined = True
         self._since = seen.since
         for one in seen.lost:
             _LOG.warning("The node %s (%s) is lost; its work is given back.", one.id, one.name)

@@ -21,6 +21,7 @@ from lambent.gateway import claim as claims
 from lambent.gateway import cross_origin, failures, identify, packed
 from lambent.gateway.authenticate import Authenticator, Identity
 from lambent.gateway.body import BytesBody
+from lambent.gateway.complaints import Complaints
 from lambent.gateway.internal import InternalRoutes
 from lambent.gateway.payload import HashedBody, check_hash, is_chunked, plain_headers, unchunked
 from lambent.gateway.request import Request
@@ -89,6 +90,7 @@ class Dispatcher:
         self._internal = internal
         self._sites = sites
         self._clock = clock
+        self._complaints = Complaints(clock)
         self._ids = ids
         self._endpoints: dict[str, str] = {}
 
@@ -172,7 +174,7 @@ class Dispatcher:
             except AwsError as raised:
                 error = raised
             except StoreUnavailable as raised:
-                _log.warning("%s %s: the store is not available: %s", service, request_id, raised)
+                self._complaints.store_unavailable(service, request_id, raised)
                 error = failures.unavailable(service)
             except Exception:
                 _log.exception(

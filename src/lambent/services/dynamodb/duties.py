@@ -18,7 +18,7 @@ import msgspec
 from lambent.cluster.turns import in_turn
 from lambent.core.clock import Clock
 from lambent.core.duty import Duty
-from lambent.core.errors import StoreError
+from lambent.core.errors import StoreError, StoreUnavailable
 from lambent.services.dynamodb import capacity
 from lambent.services.dynamodb.changes import (
     EXPIRY_PARTITION,
@@ -99,9 +99,16 @@ class Duties:
         )
 
     async def start(self) -> None:
-        """Take up what an earlier run left."""
-        counted = await self._store.transact(lambda tx: tx.delete(COUNTED, b""))
+        """Take up what an earlier run left; later, when the store cannot write now."""
         self._started = True
+        try:
+            await self._resume()
+        except StoreUnavailable as error:
+            _log.warning("background work of DynamoDB is put off: %s", error)
+            self._begin(self._until_done(self._resume))
+
+    async def _resume(self) -> None:
+        counted = await self._store.transact(lambda tx: tx.delete(COUNTED, b""))
         if await self._take_up() and not counted:
             self._begin(self._until_done(self._recount_all))
 

@@ -12,6 +12,8 @@ from lambent.store.backends.postgresql.reads import within
 from lambent.store.backends.postgresql.tenants import forget
 from lambent.store.backends.postgresql.writes import move_heads
 
+RANGE_SECONDS: Final = 600.0
+"""How long the removal of a whole range may take, which may be large."""
 _MARK_NOW: Final = f"""
     UPDATE work_depth d SET (waiting, leased, mark) = (
         SELECT d.waiting - count(*) FILTER (WHERE NOT w.leased),
@@ -23,7 +25,9 @@ _MARK_NOW: Final = f"""
 
 async def _clear(connection: Connection, collection: int, partition: bytes | None) -> int:
     where, arguments = within(collection, partition)
-    return _rows(await connection.execute(f"DELETE FROM record {where}", *arguments))
+    return _rows(
+        await connection.execute(f"DELETE FROM record {where}", *arguments, timeout=RANGE_SECONDS)
+    )
 
 
 async def _trim(connection: Connection, log: int, before: float | None) -> int:
@@ -32,6 +36,7 @@ async def _trim(connection: Connection, log: int, before: float | None) -> int:
             "DELETE FROM log WHERE log = $1 AND time < $2",
             log,
             float("inf") if before is None else before,
+            timeout=RANGE_SECONDS,
         )
     )
 
@@ -44,7 +49,11 @@ async def _drop(
     limit: int | None,
 ) -> int:
     if created_before is None:
-        dropped = _rows(await connection.execute("DELETE FROM work WHERE queue = $1", queue))
+        dropped = _rows(
+            await connection.execute(
+                "DELETE FROM work WHERE queue = $1", queue, timeout=RANGE_SECONDS
+            )
+        )
         await connection.execute("DELETE FROM work_head WHERE queue = $1", queue)
         await connection.execute("DELETE FROM work_tenant WHERE queue = $1", queue)
         await connection.execute("DELETE FROM work_depth WHERE queue = $1", queue)
@@ -57,6 +66,7 @@ async def _drop(
         queue,
         created_before,
         limit,
+        timeout=RANGE_SECONDS,
     )
     later = [row for row in rows if row[0] > now]
     await connection.execute(

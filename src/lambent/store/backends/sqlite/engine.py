@@ -130,7 +130,8 @@ class Engine:
     """The connection, what is kept in memory beside it, and the group that is open.
 
     `appended` are the logs whose last time is known not to lie after the store's.
-    `opened` is called when a group begins and `lost` when SQLite undid one on its own (a full
+    `wrote` is whether the last body changed anything. `opened` is called when a group begins and
+    `lost` when SQLite undid one on its own (a full
     disk does that).
     """
 
@@ -157,6 +158,7 @@ class Engine:
         "sequence",
         "undo",
         "unwritten",
+        "wrote",
     )
 
     def __init__(self, db: apsw.Connection, clock: Clock) -> None:
@@ -175,6 +177,7 @@ class Engine:
         self.away = False
         self.saved = False
         self.running = False
+        self.wrote = False
         self.opened: Callable[[], None] = lambda: None
         self.lost: Callable[[StoreUnavailable], None] = lambda _: None
         self._group = Effects()
@@ -273,12 +276,15 @@ class Engine:
         """Drive a body to its end; undo its writes if it fails. Not while `running`. Away:
         the body has to run again."""
         self.running = True
+        self.wrote = False
         self.depths.body += 1
         try:
             result = _drive(body(tx))
+            self.wrote = self.saved or bool(self.undo or self.effects)
             if self.open:
                 self._keep()
         except UNAVAILABLE as error:
+            self.wrote = self.saved or bool(self.undo)
             unavailable = StoreUnavailable(f"The store cannot do this now: {error}.")
             self._discard(unavailable)
             raise unavailable from error

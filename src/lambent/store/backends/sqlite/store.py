@@ -31,6 +31,9 @@ from lambent.store.contract import Commits, Store, Transaction
 
 T = TypeVar("T")
 
+_AGAIN = 5
+"""How often a body that changes nothing is run again when what it saw was undone."""
+
 
 class SqliteTransaction(Records, WorkQueues, Logs, BlobLinks):
     """A transaction: its four parts side by side."""
@@ -67,26 +70,36 @@ class SqliteStore:
 
     async def transact(self, body: Callable[[Transaction], Awaitable[T]]) -> T:
         engine = self._engine
+        again = _AGAIN
         while True:
             if self._closed:
                 raise StoreUnavailable("The store is closed.")
             if engine.running:
                 raise RuntimeError("transact was called inside a transaction's body")
             tx = SqliteTransaction(engine, engine.now())
+            failure: BaseException | None = None
             try:
                 result = engine.run(body, tx)
             except Away:
                 await self._commits.connection()
                 continue
-            except BaseException:
-                # What the body saw before it failed must be durable too before it is told.
-                if engine.open or engine.away:
-                    await self._commits.durable()
-                raise
+            except BaseException as error:
+                failure = error
             finally:
                 del tx._engine
-            if engine.open or engine.away:
-                await self._commits.durable()
+            wrote = engine.wrote
+            try:
+                # What the body saw must be durable before it is told, also when it failed.
+                if engine.open or engine.away:
+                    await self._commits.durable()
+                if failure is not None:
+                    raise failure
+            except StoreUnavailable:
+                # That others cannot write is no reason not to read.
+                if wrote or not again:
+                    raise
+                again -= 1
+                continue
             return result
 
     @property
