@@ -138,18 +138,7 @@ class Node:
         cache = self.cache = self._cache()
         registry = Registry()
         keys = self.keys = StoredKeys(store, clock, ids)
-        hidden = _hidden(settings, cache)
-        host = self._host = await open_host(
-            clock=clock,
-            ids=ids,
-            cache=cache,
-            endpoint=lambda: self.endpoint,
-            credentials=lambda spec: self._environment_credentials(registry, spec),
-            logs=CloudWatchLogs(registry, clock, ids, lambda: self.endpoint),
-            sandbox=await self._sandbox(cache, hidden),
-            network=settings.network,
-            gateway=server.serve,
-        )
+        host = self._host = await self._open_host(cache, registry, server)
         self._ends.push_async_callback(host.close)
         resources: dict[str, ResourceType] = {}
         targets = Targets()
@@ -177,18 +166,55 @@ class Node:
             cache,
             self.metrics,
         )
-        for service in discover(platform):
-            if service.operations is not None:
-                registry.add(service.name, service.operations)
-            resources.update(service.resources)
-            targets.targets.update(service.targets)
-            targets.invocables.update(service.invocables)
-            targets.sources.update(service.sources)
-            self._services.append(service)
+        self._gather(platform, resources)
         if settings.auth:
             self.administrator = await keys.administrator(settings.account)
         await cluster.start()
         self._ends.push_async_callback(cluster.stop)
+        await self._begin(server)
+        authenticator = self._authenticator(keys)
+        internal, sites = self._routes(authenticator, host, store)
+        dispatcher = Dispatcher(
+            registry,
+            Catalog(),
+            authenticator,
+            _allow_all,
+            internal,
+            sites,
+            clock,
+            ids,
+            Requests(self.metrics),
+        )
+        await server.start(dispatcher)
+
+    async def _open_host(self, cache: Path, registry: Registry, server: HttpServer) -> LocalHost:
+        """What runs functions, and speaks to the node for them."""
+        settings = self.settings
+        return await open_host(
+            clock=self._clock,
+            ids=self._ids,
+            cache=cache,
+            endpoint=lambda: self.endpoint,
+            credentials=lambda spec: self._environment_credentials(registry, spec),
+            logs=CloudWatchLogs(registry, self._clock, self._ids, lambda: self.endpoint),
+            sandbox=await self._sandbox(cache, _hidden(settings, cache)),
+            network=settings.network,
+            gateway=server.serve,
+        )
+
+    def _gather(self, platform: Platform, resources: dict[str, ResourceType]) -> None:
+        """Make every service, and what they contribute known to all."""
+        for service in discover(platform):
+            if service.operations is not None:
+                platform.registry.add(service.name, service.operations)
+            resources.update(service.resources)
+            platform.targets.targets.update(service.targets)
+            platform.targets.invocables.update(service.invocables)
+            platform.targets.sources.update(service.sources)
+            self._services.append(service)
+
+    async def _begin(self, server: HttpServer) -> None:
+        """Start the services and their duties; from now on the node ends in good order."""
         # Ends run backwards: services drain first, since functions that still run need the
         # gateway.
         self._ends.push_async_callback(server.stop, DRAIN_SECONDS)
@@ -198,7 +224,12 @@ class Node:
             for duty in service.duties:
                 duty.start()
                 self._ends.push_async_callback(_in_good_order, duty.stop)
-        authenticator = self._authenticator(keys)
+
+    def _routes(
+        self, authenticator: Authenticator, host: LocalHost, store: Store
+    ) -> tuple[InternalRoutes, Sites]:
+        """Lambent's own API, and what answers plain HTTP."""
+        ids, settings = self._ids, self.settings
         internal = InternalRoutes(authenticator, ids, administrators_only=settings.auth)
         sites = Sites(authenticator, ids)
         internal.add("health", self._health, open_to_all=True)
@@ -216,18 +247,7 @@ class Node:
                 internal.add(path, route, principals=path in service.open_to_principals)
             for site in service.sites:
                 sites.add(service.name, site)
-        dispatcher = Dispatcher(
-            registry,
-            Catalog(),
-            authenticator,
-            _allow_all,
-            internal,
-            sites,
-            clock,
-            ids,
-            Requests(self.metrics),
-        )
-        await server.start(dispatcher)
+        return internal, sites
 
     async def _sandbox(self, cache: Path, hidden: list[Path]) -> LocalSandbox:
         sandbox = await open_sandbox(self.settings.sandbox, cache, hidden)
