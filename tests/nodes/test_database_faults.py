@@ -286,7 +286,7 @@ def test_while_the_database_hangs_requests_are_told_to_come_again(
                 _writes(probe)
             yield
 
-        Crowd(connect, trio.nodes, fifo=fifo).during(hanging()).check()
+        during(hanging(), Crowd(connect, trio.nodes, fifo=fifo))
 
 
 def test_a_node_stops_in_good_order_without_its_database(server: Cluster, tmp_path: Path) -> None:

@@ -89,7 +89,8 @@ class ThreadNode:
 
 
 class ProcessNode:
-    """A node in a process of its own, which may be killed and started again."""
+    """A node in a process of its own, which may be killed and started again. `source` is a
+    folder with another version of the program."""
 
     def __init__(
         self,
@@ -101,12 +102,14 @@ class ProcessNode:
         blobs: Path | None = None,
         lease: float = 10.0,
         clock_ahead: float = 0.0,
+        source: Path | None = None,
     ) -> None:
         self.data_dir = data_dir
         self.port = port
         self.endpoint = ""
         self.administrator: AccessKey | None = None
         self._auth = auth
+        self._source = source
         self._shared = ["--store", store, "--blobs", str(blobs)] if store else []
         self._shared += ["--lease", str(lease), f"--clock-ahead={clock_ahead}"]
         self._process: subprocess.Popen[str] | None = None
@@ -129,7 +132,10 @@ class ProcessNode:
         if self._auth:
             command.append("--auth")
         root = Path(__file__).parents[2]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root)
+        path = {} if self._source is None else {"PYTHONPATH": str(self._source)}
+        self._process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, cwd=root, env=os.environ | path
+        )
 
     def ready(self) -> ProcessNode:
         """Wait until it answers."""
