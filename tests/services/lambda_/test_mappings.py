@@ -135,8 +135,9 @@ def test_a_window_gathers_messages_into_one_batch(
     functions.create_event_source_mapping(
         FunctionName="f",
         EventSourceArn=source.arn,
-        BatchSize=50,
-        MaximumBatchingWindowInSeconds=1,
+        # Full before the window closes, however long the sends take.
+        BatchSize=15,
+        MaximumBatchingWindowInSeconds=60,
     )
     source.send(*(str(number) for number in range(15)))
     records = json.loads(out.receive()["Body"])["Records"]
