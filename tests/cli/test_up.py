@@ -14,13 +14,14 @@ import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.conftest import ClientFactory
 from tests.crash.killing import until
-from tests.host.runtimes.conftest import packed
+from tests.support.functions import function
 
 DRAINING = "Draining … (Ctrl-C again ends at once)\n"
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -214,14 +215,7 @@ def _begin_a_call(
 ) -> subprocess.Popen[str]:
     """A function call of that length, under way, by `lambent invoke`."""
     endpoint = _text(process).split()[5]
-    connect(endpoint, "lambda", access_key="0" * 12).create_function(
-        FunctionName="slow",
-        Runtime="python3.11",
-        Handler="index.handler",
-        Role="arn:aws:iam::000000000000:role/slow",
-        Timeout=60,
-        Code={"ZipFile": packed({"index.py": SLOW}, 0o644)},
-    )
+    function(partial(connect, endpoint, access_key="0" * 12), "slow", SLOW)
     environment = os.environ | {"LAMBENT_ENDPOINT": endpoint, "AWS_ACCESS_KEY_ID": "0" * 12}
     environment |= {"AWS_SECRET_ACCESS_KEY": "local"}
     payload = json.dumps({"seconds": seconds})

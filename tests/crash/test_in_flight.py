@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -12,6 +9,7 @@ from typing import Any
 import pytest
 from tests.conftest import ClientFactory
 from tests.crash.killing import until
+from tests.support.functions import function
 from tests.support.nodes import ProcessNode
 
 pytestmark = pytest.mark.crash
@@ -34,7 +32,7 @@ def test_messages_in_hand_do_not_wait_for_their_visibility_timeout(
     client = partial(connect, node.endpoint)
     sqs = client("sqs")
     url = sqs.create_queue(QueueName="slow", Attributes={"VisibilityTimeout": "43200"})["QueueUrl"]
-    _function(client, "hang", timeout=900)
+    function(client, "hang", HANDLER, Timeout=900)
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
     client("lambda").create_event_source_mapping(
         EventSourceArn=arn["QueueArn"], FunctionName="hang", BatchSize=1
@@ -53,23 +51,6 @@ def test_messages_in_hand_do_not_wait_for_their_visibility_timeout(
     until(depths, lambda found: set(found.values()) == {"0"})
 
 
-def _function(client: Any, name: str, timeout: int) -> None:
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as code:
-        code.writestr("index.py", HANDLER)
-    role = client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))[
-        "Role"
-    ]
-    client("lambda").create_function(
-        FunctionName=name,
-        Runtime="python3.11",
-        Handler="index.handler",
-        Role=role["Arn"],
-        Code={"ZipFile": archive.getvalue()},
-        Timeout=timeout,
-    )
-
-
 def _log(client: Any) -> str:
     logs = client("logs")
     try:
@@ -77,15 +58,3 @@ def _log(client: Any) -> str:
     except logs.exceptions.ResourceNotFoundException:
         return ""
     return "\n".join(event["message"] for event in events)
-
-
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "lambda.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-    ],
-}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -97,34 +95,6 @@ def raw_at(account: str) -> Callable[[ProcessNode], Any]:
         return json.loads(Raw(node.endpoint, account)("GET", "/_lambent/nodes").text)
 
     return ask
-
-
-def function(client: Callable[[str], Any], name: str, source: str, **settings: Any) -> str:
-    """Make a function; its ARN."""
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as code:
-        code.writestr("index.py", source)
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "lambda.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-            }
-        ],
-    }
-    role = client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
-    made = client("lambda").create_function(
-        FunctionName=name,
-        Runtime="python3.11",
-        Handler="index.handler",
-        Role=role["Role"]["Arn"],
-        Code={"ZipFile": archive.getvalue()},
-        **{"Timeout": 60, **settings},
-    )
-    arn: str = made["FunctionArn"]
-    return arn
 
 
 def queue_arn(sqs: Any, url: str) -> str:

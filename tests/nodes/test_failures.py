@@ -12,8 +12,9 @@ import pytest
 from tests.conftest import ClientFactory
 from tests.crash.crowd import Crowd, during
 from tests.crash.killing import until
-from tests.nodes.conftest import LEASE, Trio, function, queue_arn
+from tests.nodes.conftest import LEASE, Trio, queue_arn
 from tests.support import postgres
+from tests.support.functions import function
 from tests.support.nodes import ProcessNode
 
 from lambent.core.clock import SystemClock

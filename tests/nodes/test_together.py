@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
-import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -14,7 +12,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from tests.crash.killing import until
-from tests.nodes.conftest import Trio, function, queue_arn
+from tests.nodes.conftest import Trio, queue_arn
+from tests.support.functions import function, packed
 from tests.support.http import Raw
 from tests.support.nodes import ProcessNode
 
@@ -108,10 +107,8 @@ def test_a_function_changed_at_one_node_runs_so_at_all(nodes: list[ProcessNode],
         return json.loads(answer["Payload"].read())
 
     assert [invoke(node) for node in nodes] == [node.endpoint for node in nodes]
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as code:
-        code.writestr("index.py", "def handler(event, context):\n    return 'changed'\n")
-    at(three, "lambda").update_function_code(FunctionName="where", ZipFile=archive.getvalue())
+    changed = packed({"index.py": "def handler(event, context):\n    return 'changed'\n"})
+    at(three, "lambda").update_function_code(FunctionName="where", ZipFile=changed)
     assert [invoke(node) for node in nodes] == ["changed"] * 3
     at(two, "lambda").delete_function(FunctionName="where")
     with pytest.raises(ClientError, match="ResourceNotFoundException"):

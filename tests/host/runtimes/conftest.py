@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from tests.support.functions import ROLE, packed
 
 from lambent.core.ids import SystemIds
 
-ROLE = "arn:aws:iam::123456789012:role/lambda"
 _ids = SystemIds()
 
 
@@ -68,13 +66,3 @@ def define(client: Callable[..., Any]) -> Define:
         return Function(name, functions)
 
     return make
-
-
-def packed(files: dict[str, str], mode: int) -> bytes:
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w") as archive:
-        for name, text in files.items():
-            entry = zipfile.ZipInfo(name)
-            entry.external_attr = mode << 16
-            archive.writestr(entry, text)
-    return data.getvalue()

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.host.runtimes.conftest import Define, packed
+from tests.host.runtimes.conftest import Define
 from tests.host.runtimes.toolchain import need
+from tests.support.functions import packed
 
 from lambent.host.runtimes.provided import unexecutable
 

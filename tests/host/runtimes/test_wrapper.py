@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.host.runtimes.conftest import Define, packed
+from tests.host.runtimes.conftest import Define
 from tests.host.runtimes.toolchain import need
+from tests.support.functions import packed
 
 WRAPPER = """#!/bin/sh
 echo "wrapped: $#"

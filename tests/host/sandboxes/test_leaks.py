@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from tests.crash.killing import until
-from tests.host.runtimes.conftest import packed
+from tests.support.functions import packed
 from tests.support.nodes import ProcessNode
 
 from lambent.host.sandboxes.cgroups import find
@@ -85,7 +85,7 @@ def busy(
             Handler="app.handler",
             Role=ROLE,
             Timeout=60,
-            Code={"ZipFile": packed({"app.py": HANDLER}, 0o644)},
+            Code={"ZipFile": packed({"app.py": HANDLER})},
         )
     with ThreadPoolExecutor(8) as pool:
         calls = [

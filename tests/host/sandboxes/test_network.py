@@ -11,9 +11,9 @@ from typing import Any
 
 import boto3
 import pytest
-from tests.host.runtimes.conftest import packed
 from tests.host.sandboxes.conftest import Run
 from tests.host.sandboxes.test_escapes import tried
+from tests.support.functions import packed
 from tests.support.nodes import ThreadNode
 
 from lambent.core.errors import StartupError
@@ -112,7 +112,7 @@ def test_boto3_reaches_the_node_and_only_that(alone: ThreadNode, listener: int) 
         Role=ROLE,
         Timeout=20,
         MemorySize=256,
-        Code={"ZipFile": packed({"app.py": HANDLER}, 0o644)},
+        Code={"ZipFile": packed({"app.py": HANDLER})},
     )
     for queue in ("one", "two"):
         event = json.dumps({"queue": queue, "port": listener})
