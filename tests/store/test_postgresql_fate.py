@@ -52,20 +52,22 @@ def _lose_the_next_commit(
 ) -> list[bool]:
     """The connection breaks after, or before, the server has seen the next COMMIT. What is
     returned is true once it has."""
-    execute = Session.execute
+    last = Session.last
     lost: list[bool] = []
 
-    async def lose(self: Any, query: str, *args: Any, **more: Any) -> Any:
-        if query != "COMMIT" or lost:
-            return await execute(self, query, *args, **more)
+    async def lose(self: Any, query: str, *args: Any) -> None:
+        if lost:
+            return await last(self, query, *args)
         lost.append(True)
         if made:
-            await execute(self, query)
+            await last(self, query, *args)
+        else:
+            await self.fetchrow(query, *args)
         meanwhile()
         self.terminate()
         raise asyncpg.ConnectionDoesNotExistError("closed in the middle")
 
-    monkeypatch.setattr(Session, "execute", lose)
+    monkeypatch.setattr(Session, "last", lose)
     return lost
 
 

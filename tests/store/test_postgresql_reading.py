@@ -13,7 +13,7 @@ from lambent.core.clock import SystemClock
 from lambent.core.ids import SystemIds
 from lambent.store.backends.places import Folder
 from lambent.store.backends.postgresql import open_postgresql
-from lambent.store.backends.postgresql.connecting import Session
+from lambent.store.backends.postgresql.connecting import BEGIN_READING, Session
 from lambent.store.contract import Store, Transaction
 
 pytestmark = pytest.mark.skipif(
@@ -41,7 +41,7 @@ async def test_a_read_does_not_join_a_snapshot_from_before_it(
     place = Folder(tmp_path / "blobs", sync=False)
     store = await open_postgresql(postgres.cluster().url(), place, SystemClock(), SystemIds())
     await _append(store, b"before")
-    fetchrow = Session.fetchrow
+    first = Session.first
     late: list[asyncio.Task[Any]] = []
 
     appended = asyncio.Event()
@@ -53,16 +53,16 @@ async def test_a_read_does_not_join_a_snapshot_from_before_it(
         appended.set()
         return await reading
 
-    async def slow(self: Any, query: str, *args: Any, **more: Any) -> Any:
-        row = await fetchrow(self, query, *args, **more)
-        if "FROM store" in query and "FOR UPDATE" not in query and not late:
+    async def slow(self: Any, ahead: bytes) -> Any:
+        row = await first(self, ahead)
+        if ahead.endswith(BEGIN_READING) and not late:
             # This reader has its snapshot. Now something is acknowledged, and then read.
             late.append(asyncio.create_task(_append_and_read()))
             await appended.wait()
-            await fetchrow(self, "SELECT 1")
+            await self.fetchrow("SELECT 1")
         return row
 
-    monkeypatch.setattr(Session, "fetchrow", slow)
+    monkeypatch.setattr(Session, "first", slow)
     assert await _read(store) == [b"before"]
     assert await late[0] == [b"before", b"after"]
     await store.close()

@@ -81,10 +81,10 @@ async def _drop(
     )
     groups = {(queue, row[2]) for row in rows if row[2] is not None}
     if groups:
-        await move_heads(connection, groups, now)
+        await connection.execute(*move_heads(groups, now))
     left = {(queue, row[3]) for row in rows if row[3] is not None}
     if left:
-        await forget(connection, left)
+        await connection.execute(*forget(left))
     return len(rows)
 
 

@@ -16,9 +16,12 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 import asyncpg
 
 from lambent.core.errors import StartupError, StoreUnavailable
+from lambent.store.backends.postgresql.flights import GatedLoop, alone
 
 Connection: TypeAlias = Any
 """asyncpg's, which has no types."""
+Query: TypeAlias = tuple[Any, ...]
+"""A statement and its arguments."""
 
 OLDEST_SERVER: Final = 13
 CONNECT_SECONDS: Final = 10.0
@@ -30,6 +33,8 @@ ANSWER_SECONDS: Final = 10.0
 connection is given up. Every statement goes over a bounded number of rows."""
 WAIT_SECONDS: Final = 9
 """How long a transaction waits for another node's: the server says so before it seems to hang."""
+_STATEMENTS: Final = 500
+"""How many prepared statements a connection keeps."""
 _DEFAULT_SCHEMA: Final = "lambent"
 
 _SETTINGS: Final = {
@@ -112,7 +117,51 @@ class Session(asyncpg.Connection):  # type: ignore[misc]
     """A connection. `run` is another after the server has crashed, or is another server: its
     figures begin anew then."""
 
-    __slots__ = ("run",)
+    __slots__ = ("_first", "_lasts", "run")
+
+    async def ready_for(self, query: str) -> None:
+        """`first` is to give this query's row."""
+        self._first = await self.prepare(query)
+        self._lasts: dict[str, Any] = {}
+        # What comes next begins a transaction, which must not have looked at anything yet.
+        await self.execute("SELECT 1")
+
+    async def first(self, ahead: bytes) -> Any:
+        """The row, behind these statements: with one of `BEGIN_…` as the last, the transaction
+        stays open."""
+        self._transport.before = ahead
+        row = await self._first.fetchrow()
+        if self.is_in_transaction() != ahead.endswith(_BEGINNINGS):
+            raise asyncpg.InterfaceError("The transaction was not begun.")
+        return row
+
+    async def last(self, query: str, *arguments: Any) -> None:
+        """Run a statement and commit the transaction. The connection is given up when the server
+        hangs: not by a statement's own timeout, which cancels, as a server that waits for its
+        standbys would then say that it has committed."""
+        prepared = self._lasts.get(query)
+        if prepared is None:
+            # Before the commit is put behind what is sent next: asyncpg may ask for more than
+            # the statement, such as the types that it has not met yet.
+            prepared = await self.prepare(query)
+            if len(self._lasts) >= _STATEMENTS:
+                self._lasts.clear()
+            self._lasts[query] = prepared
+        self._transport.behind = _COMMIT
+        late = asyncio.get_running_loop().call_later(ANSWER_SECONDS, self.terminate)
+        try:
+            await prepared.fetchrow(*arguments, timeout=2 * ANSWER_SECONDS)
+        finally:
+            late.cancel()
+        if self.is_in_transaction():
+            raise asyncpg.InterfaceError("The transaction was not committed.")
+
+
+BEGIN_WRITING: Final = alone("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+BEGIN_READING: Final = alone("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+ROLLBACK: Final = alone("ROLLBACK")
+_BEGINNINGS: Final = (BEGIN_WRITING, BEGIN_READING)
+_COMMIT: Final = alone("COMMIT")
 
 
 async def connect(to: Target, seconds: float = CONNECT_SECONDS) -> Connection:
@@ -122,10 +171,11 @@ async def connect(to: Target, seconds: float = CONNECT_SECONDS) -> Connection:
             to.dsn,
             timeout=None,
             command_timeout=ANSWER_SECONDS,
-            statement_cache_size=500,
+            statement_cache_size=_STATEMENTS,
             max_cached_statement_lifetime=0,
             server_settings={"application_name": "lambent"},
             connection_class=Session,
+            loop=GatedLoop(asyncio.get_running_loop()),
         )
         try:
             _notice_silence(connection._transport.get_extra_info("socket"))
@@ -134,16 +184,6 @@ async def connect(to: Target, seconds: float = CONNECT_SECONDS) -> Connection:
             connection.terminate()
             raise
     return connection
-
-
-async def commit(connection: Connection, more: str = "") -> None:
-    """Commit, and give the connection up when the server hangs. Not by a statement's own timeout,
-    which cancels: a server that waits for its standbys would then say that it has committed."""
-    late = asyncio.get_running_loop().call_later(ANSWER_SECONDS, connection.terminate)
-    try:
-        await connection.execute("COMMIT" + more, timeout=2 * ANSWER_SECONDS)
-    finally:
-        late.cancel()
 
 
 def _notice_silence(own: Any) -> None:
@@ -211,18 +251,23 @@ async def _is_shared(connection: Connection, to: Target) -> bool:
     return bool(mine == theirs)
 
 
+_GONE: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    # What asyncpg says until it is closed when the server took its leave while nothing was asked.
+    asyncpg.InternalClientError,
+)
+
+
 def lost(error: BaseException, connection: Connection | None) -> bool:
     """Whether an error means that the connection is gone, and with it what was open on it."""
-    return (
-        isinstance(error, OSError | TimeoutError | asyncpg.PostgresConnectionError)
-        or connection is None
-        or connection.is_closed()
-    )
+    return isinstance(error, _GONE) or connection is None or connection.is_closed()
 
 
 def passing(error: BaseException) -> bool:
     """Whether the server, or the way to it, is to blame, so that the same may succeed later."""
-    if isinstance(error, OSError | TimeoutError | asyncpg.PostgresConnectionError):
+    if isinstance(error, _GONE):
         return True
     code = getattr(error, "sqlstate", None) or ""
     return code[:2] in _PASSING or code in _PASSING_CODES

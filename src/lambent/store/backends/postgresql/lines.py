@@ -8,6 +8,10 @@ one commits, all that arrive wait together for the next.
 
 Bodies that only read share a snapshot, beside the writers. Which line a body takes is learned
 from its code: one that turns out to write is moved to the other line and starts again.
+
+Each trip to the database and back costs both sides more than what is said in it, so there are
+few: the row comes with the transaction's begin, and the commit goes with the last write. Those
+who read what the node knows already (`known.py`) need but the row, and no transaction.
 """
 
 from __future__ import annotations
@@ -20,9 +24,11 @@ from typing import Any, Final
 from lambent.core.clock import Clock, SystemClock
 from lambent.core.errors import StoreUnavailable
 from lambent.store.backends.postgresql.connecting import (
+    BEGIN_READING,
+    BEGIN_WRITING,
+    ROLLBACK,
     Connection,
     Target,
-    commit,
     connect,
     lost,
     passing,
@@ -47,9 +53,10 @@ PATIENCE_SECONDS: Final = 20.0
 came to an end. One that has not begun by then never does; what became of others is not known."""
 _LOOK_SECONDS: Final = 1.0
 CODES_REMEMBERED: Final = 10_000
-_NEXT: Final = (
-    "SELECT next, last, minimum, stamps, extract(epoch FROM clock_timestamp())::float8 FROM store"
-)
+_NEXT: Final = "SELECT next, last, minimum, stamps, extract(epoch FROM clock_timestamp())::float8"
+_READ: Final = f"{_NEXT} FROM store"
+# The transaction's id, by which its fate can be asked for.
+_WRITE: Final = f"{_NEXT}, pg_current_xact_id()::text::bigint FROM store FOR UPDATE"
 
 
 class Waiting(Job):
@@ -98,17 +105,18 @@ class Lines:
         self.telling = Telling(self._tell, self.clock)
         self._writers = _Line(self, writable=True, most=1)
         self._readers = _Line(self, writable=False, most=READERS)
-        self._writes: dict[object, bool] = {}
+        self._learned: dict[object, tuple[bool, bool]] = {}
 
     async def run(self, body: Callable[[Any], Awaitable[Any]]) -> Any:
         """Run a body; return its result once that is durable."""
         waiter = asyncio.get_running_loop().create_future()
         job = Waiting(body, waiter, self.clock.monotonic())
         code = _code(body)
-        (self._writers if self._writes.get(code) else self._readers).add(job)
+        writes, job.asks = self._learned.get(code, (False, True))
+        (self._writers if writes else self._readers).add(job)
         await job.waiter
-        if self._writes.get(code) != job.wrote:
-            self._learn(code, job.wrote)
+        if (writes, job.asks) != (job.wrote, job.asked):
+            self._learn(code, job)
         if job.error is not None:
             raise job.error
         return job.result
@@ -132,10 +140,10 @@ class Lines:
 
         await self.run(body)
 
-    def _learn(self, code: object, wrote: bool) -> None:
-        if len(self._writes) >= CODES_REMEMBERED:
-            self._writes.clear()
-        self._writes[code] = wrote
+    def _learn(self, code: object, job: Job) -> None:
+        if len(self._learned) >= CODES_REMEMBERED:
+            self._learned.clear()
+        self._learned[code] = job.wrote, job.asked
 
 
 class _Line:
@@ -144,11 +152,7 @@ class _Line:
     def __init__(self, lines: Lines, writable: bool, most: int) -> None:
         self._lines = lines
         self._writable = writable
-        self._begin, self._next = (
-            ("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", f"{_NEXT} FOR UPDATE")
-            if writable
-            else ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", _NEXT)
-        )
+        self._begin, self._next = (BEGIN_WRITING, _WRITE) if writable else (BEGIN_READING, _READ)
         self._most = most
         self._waiting: deque[Waiting] = deque()
         self._serving: dict[asyncio.Task[None], list[Waiting]] = {}
@@ -188,13 +192,14 @@ class _Line:
         task = asyncio.current_task()
         assert task is not None
         connection: Connection | None = self._idle.pop() if self._idle else None
-        while self._waiting or _begun(connection):
+        while self._waiting or _open(connection):
             jobs = self._serving[task] = []
             fresh = connection is None or connection.is_closed()
             try:
                 if connection is None or fresh:
                     connection = None
                     connection = await connect(self._lines.to)
+                    await connection.ready_for(self._next)
                     self._lines.known.forget()
                 await self._share(connection, jobs)
             except Exception as error:  # the waiters are told, whatever it is
@@ -216,36 +221,42 @@ class _Line:
         if not self._waiting:
             await connection.execute("ROLLBACK")
             return
-        if not _begun(connection):
-            await connection.execute(self._begin)
         if not self._writable:
             # Not later: who comes while the snapshot is taken may have written what it lacks.
             jobs += self._take()
-        row = await connection.fetchrow(self._next)
-        assert row is not None
-        number, last, minimum, stamps, clock = row
+        lasting = self._writable or any(job.asks for job in jobs)
+        ahead = ROLLBACK if _open(connection) else b""
+        try:
+            row = await connection.first(ahead + self._begin if lasting else ahead)
+        except Exception as error:
+            if lost(error, connection):
+                # Before anybody ran: they wait on, for another connection.
+                self._waiting.extendleft(reversed(jobs))
+                jobs.clear()
+            raise
+        number, last, minimum, stamps, clock, *ids = row
         if minimum > SCHEMA:
             raise StoreUnavailable("A newer version of Lambent has taken the database over.")
         now = max(last, clock if lines.time is None else lines.time())
         state = Overlay(now, number, self._writable, lines.known, stamps)
         if self._writable:
             jobs += self._take()
-        shared = Shared(connection, state, lines.channel)
+        shared = Shared(connection, state, lines.channel, closed=not lasting)
         await shared.play(list(jobs))
         if not (shared.wrote or state.changed or state.effects):
             # Nothing to lose: whoever read what is durable already need not wait.
             self._tell(jobs, shared)
             jobs.clear()  # they are done with, or wait elsewhere, whatever becomes of this one
-            await connection.execute("ROLLBACK" + self._again())
+            if self._writable:
+                await connection.execute("ROLLBACK")
             return
         news = news_of(state.effects)
         told = lines.telling.due(news)
-        transaction = await shared.write(notifications(told))
         writer, run = connection.get_server_pid(), connection.run
         try:
-            await commit(connection, self._again())
+            await shared.write(notifications(told), last=True)
         except Exception as error:
-            if not (lost(error, connection) and await was_committed(lines.to, run, transaction)):
+            if not (lost(error, connection) and await was_committed(lines.to, run, *ids)):
                 raise
             connection.terminate()
         # First of all: whatever fails from here on, nobody's body may run again.
@@ -258,15 +269,15 @@ class _Line:
         lines.telling.committed(news, told)
         lines.committed(state.effects, writer)
 
-    def _again(self) -> str:
-        """Begins the next transaction with the end of this one, if somebody waits for it."""
-        return " AND CHAIN" if self._waiting else ""
-
     def _tell(self, jobs: list[Waiting], shared: Shared) -> None:
-        promoted = set(shared.promoted)
+        asking = [job for job in jobs if job in shared.asking]
+        elsewhere = {*shared.promoted, *asking}
         for job in jobs:
-            if job not in promoted:
+            if job not in elsewhere:
                 job.told()
+        for job in asking:
+            job.asks = True
+        self._waiting.extendleft(reversed(asking))
         self._lines.promote(shared.promoted)
 
     def _take(self) -> list[Waiting]:
@@ -302,8 +313,8 @@ class _Line:
         self._waiting.extendleft(reversed(again))
 
 
-def _begun(connection: Connection | None) -> bool:
-    """Whether a transaction was begun for those who wait, and is still open."""
+def _open(connection: Connection | None) -> bool:
+    """Whether a snapshot that nobody needs is still open."""
     return (
         connection is not None
         and not connection.is_closed()

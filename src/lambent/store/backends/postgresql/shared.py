@@ -43,17 +43,20 @@ class PostgresTransaction(Records, WorkQueues, Logs, BlobLinks):
 class Job:
     """A body to be run, and what became of it.
 
-    `wrote` is whether it changed anything. `single` keeps it away from others: one of them
+    `wrote` is whether it changed anything, `asked` whether it had to ask the database. `asks`
+    is whether it is expected to. `single` keeps it away from others: one of them
     was refused by the database. `tries` counts the transactions that were lost under it.
     """
 
-    __slots__ = ("body", "error", "result", "single", "tries", "wrote")
+    __slots__ = ("asked", "asks", "body", "error", "result", "single", "tries", "wrote")
 
     def __init__(self, body: Callable[[Any], Awaitable[Any]]) -> None:
         self.body = body
         self.result: Any = None
         self.error: BaseException | None = None
         self.wrote = False
+        self.asked = False
+        self.asks = True
         self.single = False
         self.tries = 0
 
@@ -73,11 +76,19 @@ class _Run:
 
 
 class Shared:
-    """One database transaction. `promoted` are the bodies that turned out to write."""
+    """One database transaction. `promoted` are the bodies that turned out to write.
 
-    def __init__(self, connection: Connection, state: Overlay, channel: str) -> None:
+    `closed` is when the transaction is over already, and no more can be asked: `asking` are the
+    bodies that would have to.
+    """
+
+    def __init__(
+        self, connection: Connection, state: Overlay, channel: str, closed: bool = False
+    ) -> None:
         self.state = state
         self.promoted: list[Job] = []
+        self.asking: list[Job] = []
+        self._closed = closed
         self.wrote = False
         self._connection = connection
         self._channel = channel
@@ -92,9 +103,13 @@ class Shared:
                 question = self._go_on(run)
                 last = run is waiting[-1] and not suspended and not alone
                 while question is not None:
+                    run.job.asked = True
                     if question == WRITABLE:
                         self._stop(run)
                         self.promoted.append(run.job)
+                    elif self._closed:
+                        self._stop(run)
+                        self.asking.append(run.job)
                     elif question == ALONE or (question == CLEAN and self._half_done(run)):
                         self._stop(run)
                         alone.append(run)
@@ -113,10 +128,10 @@ class Shared:
             await self._answer([run.question for run in suspended])
             waiting = suspended
 
-    async def write(self, notices: Sequence[str] = ()) -> int | None:
+    async def write(self, notices: Sequence[str] = (), *, last: bool = False) -> None:
         """Write what is changed; see `writes.write`."""
         self.wrote = True
-        return await write(self._connection, self.state, self._channel, notices)
+        await write(self._connection, self.state, self._channel, notices, last)
 
     async def _answer(self, questions: list[Question]) -> None:
         state = self.state

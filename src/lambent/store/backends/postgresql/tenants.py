@@ -16,7 +16,7 @@ import heapq
 from collections.abc import Iterator
 from typing import Final
 
-from lambent.store.backends.postgresql.connecting import Connection
+from lambent.store.backends.postgresql.connecting import Connection, Query
 from lambent.store.backends.postgresql.finding import item_at, of_tenant, tenant_at
 from lambent.store.backends.postgresql.groups import ITEM
 from lambent.store.backends.postgresql.overlay import Item
@@ -88,9 +88,9 @@ async def eligible(
     return [by_id[id] for id in taken]
 
 
-async def forget(connection: Connection, touched: set[tuple[int, str]]) -> None:
-    """Forget those of these tenants that have no items any more."""
-    await connection.execute(
+def forget(touched: set[tuple[int, str]]) -> Query:
+    """Forgets those of these tenants that have no items any more."""
+    return (
         "DELETE FROM work_tenant WHERE ctid = ANY(ARRAY("
         "SELECT t.at FROM unnest($1::bigint[], $2::text[]) g (number, name)"
         f" CROSS JOIN LATERAL {tenant_at('ctid AS at', 'g.number', 'g.name')} t"

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lambent.store.backends.postgresql.connecting import Connection
+from lambent.store.backends.postgresql.connecting import Connection, Query
 from lambent.store.backends.postgresql.finding import (
     head_at,
     item_at,
@@ -44,12 +44,9 @@ class _Statement:
 
 
 async def write(
-    connection: Connection, state: Overlay, channel: str, notices: Sequence[str]
-) -> int | None:
-    """Write what is changed, and notify the other nodes at the commit.
-
-    The transaction's id, by which its fate can be asked for later.
-    """
+    connection: Connection, state: Overlay, channel: str, notices: Sequence[str], last: bool
+) -> None:
+    """Write what is changed, and notify the other nodes at the commit: with `last`, now."""
     statement = _Statement()
     _sequence(statement, state)
     _names(statement, state)
@@ -60,18 +57,22 @@ async def write(
     _blobs(statement, state)
     arguments = [*statement.arguments, channel, notices]
     count = len(arguments)
-    row = await connection.fetchrow(
-        f"WITH {', '.join(statement.parts)}"
-        " SELECT pg_current_xact_id()::text::bigint,"
-        f" (SELECT count(pg_notify(${count - 1}, n)) FROM unnest(${count}::text[]) n)",
-        *arguments,
-    )
+    queries: list[Query] = [
+        (
+            f"WITH {', '.join(statement.parts)}"
+            f" SELECT count(pg_notify(${count - 1}, n)) FROM unnest(${count}::text[]) n",
+            *arguments,
+        )
+    ]
     if touched:
-        await move_heads(connection, touched, state.now)
+        queries.append(move_heads(touched, state.now))
     if left:
-        await forget(connection, left)
+        queries.append(forget(left))
+    for query in queries[:-1] if last else queries:
+        await connection.fetchrow(*query)
+    if last:
+        await connection.last(*queries[-1])
     state.written()
-    return None if row is None else row[0]
 
 
 def _sequence(statement: _Statement, state: Overlay) -> None:
@@ -274,9 +275,9 @@ def _blobs(statement: _Statement, state: Overlay) -> None:
         statement.add("DELETE FROM blob WHERE id = ANY({0})", gone)
 
 
-async def move_heads(connection: Connection, touched: set[tuple[int, str]], now: float) -> None:
-    """Find the heads of these groups anew; those that time alone made due are marked so."""
-    await connection.execute(
+def move_heads(touched: set[tuple[int, str]], now: float) -> Query:
+    """Finds the heads of these groups anew; those that time alone made due are marked so."""
+    return (
         "WITH head AS ("
         "  SELECT t.queue, t.grp, w.id, w.due FROM unnest($1::bigint[], $2::text[]) t (queue, grp)"
         "  LEFT JOIN LATERAL ("
