@@ -134,7 +134,7 @@ async def test_a_connection_that_the_server_has_ended_meanwhile_costs_nobody_an_
     for done in range(1, 4):
         await asyncio.gather(*(call(store, "read", "l") for _ in range(4)))
         postgres.cluster().sql(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
             " WHERE application_name = 'lambent'"
         )
         read, _ = await asyncio.gather(call(store, "read", "l"), store.transact(append))
