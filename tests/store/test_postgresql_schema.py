@@ -104,3 +104,27 @@ async def test_the_schema_of_another_program_is_left_alone(database: Database) -
         await database.open()
     tables = f"SELECT count(*) FROM pg_tables WHERE schemaname = '{database.schema}'"
     assert server.sql(tables).strip() == "0"
+
+
+async def test_an_upgrade_waits_for_what_runs_without_standing_in_its_way(
+    database: Database,
+) -> None:
+    assert await _works(await database.open())
+    node = await connect(target(database.url))
+    upgrading = await connect(target(database.url))
+    step = Step(SCHEMA, "ALTER TABLE record ADD more text; ALTER TABLE store ADD more text")
+    waits = (
+        f"SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = {upgrading.get_server_pid()}"
+    )
+    try:
+        async with node.transaction():
+            await node.fetchrow("SELECT next FROM store")  # as every transaction begins
+            migration = asyncio.ensure_future(migrate(upgrading, database.schema, (*STEPS, step)))
+            while not await node.fetchval(waits):
+                assert not migration.done()
+            await node.fetch("SELECT * FROM record", timeout=5)
+        await migration
+    finally:
+        await node.close()
+        await upgrading.close()
+    assert database.state() == f"{SCHEMA + 1}|{SCHEMA}"

@@ -163,6 +163,12 @@ async def migrate(connection: Connection, schema: str, steps: tuple[Step, ...] =
             )
         if present is not None:
             await _check_rights(connection, schema)
+        if present is not None and version < len(steps):
+            # Every transaction of a node begins with this table: from here on none holds another
+            # table that a step waits for, while it waits for one that a step has changed.
+            await connection.execute(
+                f'LOCK TABLE "{schema}".store IN ACCESS EXCLUSIVE MODE', timeout=MIGRATION_SECONDS
+            )
         for step in steps[version:]:
             await connection.execute(step.sql, timeout=MIGRATION_SECONDS)
         if version < len(steps):
