@@ -391,6 +391,34 @@ async def test_no_more_run_at_once_than_there_are_places(world: World) -> None:
     await lane.stop()
 
 
+async def test_the_next_batch_is_claimed_while_the_last_one_is_settled(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one place: by one more batch, and not further until the store has answered."""
+    answered = asyncio.Event()
+    transact = world.store.transact
+    begun: list[str] = []
+
+    async def slow(body: Callable[[Any], Awaitable[Any]]) -> Any:
+        settles = "_conclude" in body.__qualname__
+        begun.append("settle" if settles else "claim")
+        if settles:
+            await answered.wait()
+        return await transact(body)
+
+    monkeypatch.setattr(world.store, "transact", slow)
+    policy = FakePolicy(ok, batch_size=1, rule=Rule(1, 0, 1))
+    world.source.add("a", "b", "c", "d")
+    lane = world.lane(policy)
+    await world.clock.advance(1)
+    assert begun == ["claim", "settle", "claim", "settle"]
+    answered.set()
+    await world.clock.advance(1)
+    assert world.source.items == {}
+    assert policy.calls == [["a"], ["b"], ["c"], ["d"]]
+    await lane.stop()
+
+
 async def test_places_grow_while_all_are_busy(world: World) -> None:
     async def slow(bodies: list[str]) -> None:
         await world.clock.sleep(1000)

@@ -100,6 +100,7 @@ class Lane:
         self._stopping = asyncio.Event()
         self._paused = False
         self._running: set[asyncio.Task[None]] = set()
+        self._settling: set[asyncio.Task[None]] = set()
         self._loop: asyncio.Task[None] | None = None
         if control is not None:
             control.attach(self._changed.set)
@@ -170,7 +171,7 @@ class Lane:
             limit = min(self._policy.batch_size, CHUNK)
             grant: Grant | None = None
             if control is not None:
-                grant = control.grant(limit, len(self._running))
+                grant = control.grant(limit, self._calling)
                 if grant is None:
                     await self._clock.wait(self._changed, control.wait())
                     continue
@@ -203,7 +204,7 @@ class Lane:
             if claim.claimed >= limit:
                 blocked = 0
                 continue
-            if claim.claimed == 0 and not self._running:
+            if claim.claimed == 0 and not self._calling:
                 self._scale = scaling.idle(self._scale, self._rule())
             wait = claim.wait
             if wait == 0.0:
@@ -239,11 +240,17 @@ class Lane:
         return part if self._permits is None else replace(part, maximum=rule.maximum)
 
     def _has_place(self) -> bool:
-        if len(self._running) < self._scale.places:
+        if self._calling < self._scale.places:
             self._scale = scaling.free(self._scale)
-            return True
+            return len(self._settling) <= self._scale.places
         self._scale = scaling.saturated(self._scale, self._rule(), self._clock.now())
-        return len(self._running) < self._scale.places
+        return self._calling < self._scale.places
+
+    @property
+    def _calling(self) -> int:
+        """How many places are taken. One whose call is over is free: what comes next is claimed
+        while that is settled, in one transaction on stores that share them."""
+        return len(self._running) - len(self._settling)
 
     def _next_place(self) -> float | None:
         return scaling.next_place(self._scale, self._rule(), self._clock.now())
@@ -316,7 +323,9 @@ class Lane:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
-        self._changed.set()
+        if task not in self._settling or len(self._settling) > self._scale.places:
+            self._changed.set()
+        self._settling.discard(task)
         self._report(task)
 
     def _report(self, task: asyncio.Task[None]) -> None:
@@ -445,7 +454,13 @@ class Lane:
             if await self._clock.wait(self._stopping, verdict.retry_after):
                 verdict = Verdict(again=[(ticket, 0.0) for ticket in batch.tickets])
                 break
-        await self._conclude(batch, verdict, load.notes if end == len(load.parts) else ())
+        last = end == len(load.parts)
+        task = asyncio.current_task()
+        # Permits are held until what was called is settled.
+        if last and task is not None and self._permits is None:
+            self._settling.add(task)
+            self._changed.set()
+        await self._conclude(batch, verdict, load.notes if last else ())
         return verdict.healthy
 
     async def _call(self, batch: Batch, parts: Sequence[bytes]) -> Outcome:
