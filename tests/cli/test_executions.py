@@ -68,10 +68,27 @@ def test_an_execution_is_paused_resumed_and_stopped(command: Command, order: Non
     assert command("executions", "resume", "order", "order-1").out == "order-1 goes on.\n"
     assert status() == "RUNNING"
     ran = command("executions", "stop", "order", "order-1", "--reason", "ordered twice")
-    assert ran.out == "order-1 is stopped.\n"
+    assert ran.out == "order-1 is STOPPED.\n"
     assert command("executions", "show", "order", "order-1").out.splitlines()[-1] == (
         "order-1 is STOPPED: ordered twice"
     )
     refused = command("executions", "resume", "order", "order-1")
     assert refused.status == 1 and "is STOPPED and cannot be resumed" in refused.err
     assert "has no execution nobody" in command("executions", "stop", "order", "nobody").err
+
+
+def test_stopping_what_has_ended_says_how_it_ended(
+    client: Callable[..., Any], command: Command
+) -> None:
+    functions = client("lambda")
+    functions.create_function(
+        FunctionName="quick",
+        Runtime="python3.11",
+        Role=ROLE,
+        Handler="index.handler",
+        Code={"ZipFile": archive('def handler(e, c):\n    return {"Status": "SUCCEEDED"}\n')},
+        DurableConfig={"ExecutionTimeout": 600},
+    )
+    assert command("executions", "list", "quick").err == "quick has no executions.\n"
+    functions.invoke(FunctionName="quick:$LATEST", DurableExecutionName="one")
+    assert command("executions", "stop", "quick", "one").out == "one is SUCCEEDED.\n"

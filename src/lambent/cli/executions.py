@@ -73,7 +73,8 @@ def list_(
         ]
         for one in found
     ]
-    print_table("executions", _COLUMNS, rows, (), f"{function} has no such executions.")
+    none = "such executions" if statuses else "executions"
+    print_table("executions", _COLUMNS, rows, (), f"{function} has no {none}.")
 
 
 @command.command()
@@ -113,8 +114,11 @@ def stop(function: str, execution: str, reason: str, endpoint: str) -> None:
     """End an execution for good."""
     client = _lambda(endpoint)
     error = {"Error": {"ErrorMessage": reason}} if reason else {}
-    client.stop_durable_execution(DurableExecutionArn=_arn(client, function, execution), **error)
-    click.echo(f"{execution} is stopped.")
+    arn = _arn(client, function, execution)
+    client.stop_durable_execution(DurableExecutionArn=arn, **error)
+    # One that had ended before stays as it was.
+    status = client.get_durable_execution(DurableExecutionArn=arn)["Status"]
+    click.echo(f"{execution} is {status}.")
 
 
 @command.command()
