@@ -20,6 +20,7 @@ from lambent.services.lambda_.durable.lanes import DurableLanes
 from lambent.services.lambda_.invoking import Runner
 from lambent.services.lambda_.keeping import Keeping
 from lambent.services.lambda_.lanes import Lanes
+from lambent.services.lambda_.model import Function
 from lambent.services.lambda_.names import Reference
 
 _log = logging.getLogger(__name__)
@@ -84,7 +85,7 @@ class Following:
     async def _function(self, key: str) -> None:
         account, region, name = key.split("/")
         reference = Reference(account, region, name)
-        function = await self._store.transact(lambda tx: records.find_function(tx, reference))
+        function = await self._find(reference)
         if function is None:
             self._lanes.forget(reference)
             self._durable.forget(reference)
@@ -94,7 +95,15 @@ class Following:
         self._durable.follow(reference, function)
         self._lanes.regulate(flow_subjects.of_function(reference, function))
         await self._runner.replaced(reference, function.latest.build)
-        await self._keeping.follow(reference, function)
+        try:
+            await self._keeping.follow(reference, function)
+        except AwsError:
+            # Deleted meanwhile, which is news of its own.
+            if await self._find(reference) is not None:
+                raise
+
+    async def _find(self, reference: Reference) -> Function | None:
+        return await self._store.transact(lambda tx: records.find_function(tx, reference))
 
     async def _mapping(self, key: str) -> None:
         await self._lanes.look(*key.split("/"))
