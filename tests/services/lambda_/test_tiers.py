@@ -116,8 +116,12 @@ def test_the_warm_tier_is_there_where_a_process_may_have_1024_files(
     raw = Raw(node.endpoint, account)
     raw("PUT", "/_lambent/tiers/f", b'{"tier": "warm"}', sign="lambent")
     functions.invoke(FunctionName="f")
-    shown = json.loads(raw("GET", "/_lambent/functions", sign="lambent").body)
-    assert shown[made["FunctionArn"]]["zygotes"] == 1
+
+    def zygotes() -> int:
+        shown = json.loads(raw("GET", "/_lambent/functions", sign="lambent").body)
+        return int(shown[made["FunctionArn"]]["zygotes"])
+
+    until(lambda: zygotes() == 1)
 
 
 def test_a_hot_function_is_initialised_before_it_is_invoked(
