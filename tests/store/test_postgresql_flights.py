@@ -122,20 +122,3 @@ def test_only_what_ends_with_a_sync_takes_others_along() -> None:
         alone("BEGIN") + b"execute" + alone("COMMIT") + sync,
         b"more" + sync,
     ]
-
-
-async def test_a_connection_that_the_server_has_ended_meanwhile_costs_nobody_an_error(
-    store: Store,
-) -> None:
-    async def append(tx: Transaction) -> None:
-        await tx.append("l", [b"v"])
-
-    await store.transact(append)
-    for done in range(1, 4):
-        await asyncio.gather(*(call(store, "read", "l") for _ in range(4)))
-        postgres.cluster().sql(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-            " WHERE application_name = 'lambent'"
-        )
-        read, _ = await asyncio.gather(call(store, "read", "l"), store.transact(append))
-        assert len(read) in (done, done + 1)

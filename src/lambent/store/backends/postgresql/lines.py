@@ -224,6 +224,10 @@ class _Line:
         if not self._writable:
             # Not later: who comes while the snapshot is taken may have written what it lacks.
             jobs += self._take()
+        else:
+            # Who has sent a request already shares the transaction, and its costs.
+            await lines.clock.sleep(0)
+            await lines.clock.sleep(0)
         lasting = self._writable or any(job.asks for job in jobs)
         ahead = ROLLBACK if _open(connection) else b""
         try:
