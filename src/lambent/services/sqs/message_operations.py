@@ -60,14 +60,15 @@ class MessageOperations:
 
     async def send_message(self, context: RequestContext, params: Params) -> Result:
         message_attributes.refuse_lists(params, "SendMessage")
-        message = sending.draft(params, context.trace, context.user_id or context.account)
+        sender = context.user_id or context.account
+        draft = sending.draft(params, self._ids.uuid(), context.trace, sender)
 
         async def body(tx: Transaction) -> tuple[Queue, Told]:
             queue = await queue_of(tx, self._queues, context, params, "SendMessage")
-            return queue, await sending.send(tx, self._ids, queue, message)
+            return queue, await sending.send(tx, queue, draft)
 
         queue, told = await self._store.transact(body)
-        self._figures.of(queue).add_sent(message.size)
+        self._figures.of(queue).add_sent(draft.size)
         return told
 
     async def send_message_batch(self, context: RequestContext, params: Params) -> Result:
@@ -76,11 +77,11 @@ class MessageOperations:
         )
         drafts: list[Draft | AwsError] = []
         trace, sender = context.trace, context.user_id or context.account
-        for entry in entries:
+        for entry, id in zip(entries, self._ids.uuids(len(entries)), strict=True):
             if "MessageAttributes" in entry:
                 message_attributes.refuse_lists(entry, "SendMessageBatch")
             try:
-                drafts.append(sending.draft(entry, trace, sender))
+                drafts.append(sending.draft(entry, id, trace, sender))
             except AwsError as error:
                 drafts.append(error)
         total = sum([draft.size for draft in drafts if isinstance(draft, Draft)])
@@ -93,7 +94,7 @@ class MessageOperations:
 
         async def body(tx: Transaction) -> tuple[Queue, list[Told | AwsError]]:
             queue = await queue_of(tx, self._queues, context, params, "SendMessage")
-            return queue, await sending.send_all(tx, self._ids, queue, drafts)
+            return queue, await sending.send_all(tx, queue, drafts)
 
         queue, answers = await self._store.transact(body)
         sizes: list[int] = []

@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 
 from lambent.core.errors import AwsError
-from lambent.core.ids import Ids
 from lambent.events.history import History
 from lambent.services.sqs import attributes, errors, fifo, message_attributes
 from lambent.services.sqs.model import Attribute, Message, Queue, encode, placed
@@ -29,27 +28,22 @@ _LIMITS = ("DelaySeconds", "MaximumMessageSize")
 _NONE: dict[str, Attribute] = {}
 
 
-class Draft(msgspec.Struct, frozen=True, gc=False):
-    """A message that was checked as far as it can be without its queue."""
-
-    body: str
-    md5: str
-    size: int
-    attributes: dict[str, Attribute]
-    system: dict[str, Attribute]
-    delay: int | None
-    group: str | None
-    deduplication: str | None
-    trace: str | None
-    sender: str
-
-
 Told = dict[str, Any]
 """What the sender is told of a message, in the names of the API."""
 
 
-def draft(params: Mapping[str, Any], trace: str | None, sender: str) -> Draft:
-    """Check a SendMessage's, or a batch entry's, parameters."""
+class Draft(msgspec.Struct, frozen=True, gc=False):
+    """A message that was checked as far as it can be without its queue: as it lies in a standard
+    queue, its size in bytes, for how many seconds it hides, and what its sender is told."""
+
+    message: Message
+    size: int
+    delay: int | None
+    told: Told
+
+
+def draft(params: Mapping[str, Any], id: str, trace: str | None, sender: str) -> Draft:
+    """Check a SendMessage's, or a batch entry's, parameters, and make the message of that id."""
     body = params.get("MessageBody")
     if not body:
         raise errors.missing("MessageBody")
@@ -57,8 +51,9 @@ def draft(params: Mapping[str, Any], trace: str | None, sender: str) -> Draft:
     digest = _HASH.copy()
     digest.update(data)
     md5, size = digest.hexdigest(), len(data)
+    told: Told = {"MessageId": id, "MD5OfMessageBody": md5}
     if params.keys() <= _LEAST:
-        return Draft(body, md5, size, _NONE, _NONE, None, None, None, trace, sender)
+        return Draft(Message(id, body, md5, sender, _NONE, trace), size, None, told)
     own = _NONE
     if "MessageAttributes" in params:
         own = message_attributes.parse(params["MessageAttributes"])
@@ -75,18 +70,14 @@ def draft(params: Mapping[str, Any], trace: str | None, sender: str) -> Draft:
                 "type, the set of supported types is String."
             )
         trace = attribute.text
-    return Draft(
-        body,
-        md5,
-        size,
-        own,
-        system,
-        _delay(params["DelaySeconds"]) if "DelaySeconds" in params else None,
-        token(params, "MessageGroupId") if "MessageGroupId" in params else None,
-        token(params, "MessageDeduplicationId") if "MessageDeduplicationId" in params else None,
-        trace,
-        sender,
-    )
+    if own:
+        told["MD5OfMessageAttributes"] = message_attributes.md5(own)
+    if system:
+        told["MD5OfMessageSystemAttributes"] = message_attributes.md5(system)
+    delay = _delay(params["DelaySeconds"]) if "DelaySeconds" in params else None
+    group = token(params, "MessageGroupId") if "MessageGroupId" in params else None
+    given = token(params, "MessageDeduplicationId") if "MessageDeduplicationId" in params else None
+    return Draft(Message(id, body, md5, sender, own, trace, group, given), size, delay, told)
 
 
 def _encoded(text: str, where: str = " body") -> bytes:
@@ -135,108 +126,76 @@ def check_size(queue: Queue, size: int) -> None:
         )
 
 
-def check_for_queue(queue: Queue, message: Draft) -> None:
+def check_for_queue(queue: Queue, draft: Draft) -> None:
     """AwsError when this queue cannot take the message."""
-    check_size(queue, message.size)
+    check_size(queue, draft.size)
     if queue.fifo:
-        if message.group is None:
+        if draft.message.group is None:
             raise errors.missing("MessageGroupId")
-        if message.delay:
-            raise errors.wrong_queue_type(message.delay, "DelaySeconds")
-    elif message.deduplication is not None:
+        if draft.delay:
+            raise errors.wrong_queue_type(draft.delay, "DelaySeconds")
+    elif draft.message.deduplication is not None:
         raise errors.invalid_value(
-            message.deduplication,
+            draft.message.deduplication,
             "MessageDeduplicationId",
             "The request includes a parameter that is not valid for this queue type.",
         )
 
 
-async def send(
-    tx: Transaction, ids: Ids, queue: Queue, message: Draft, history: History | None = None
-) -> Told:
+async def send(tx: Transaction, queue: Queue, draft: Draft, history: History | None = None) -> Told:
     """Put a checked message into its queue. `history` is what it brings of its past."""
-    check_for_queue(queue, message)
+    check_for_queue(queue, draft)
     if queue.fifo:
-        return await _send_once(tx, ids.uuid(), queue, message, history)
-    sent = _message(ids.uuid(), message, None, history)
-    await tx.enqueue(queue.work, [placed(queue, sent, delay=_seconds(queue, message))])
-    return _told(message, sent.id)
+        return await _send_once(tx, queue, draft, history)
+    message, delay = draft.message, draft.delay
+    if history is not None:
+        message = msgspec.structs.replace(message, history=history)
+    seconds = float(attributes.value(queue, "DelaySeconds") if delay is None else delay)
+    await tx.enqueue(queue.work, [placed(queue, message, delay=seconds)])
+    return draft.told
 
 
 async def send_all(
-    tx: Transaction, ids: Ids, queue: Queue, messages: Sequence[Draft | AwsError]
+    tx: Transaction, queue: Queue, drafts: Sequence[Draft | AwsError]
 ) -> list[Told | AwsError]:
     """The same for several, in order; for one that is wrong already, or that the queue cannot
     take, why. A FIFO queue takes none of them when one has no group."""
     ordered = queue.fifo
-    if ordered and any(isinstance(each, Draft) and each.group is None for each in messages):
+    if ordered and any(isinstance(one, Draft) and one.message.group is None for one in drafts):
         raise errors.missing("MessageGroupId")
     answers: list[Told | AwsError] = []
     work: list[NewWork] = []
-    delay, largest = (attributes.value(queue, name) for name in _LIMITS)
-    for id, message in zip(ids.uuids(len(messages)), messages, strict=True):
-        if isinstance(message, AwsError):
-            answers.append(message)
-        elif ordered or message.size > largest or message.deduplication is not None:
+    usual, largest = (attributes.value(queue, name) for name in _LIMITS)
+    for draft in drafts:
+        if isinstance(draft, AwsError):
+            answers.append(draft)
+            continue
+        message, delay = draft.message, draft.delay
+        if ordered or draft.size > largest or message.deduplication is not None:
             try:
-                check_for_queue(queue, message)
-                answers.append(await _send_once(tx, id, queue, message, None))
+                check_for_queue(queue, draft)
+                answers.append(await _send_once(tx, queue, draft, None))
             except AwsError as error:
                 answers.append(error)
         else:
-            own = message.delay
-            payload = encode(_message(id, message))
-            work.append(NewWork(payload, delay if own is None else own, None, None, message.group))
-            answers.append(_told(message, id))
+            seconds = usual if delay is None else delay
+            work.append(NewWork(encode(message), seconds, None, None, message.group))
+            answers.append(draft.told)
     await tx.enqueue(queue.work, work)
     return answers
 
 
-async def _send_once(
-    tx: Transaction, id: str, queue: Queue, message: Draft, history: History | None
-) -> Told:
+async def _send_once(tx: Transaction, queue: Queue, draft: Draft, history: History | None) -> Told:
     """To a FIFO queue, unless it was sent within the last five minutes."""
+    message = draft.message
     group = message.group or ""
     deduplication = fifo.deduplication_id(queue, message.deduplication, message.body)
     known = await fifo.already_sent(tx, queue, group, deduplication)
     if known is None:
-        sent = _message(id, message, deduplication, history)
+        sent = msgspec.structs.replace(message, deduplication=deduplication, history=history)
         delay = float(attributes.value(queue, "DelaySeconds"))
         (work_id,) = await tx.enqueue(queue.work, [placed(queue, sent, delay=delay)])
         known = fifo.Sent(sent.id, work_id, tx.now)
         await fifo.remember(tx, queue, group, deduplication, known)
-    told = _told(message, known.message_id)
-    told["SequenceNumber"] = fifo.sequence_number(known.work_id)
-    return told
-
-
-def _seconds(queue: Queue, message: Draft) -> float:
-    """Until a message of a standard queue is visible."""
-    delay = message.delay
-    return float(attributes.value(queue, "DelaySeconds") if delay is None else delay)
-
-
-def _message(
-    id: str, message: Draft, deduplication: str | None = None, history: History | None = None
-) -> Message:
-    return Message(
-        id,
-        message.body,
-        message.md5,
-        message.sender,
-        message.attributes,
-        message.trace,
-        message.group,
-        deduplication,
-        None,
-        history,
-    )
-
-
-def _told(message: Draft, id: str) -> Told:
-    told: Told = {"MessageId": id, "MD5OfMessageBody": message.md5}
-    if message.attributes:
-        told["MD5OfMessageAttributes"] = message_attributes.md5(message.attributes)
-    if message.system:
-        told["MD5OfMessageSystemAttributes"] = message_attributes.md5(message.system)
-    return told
+    number = fifo.sequence_number(known.work_id)
+    return {**draft.told, "MessageId": known.message_id, "SequenceNumber": number}

@@ -37,6 +37,6 @@ class QueueTarget:
             "MessageDeduplicationId": own.pop("MessageDeduplicationId", None),
             "MessageAttributes": own,
         }
-        message = sending.draft(params, event.trace, event.principal)
-        await sending.send(tx, self._ids, queue, message, event.history)
-        self._figures.of(queue).add_sent(message.size)
+        draft = sending.draft(params, self._ids.uuid(), event.trace, event.principal)
+        await sending.send(tx, queue, draft, event.history)
+        self._figures.of(queue).add_sent(draft.size)

@@ -21,7 +21,7 @@ async def rewrite(tx: Transaction, queue: Queue, work_id: int, id: str, body: st
         raise gone(queue, id)
     if work.leased:
         raise AwsError("MessageInFlight", "Someone has the message in hand.", 409)
-    size = sending.draft({"MessageBody": body}, None, "").size
+    size = sending.draft({"MessageBody": body}, id, None, "").size
     sending.check_size(queue, size + message_attributes.size(message.attributes))
     md5 = hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()
     changed = msgspec.structs.replace(message, body=body, md5=md5)

@@ -25,8 +25,8 @@ from lambent.store.backends.sqlite.engine import Effects, Ending, Engine
 
 LONG: Final = 0.0003
 """Seconds of a commit that are some times what it costs to give one to a thread."""
-MANY: Final = 64
-"""New items that take a thread as long as it takes to give them there."""
+MUCH: Final = 1 << 20
+"""Bytes of new items during whose writing the loop had better go on."""
 SLOW: Final = 0.002
 """Seconds of a sync during which the loop had better go on."""
 _PATIENCE: Final = 0.25
@@ -34,10 +34,10 @@ _PATIENCE: Final = 0.25
 _FADING: Final = 1.1
 
 
-def is_long(took: float, sync: float, items: int) -> bool:
-    """Whether a commit is one for the thread: with so many items to write, after one that took
-    `took` seconds, where a sync takes `sync`."""
-    return took > LONG and (items >= MANY or sync > SLOW)
+def is_long(took: float, sync: float, size: int) -> bool:
+    """Whether a commit is one for the thread: with new items of so many bytes, after one that
+    took `took` seconds, where a sync takes `sync`."""
+    return took > LONG and (size >= MUCH or sync > SLOW)
 
 
 class GroupCommit:
@@ -146,7 +146,7 @@ class GroupCommit:
     def _end(self) -> None:
         self._leaving, self._waiters = self._waiters, []
         ending = self._engine.end()
-        if self.rule(self._took, self._sync, ending.items):
+        if self.rule(self._took, self._sync, ending.size):
             written = self._loop.run_in_executor(self._thread, self._write, ending)
             written.add_done_callback(lambda future: self._returns(ending, future.result()))
         else:

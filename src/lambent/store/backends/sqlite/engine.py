@@ -90,7 +90,7 @@ class Effects:
 class Ending:
     """What is left to be done of a group: its last statements, for any one thread."""
 
-    __slots__ = ("_begun", "_db", "_depths", "_unwritten", "effects", "items")
+    __slots__ = ("_begun", "_db", "_depths", "_unwritten", "effects", "size")
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class Ending:
         self._unwritten = unwritten
         self._depths = depths
         self.effects = effects
-        self.items = len(unwritten)
+        self.size = unwritten.size
 
     def write(self, written: Callable[[], None]) -> None:
         """Make the group durable; calls `written` when nothing is left but the commit.

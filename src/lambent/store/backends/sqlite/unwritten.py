@@ -33,27 +33,29 @@ _PAYLOAD: Final = 2
 
 class Unwritten:
     """Items in order of their ids, as the values that statements are to bind: `items` for their
-    own table, others for their payloads'."""
+    own table, others for their payloads'. `size` is how many bytes they have, those that were
+    removed included."""
 
-    __slots__ = ("_payloads", "items")
+    __slots__ = ("_payloads", "items", "size")
 
     def __init__(self) -> None:
         self.items: list[Any] = []
         self._payloads: list[Any] = []
-
-    def __len__(self) -> int:
-        return len(self.items) // _ITEM
+        self.size = 0
 
     def add(self, queue: int, first: int, now: float, mark: float, new: Sequence[NewWork]) -> int:
         """New items, the ids of which begin with `first`; ids grow. How many are due after
         `mark`."""
-        items, payloads, after = self.items, self._payloads, 0
+        items, payloads, size, after = self.items, self._payloads, self.size, 0
         for id, item in enumerate(new, first):
             due = now + item.delay if item.delay > 0 else now
             if due > mark:
                 after += 1
             items += (queue, id, due, now if item.created is None else item.created)
-            payloads += (id, item.payload)
+            payload = item.payload
+            payloads += (id, payload)
+            size += len(payload)
+        self.size = size
         return after
 
     def remove(self, first: int) -> bool:
@@ -80,3 +82,4 @@ class Unwritten:
         """They are written, or given up."""
         self.items.clear()
         self._payloads.clear()
+        self.size = 0
