@@ -69,10 +69,8 @@ class World:
                 "MessageGroupId": group,
                 "MessageDeduplicationId": self.ids.hex(8) if queue.fifo else None,
             }
-            draft = sending.draft(params, None, "me")
-            await self.store.transact(
-                lambda tx, draft=draft: sending.send(tx, self.ids, queue, draft)
-            )
+            draft = sending.draft(params, self.ids.uuid(), None, "me")
+            await self.store.transact(lambda tx, draft=draft: sending.send(tx, queue, draft))
 
     def source(self, document: Mapping[str, Any] | None = None) -> OnceSource:
         return OnceSource(

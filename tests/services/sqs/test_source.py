@@ -46,8 +46,8 @@ async def test_who_listens_to_a_queue_that_was_made_again_looks_again(store: Sto
         await queues.create(tx, SECOND)
 
     async def send(tx: Transaction) -> Any:
-        draft = sending.draft({"MessageBody": "a"}, None, "me")
-        return await sending.send(tx, SeededIds(2), SECOND, draft)
+        draft = sending.draft({"MessageBody": "a"}, "id", None, "me")
+        return await sending.send(tx, SECOND, draft)
 
     await store.transact(lambda tx: queues.create(tx, FIRST))
     assert await claimed() == 0
@@ -73,10 +73,10 @@ async def test_what_another_has_claimed_since_is_not_taken_to_the_dead_letter_qu
     dead = msgspec.structs.replace(FIRST, name="dead", uid="dead")
     policy = json.dumps({"deadLetterTargetArn": dead.arn, "maxReceiveCount": 9})
     queue = msgspec.structs.replace(FIRST, attributes={"RedrivePolicy": policy})
-    draft = sending.draft({"MessageBody": "a"}, None, "me")
+    draft = sending.draft({"MessageBody": "a"}, "id", None, "me")
     for each in (dead, queue):
         await store.transact(lambda tx, each=each: queues.create(tx, each))
-    await store.transact(lambda tx: sending.send(tx, SeededIds(2), queue, draft))
+    await store.transact(lambda tx: sending.send(tx, queue, draft))
 
     async def claimed() -> Any:
         return (await store.transact(lambda tx: source.claim(tx, ARN, 10, 1.0))).tickets
