@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from lambent.core.context import Params, RequestContext, Result
-from lambent.core.errors import AwsError
+from lambent.core.errors import AwsError, StoreUnavailable
 from lambent.core.ids import Ids
 from lambent.services.sqs import attributes, errors, held_names, policy, redrive
 from lambent.services.sqs.lookup import check, permits, queue_of, sources_of
@@ -155,9 +155,10 @@ class QueueOperations:
         for name in names - attributes.READABLE - {"All"}:
             raise errors.unknown_attribute(name)
 
-        async def body(tx: Transaction) -> dict[str, str]:
+        async def body(tx: Transaction, tidy: bool) -> dict[str, str]:
             queue = await queue_of(tx, self._queues, context, params, "GetQueueAttributes")
-            await self._retention.look(tx, queue)
+            if tidy:
+                await self._retention.look(tx, queue)
             counts = await tx.work_counts(queue.work)
             computed = (
                 counts.ready,
@@ -172,7 +173,11 @@ class QueueOperations:
                 **attributes.stored(queue),
             }
 
-        everything = await self._store.transact(body)
+        try:
+            everything = await self._store.transact(lambda tx: body(tx, True))
+        except StoreUnavailable:
+            # One that cannot write now may still read, what is too old included.
+            everything = await self._store.transact(lambda tx: body(tx, False))
         chosen = {
             name: text for name, text in everything.items() if "All" in names or name in names
         }
