@@ -21,7 +21,7 @@ import msgspec
 
 from lambent.core.arns import Arn
 from lambent.core.errors import AwsError
-from lambent.events import failures, retry, scaling
+from lambent.events import failures, retry
 from lambent.events.contract import Batch, Event, Outcome
 from lambent.events.history import NOTHING, History
 from lambent.events.policy import Attempt, Verdict
@@ -30,15 +30,11 @@ from lambent.services.lambda_ import destinations, errors, lineage, records
 from lambent.services.lambda_.invoking import Runner
 from lambent.services.lambda_.model import Function
 from lambent.services.lambda_.names import LATEST, Reference, from_arn
+from lambent.services.lambda_.one_call import LEASE, LOST, MOST_LOST, OneCall
 from lambent.store.contract import NewWork, Store, Transaction
-
-LEASE = 10.0
-"""Seconds until an event that a dead node was running is run again."""
 
 MAXIMUM_RETRIES = 2
 MAXIMUM_AGE = 21_600
-_LOST_LIMIT = 20
-"""How often an event may be lost with its node before it counts as one that kills nodes."""
 
 
 class Waiting(msgspec.Struct, kw_only=True, frozen=True):
@@ -183,25 +179,12 @@ def _arn(text: str | None) -> Arn | None:
     return Arn.parse(text) if text else None
 
 
-class AsyncPolicy:
+class AsyncPolicy(OneCall):
     """One event per call; what its outcome means."""
-
-    batch_size = 1
-    window = 0.0
-    max_bytes = 1 << 30
-    rule = scaling.ASYNCHRONOUS
 
     def __init__(self, reference: Reference, runner: Runner) -> None:
         self._reference = reference
         self._runner = runner
-
-    def lease(self, source: Mapping[str, Any]) -> float:
-        """Short: see the module's docstring."""
-        return LEASE
-
-    def wants(self, record: Mapping[str, Any]) -> bool:
-        """Every accepted event."""
-        return True
 
     def encode(self, record: Mapping[str, Any]) -> bytes:
         """The event's payload."""
@@ -212,10 +195,8 @@ class AsyncPolicy:
         """Run the function, unless it is known that it will not be."""
         ticket: Ticket = batch.tickets[0]
         waiting = ticket.waiting
-        if waiting.lost >= _LOST_LIMIT:
-            return Outcome(
-                b"", "Failed", retryable=False, message="The invocation was lost with its node."
-            )
+        if waiting.lost >= MOST_LOST:
+            return LOST
         reference = Reference(
             self._reference.account,
             self._reference.region,

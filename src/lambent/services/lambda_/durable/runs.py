@@ -21,7 +21,7 @@ import msgspec
 from lambent.core.arns import Arn
 from lambent.core.errors import AwsError
 from lambent.core.ids import Ids
-from lambent.events import retry, scaling
+from lambent.events import retry
 from lambent.events.contract import Batch, Outcome, Targets
 from lambent.events.policy import Attempt, Verdict
 from lambent.host.contract import Invocation
@@ -37,16 +37,11 @@ from lambent.services.lambda_.durable.model import (
 )
 from lambent.services.lambda_.invoking import Runner
 from lambent.services.lambda_.names import Reference, from_arn
+from lambent.services.lambda_.one_call import LEASE, LOST, MOST_LOST, OneCall
 from lambent.store.contract import Store, Transaction, Work
-
-LEASE = 10.0
-"""Seconds until a run that a dead node had is run again."""
 
 MOST_ERRORS = 9
 """How often an execution's invocation may fail, one after the other, before the execution does."""
-
-MOST_LOST = 20
-"""How often a run may be lost with its node before it counts as one that kills nodes."""
 
 _FIRST_PAGE = 1000
 
@@ -210,24 +205,11 @@ class RunSource:
             await ending.end(opened, self._targets, FAILED, error=error)
 
 
-class RunPolicy:
+class RunPolicy(OneCall):
     """One invocation per call; what its outcome means for the run."""
-
-    batch_size = 1
-    window = 0.0
-    max_bytes = 1 << 30
-    rule = scaling.ASYNCHRONOUS
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
-
-    def lease(self, source: Mapping[str, Any]) -> float:
-        """Short: it is extended while the function runs, so that a crash is noticed soon."""
-        return LEASE
-
-    def wants(self, record: Mapping[str, Any]) -> bool:
-        """Every run."""
-        return True
 
     def encode(self, record: Mapping[str, Any]) -> bytes:
         """The invocation's payload."""
@@ -238,9 +220,7 @@ class RunPolicy:
         """Invoke the function."""
         ticket: Ticket = batch.tickets[0]
         if ticket.lost >= MOST_LOST:
-            return Outcome(
-                b"", "Failed", retryable=False, message="The invocation was lost with its node."
-            )
+            return LOST
         try:
             invoked = await self._runner.invoke(ticket.target, ticket.invocation)
         except AwsError as error:
