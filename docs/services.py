@@ -15,6 +15,7 @@ _NAMES = {
     "cloudwatch": "CloudWatch",
     "cloudformation": "CloudFormation",
     "dynamodb": "DynamoDB",
+    "dynamodbstreams": "DynamoDB Streams",
     "iam": "IAM",
     "lambda": "Lambda",
     "logs": "CloudWatch Logs",

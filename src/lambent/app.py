@@ -453,7 +453,8 @@ def discover(platform: Platform) -> list[Service]:
         folder = Path(lambent.services.__path__[0]) / module.name
         if module.ispkg and (folder / "service.py").exists():
             made = importlib.import_module(f"lambent.services.{module.name}.service")
-            found.append(made.create(platform))
+            services = made.create(platform)
+            found.extend((services,) if isinstance(services, Service) else services)
     return found
 
 

@@ -1,7 +1,8 @@
 """What a service is given, and what it contributes.
 
 A service is a folder with a `service.py` that has `def create(platform: Platform) ->
-Service`. Services never import each other; see `events.contract` and `core.registry`.
+Service`, or a sequence of them where AWS has two services over the same data. Services never
+import each other; see `events.contract` and `core.registry`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """The one way by which items change.
 
 `apply_change` writes the item, its index entries and its expiry, counts what changed, and
-is where a stream will append its record to the log: it has the table, the key and both
-images, inside the transaction that changes them.
+adds the change to the table's stream, all in the transaction that it is given.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from lambent.services.dynamodb import capacity
 from lambent.services.dynamodb.keys import StoreKey, entry_key, escape
 from lambent.services.dynamodb.model import Index, Table, decode_item, encode_item, stored_size
 from lambent.services.dynamodb.statistics import Statistics
+from lambent.services.dynamodb.streams.records import append_change
 from lambent.services.dynamodb.values import Item, item_size
 from lambent.store.contract import Transaction
 
@@ -43,10 +43,12 @@ async def apply_change(
     meter: capacity.Meter,
     *,
     factor: int = 1,
+    expired: bool = False,
 ) -> None:
     """Make `new` (None: nothing) the item under `key`, where `old` was.
 
-    Units are counted on `meter`, `factor` times (2 in transactions).
+    Units are counted on `meter`, `factor` times (2 in transactions). `expired` when time to
+    live does it.
     """
     larger = max(old.size if old else 0, new.size if new else 0)
     meter.write(capacity.write_units(larger) * factor)
@@ -63,6 +65,9 @@ async def apply_change(
         await _change_entry(tx, table, index, key, old, new, statistics, meter, factor)
     if table.ttl:
         await change_expiry(tx, table, key, old.item if old else None, new.item if new else None)
+    if table.stream_view:
+        before, after = old.item if old else None, new.item if new else None
+        await append_change(tx, table, before, after, expired=expired)
 
 
 async def _change_entry(

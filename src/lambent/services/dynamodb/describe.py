@@ -22,7 +22,7 @@ def describe(
             {"AttributeName": name, "AttributeType": kind} for name, kind in table.attributes
         ],
         "TableName": table.name,
-        "KeySchema": _key_schema(table.key),
+        "KeySchema": key_elements(table.key),
         "TableStatus": status or ("UPDATING" if filling else "ACTIVE"),
         "CreationDateTime": table.created,
         "ProvisionedThroughput": _throughput(table.throughput) | _changed(table.throughput_changed),
@@ -76,7 +76,8 @@ def describe(
     return result
 
 
-def _key_schema(schema: KeySchema) -> list[dict[str, str]]:
+def key_elements(schema: KeySchema) -> list[dict[str, str]]:
+    """A key as KeySchema shows it."""
     elements = [{"AttributeName": schema.hash, "KeyType": "HASH"}]
     if schema.range:
         elements.append({"AttributeName": schema.range, "KeyType": "RANGE"})
@@ -113,7 +114,7 @@ def _index(table: Table, index: Index, counts: Mapping[str, Count]) -> dict[str,
     count = counts.get(index.id, Count())
     return {
         "IndexName": index.name,
-        "KeySchema": _key_schema(index.key),
+        "KeySchema": key_elements(index.key),
         "Projection": projection,
         "IndexSizeBytes": count.bytes,
         "ItemCount": count.items,

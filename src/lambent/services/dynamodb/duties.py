@@ -283,7 +283,9 @@ class Duties:
                 stored = await read_item(tx, table, key)
                 if stored is not None and is_expired(table, stored.item, tx.now):
                     meter = capacity.Meter(table)
-                    await apply_change(tx, table, key, stored, None, statistics, meter)
+                    await apply_change(
+                        tx, table, key, stored, None, statistics, meter, expired=True
+                    )
                 await tx.delete(table.expiries, record.partition, record.sort)
             return len(due) == _BATCH, statistics
 

@@ -71,6 +71,11 @@ class Index(msgspec.Struct, frozen=True, omit_defaults=True):
     filling: bool = False
 
 
+def stream_log(table_id: str, label: str) -> str:
+    """The log of a table's stream."""
+    return f"dynamodb.stream/{table_id}/{label}"
+
+
 class Table(msgspec.Struct, frozen=True, omit_defaults=True):
     """A table's definition. `created` is in seconds since the epoch.
 
@@ -112,6 +117,11 @@ class Table(msgspec.Struct, frozen=True, omit_defaults=True):
     def items(self) -> str:
         """The collection of its items."""
         return f"dynamodb.items/{self.id}"
+
+    @property
+    def stream_log(self) -> str:
+        """The log that its stream's records are added to."""
+        return stream_log(self.id, self.stream_label)
 
     @property
     def expiries(self) -> str:

@@ -29,6 +29,7 @@ from lambent.services.dynamodb.model import (
 )
 from lambent.services.dynamodb.parameters import check_name, name_from_arn, table_name
 from lambent.services.dynamodb.statistics import Ledger
+from lambent.services.dynamodb.streams.model import follow_table
 from lambent.store.contract import Store, Transaction
 
 _MAX_LISTED = 100
@@ -54,6 +55,7 @@ class Tables:
             if await find_table(tx, context.account, context.region, table.name) is not None:
                 raise AwsError("ResourceInUseException", f"Table already exists: {table.name}", 400)
             await save_table(tx, table)
+            await follow_table(tx, None, table)
             return table
 
         table = await self._store.transact(body)
@@ -77,6 +79,7 @@ class Tables:
                 )
             await tx.delete(TABLES, scope(context.account, context.region), name.encode())
             await tx.delete(STATISTICS, table.id.encode())
+            await follow_table(tx, table, None)
             collections = [
                 table.items,
                 table.expiries,
@@ -102,6 +105,7 @@ class Tables:
             table = await self._load(tx, context, name)
             updated = table_updates.update_table(table, params, tx.now, self._ids)
             await save_table(tx, updated.table)
+            await follow_table(tx, table, updated.table)
             collections = [table.entries(index) for index in updated.dropped]
             await _note_dropped(tx, collections)
             return updated.table, collections
