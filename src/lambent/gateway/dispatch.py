@@ -18,7 +18,7 @@ from lambent.core.registry import Registry
 from lambent.core.streams import Body
 from lambent.core.web import PREFIX
 from lambent.gateway import claim as claims
-from lambent.gateway import cross_origin, failures, identify, packed
+from lambent.gateway import cross_origin, digests, failures, identify, packed
 from lambent.gateway.authenticate import Authenticator, Identity
 from lambent.gateway.body import BytesBody
 from lambent.gateway.complaints import Complaints
@@ -141,7 +141,7 @@ class Dispatcher:
                 if target is not None:
                     operation = codec.operation(target.rpartition(".")[2])
                     if operation is None:
-                        raise failures.unknown_operation(service, request.method, target)
+                        raise failures.unknown_operation(target)
                 else:
                     operation = await self._operation(request, wire, service, codec)
                 implementation = self._registry.operation(service, operation.name)
@@ -167,6 +167,8 @@ class Dispatcher:
                     wire.headers,
                     identity.user_id,
                 )
+                if service == "s3" and isinstance(wire.body, bytes) and wire.body:
+                    digests.check(operation.name, wire.headers, wire.body)
                 params = operation.parse(wire)
                 request.abandonable = getattr(implementation, "abandonable", False)
                 result = await implementation(context, params)
@@ -219,15 +221,17 @@ class Dispatcher:
     ) -> OperationCodec:
         """The operation that a request without a target names; AwsError when there is none."""
         found = codec.route(wire)
-        if found is not None:
+        if found is not None and not identify.is_stray(found.name, wire.query):
             return found
         form = wire.query.encode("latin-1")
         action = identify.parameter("Action", form)
-        if action is None and service != "s3":
+        if action is None and service == "s3":
+            raise failures.no_such_method(request.method, wire.path)
+        if action is None:
             form = await _complete(request, service)
             action = identify.parameter("Action", form)
         if action is None:
-            raise failures.unknown_operation(service, request.method, None)
+            raise failures.unknown_operation(None)
         found = codec.operation(action)
         if found is None:
             raise failures.unknown_action(service, action, identify.parameter("Version", form))

@@ -13,6 +13,12 @@ _INTERNAL = {
     "ssm": ("InternalServerError", "An error occurred on the server side."),
 }
 
+_ALLOWED = {
+    "SERVICE": "GET",
+    "BUCKET": "GET, HEAD, PUT, POST, DELETE",
+    "OBJECT": "HEAD, DELETE, GET, PUT",
+}
+
 _NO_VERSION = "NO_VERSION_SPECIFIED"
 
 
@@ -69,15 +75,19 @@ def unknown_action(service: str, action: str, version: str | None) -> AwsError:
     return AwsError("InvalidAction", message, 400)
 
 
-def unknown_operation(service: str, method: str, target: str | None) -> AwsError:
+def unknown_operation(target: str | None) -> AwsError:
     """The request names no operation of the service, or one that AWS does not have."""
-    if target is not None:
-        return AwsError("UnknownOperationException", "", 400)
-    if service == "s3":
-        return AwsError(
-            "MethodNotAllowed",
-            "The specified method is not allowed against this resource.",
-            405,
-            {"Method": method},
-        )
-    return AwsError("UnknownOperationException", "", 404)
+    return AwsError("UnknownOperationException", "", 404 if target is None else 400)
+
+
+def no_such_method(method: str, path: str) -> AwsError:
+    """S3 has no operation of that method for what lies at the path."""
+    bucket, _, key = path.lstrip("/").partition("/")
+    resource = "OBJECT" if key else "BUCKET" if bucket else "SERVICE"
+    return AwsError(
+        "MethodNotAllowed",
+        "The specified method is not allowed against this resource.",
+        405,
+        {"Method": method, "ResourceType": resource},
+        headers={"Allow": _ALLOWED[resource]},
+    )

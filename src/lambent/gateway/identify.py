@@ -158,6 +158,12 @@ def _signed_for(signing_name: str, path: str) -> str:
     return named
 
 
+def is_stray(operation: str, query: str) -> bool:
+    """Whether a request is only by its path one for the operation: S3 has no POST of an object
+    but those that the query names."""
+    return operation == "CompleteMultipartUpload" and "uploadId" not in query
+
+
 @lru_cache(maxsize=1024)
 def _own_host(host: str) -> str | None:
     name = host.rpartition(":")[0] if ":" in host else host

@@ -49,6 +49,7 @@ class Conventions:
     `bare_outputs`: operations whose whole XML output is the text of one member.
     `binding_code`: the error code of a header, label or query parameter of the wrong type.
     `body_code`, `body_message`: the error of a body that is malformed or breaks the schema.
+    `strict_roots`: whether a body's root element must have the name that the model gives it.
     `missing_body`: code and message when a required body is not there.
     `blob_type`: the content type of blob payloads whose type no member gives.
     """
@@ -69,6 +70,7 @@ class Conventions:
     binding_code: str = "SerializationException"
     body_code: str = "SerializationException"
     body_message: str | None = None
+    strict_roots: bool = False
     missing_body: tuple[str, str] | None = None
     blob_type: str = "application/octet-stream"
 
@@ -167,6 +169,7 @@ _TABLE: Mapping[str, Conventions] = {
         roots=_S3_ROOTS,
         bare_outputs={"GetBucketLocation": "LocationConstraint"},
         binding_code="InvalidArgument",
+        strict_roots=True,
         body_code="MalformedXML",
         body_message="The XML you provided was not well-formed or did not validate against "
         "our published schema",

@@ -52,7 +52,16 @@ class XmlBody:
 
     def payload_reader(self, member: Shape) -> Callable[[bytes], Any]:
         read = self._read(member)
-        return lambda data: self._parsed(read, data)
+        if not self._habits.strict_roots:
+            return lambda data: self._parsed(read, data)
+        root = member.wire_name or member.name
+
+        def read_root(element: Element) -> Any:
+            if element.name != root:
+                raise ValueError(f"not a {root}: {element.name}")
+            return read(element)
+
+        return lambda data: self._parsed(read_root, data)
 
     def _parsed(self, read: Callable[[Element], Any], data: bytes) -> Any:
         try:

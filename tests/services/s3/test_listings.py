@@ -105,7 +105,7 @@ def test_version_one(s3, filled):
 def test_names_are_encoded_on_request(s3, bucket, raw):
     s3.put_object(Bucket=bucket, Key="a b/+ü&", Body=b"")
     answer = raw("GET", f"/{bucket}?list-type=2&encoding-type=url", sign="s3")
-    assert b"<Key>a%20b/%2B%C3%BC%26</Key>" in answer.body
+    assert b"<Key>a+b/%2B%C3%BC%26</Key>" in answer.body
     answer = raw("GET", f"/{bucket}?list-type=2", sign="s3")
     assert "<Key>a b/+ü&amp;</Key>" in answer.text
     answer = raw("GET", f"/{bucket}?encoding-type=base64", sign="s3")

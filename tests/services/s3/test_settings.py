@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from datetime import UTC, datetime
 
@@ -161,6 +163,52 @@ def test_unsound_cors_rules(s3, bucket, changes, code):
         ({"Expiration": {"Date": datetime(2030, 1, 1, 5, tzinfo=UTC)}}, "InvalidArgument"),
         ({"Expiration": None}, "InvalidRequest"),
         ({"ID": "x" * 256}, "InvalidArgument"),
+        ({"Expiration": {"Days": 1, "ExpiredObjectDeleteMarker": True}}, "MalformedXML"),
+        ({"Filter": {"Prefix": "x", "ObjectSizeGreaterThan": 1}}, "MalformedXML"),
+        ({"Filter": {"And": {"Prefix": "x"}}}, "MalformedXML"),
+        (
+            {"Filter": {"And": {"ObjectSizeGreaterThan": 9, "ObjectSizeLessThan": 9}}},
+            "InvalidRequest",
+        ),
+        (
+            {
+                "Filter": {"Tag": {"Key": "a", "Value": "b"}},
+                "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+            },
+            "InvalidRequest",
+        ),
+        ({"Transitions": [{"Days": 0, "StorageClass": "STANDARD"}]}, "MalformedXML"),
+        ({"Transitions": [{"Days": 1, "StorageClass": "GLACIER"}]}, "InvalidArgument"),
+        (
+            {
+                "Expiration": {"Days": 40},
+                "Transitions": [{"Days": 29, "StorageClass": "STANDARD_IA"}],
+            },
+            "InvalidArgument",
+        ),
+        (
+            {
+                "Transitions": [
+                    {"Date": datetime(2030, 1, 1, tzinfo=UTC), "StorageClass": "GLACIER"}
+                ]
+            },
+            "InvalidRequest",
+        ),
+        (
+            {
+                "Expiration": {"Days": 9},
+                "Transitions": [
+                    {"Days": 1, "StorageClass": "GLACIER"},
+                    {"Days": 2, "StorageClass": "GLACIER"},
+                ],
+            },
+            "InvalidRequest",
+        ),
+        (
+            {"NoncurrentVersionExpiration": {"NoncurrentDays": 1, "NewerNoncurrentVersions": 101}},
+            "InvalidArgument",
+        ),
+        ({"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 0}}, "InvalidArgument"),
     ],
 )
 def test_unsound_lifecycle_rules(s3, bucket, changes, code):
@@ -177,6 +225,39 @@ def test_unsound_lifecycle_rules(s3, bucket, changes, code):
         LifecycleConfiguration={"Rules": [rule]},
     )
     assert (refusal.code, refusal.status) == (code, 400)
+
+
+@pytest.mark.parametrize(
+    ("website", "message"),
+    [
+        (
+            {"RedirectAllRequestsTo": {"HostName": "x", "Protocol": "ftp"}},
+            "Invalid protocol, protocol can be http or https. If not defined the protocol will "
+            "be selected automatically.",
+        ),
+        (
+            {"Redirect": {"ReplaceKeyWith": "a", "ReplaceKeyPrefixWith": "b"}},
+            "You can only define ReplaceKeyPrefix or ReplaceKey but not both.",
+        ),
+        (
+            {"Redirect": {"ReplaceKeyWith": "a", "HttpRedirectCode": "200"}},
+            "The provided HTTP redirect code (200) is not valid. Valid codes are 3XX except 300.",
+        ),
+        (
+            {
+                "Condition": {"HttpErrorCodeReturnedEquals": "302"},
+                "Redirect": {"ReplaceKeyWith": "a"},
+            },
+            "The provided HTTP error code (302) is not valid. Valid codes are 4XX or 5XX.",
+        ),
+    ],
+    ids=["protocol", "both keys", "redirect code", "error code"],
+)
+def test_unsound_websites(s3, bucket, website, message):
+    if "RedirectAllRequestsTo" not in website:
+        website = {"IndexDocument": {"Suffix": "index.html"}, "RoutingRules": [website]}
+    refusal = refused(s3.put_bucket_website, Bucket=bucket, WebsiteConfiguration=website)
+    assert (refusal.code, refusal.message) == ("InvalidRequest", message)
 
 
 def test_a_policy_opens_the_bucket_to_whom_it_names(s3, bucket, client):
@@ -347,6 +428,7 @@ def test_object_lock(s3, name):
 )
 def test_xml_that_breaks_the_schema_is_malformed(bucket, raw, query, body):
     method = "POST" if query == "delete" else "PUT"
-    answer = raw(method, f"/{bucket}?{query}", body, sign="s3")
+    md5 = base64.b64encode(hashlib.md5(body).digest()).decode()
+    answer = raw(method, f"/{bucket}?{query}", body, {"Content-MD5": md5}, sign="s3")
     assert answer.status == 400
     assert "<Code>MalformedXML</Code>" in answer.text

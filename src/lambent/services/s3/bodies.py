@@ -92,6 +92,8 @@ def asked_checksum(params: Params, headers: Mapping[str, str]) -> tuple[str, str
     """
     found = checksums.given(params)
     if found is not None:
+        if params.get("ChecksumAlgorithm", found[0]).upper() != found[0]:
+            raise invalid_request("Value for x-amz-sdk-checksum-algorithm header is invalid.")
         return found
     trailer = headers.get("x-amz-trailer", "").strip().lower()
     for name, header in checksums.HEADERS.items():

@@ -8,7 +8,7 @@ import msgspec
 
 from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
-from lambent.services.s3 import acl
+from lambent.services.s3 import acl, regions
 from lambent.services.s3.access import find_bucket, open_bucket
 from lambent.services.s3.errors import invalid_argument, malformed_xml
 from lambent.services.s3.list_operations import make_token, read_token
@@ -63,7 +63,7 @@ def bucket_region(constraint: str | None, region: str) -> str:
                 400,
                 {"LocationConstraint": constraint},
             )
-    elif not _is_region(constraint):
+    elif constraint not in ("EU", region) and constraint not in regions.known():
         raise AwsError(
             "InvalidLocationConstraint",
             "The specified location-constraint is not valid",
@@ -79,13 +79,6 @@ def bucket_region(constraint: str | None, region: str) -> str:
             400,
         )
     return actual
-
-
-def _is_region(name: str) -> bool:
-    parts = name.split("-")
-    return name == "EU" or (
-        len(parts) >= 3 and parts[-1].isdigit() and all(part.isalnum() for part in parts)
-    )
 
 
 async def write_bucket(tx: Transaction, bucket: Bucket) -> None:

@@ -16,7 +16,12 @@ from lambent.services.s3.copy_source import (
     check_directives,
     parse_copy_source,
 )
-from lambent.services.s3.errors import invalid_request, no_such_key, no_such_version
+from lambent.services.s3.errors import (
+    invalid_request,
+    no_such_key,
+    no_such_version,
+    not_in_active_tier,
+)
 from lambent.services.s3.model import ENABLED, Bucket, Details, Version
 from lambent.services.s3.names import key_bytes
 from lambent.services.s3.object_operations import ObjectOperations
@@ -58,6 +63,8 @@ class CopyOperations(ObjectOperations):
                 "The source of a copy request may not specifically refer to a delete marker "
                 "by version id."
             )
+        if version.details.storage_class in details.ARCHIVED:
+            raise not_in_active_tier()
         details.check_customer_key(version, details.customer_key(params, "CopySource"))
         check_copy_conditions(version, params)
         return bucket, version

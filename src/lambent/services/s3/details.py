@@ -7,11 +7,12 @@ import binascii
 import hashlib
 import uuid
 from collections.abc import Mapping
+from email.utils import formatdate
 from typing import Any, Final
 
 from lambent.core.context import Params, RequestContext
 from lambent.core.errors import AwsError
-from lambent.services.s3 import acl
+from lambent.services.s3 import acl, mail_words
 from lambent.services.s3.errors import (
     access_denied,
     invalid_argument,
@@ -47,7 +48,7 @@ ARCHIVED: Final = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 
 def content_headers(params: Params) -> dict[str, Any]:
     """The content headers to keep; `aws-chunked` is of the transfer, not of the content."""
-    headers: dict[str, Any] = {name: params[name] for name in CONTENT_HEADERS if name in params}
+    headers: dict[str, Any] = {name: params[name] for name in CONTENT_HEADERS if params.get(name)}
     if "ContentEncoding" in headers:
         kept = [
             part.strip()
@@ -73,8 +74,11 @@ def content_headers(params: Params) -> dict[str, Any]:
 
 
 def user_metadata(params: Params) -> dict[str, str]:
-    """The user metadata, names in lower case; MetadataTooLarge past 2 KB."""
-    metadata = {name.lower(): value for name, value in params.get("Metadata", {}).items()}
+    """The user metadata as it is shown, names in lower case; MetadataTooLarge past 2 KB."""
+    metadata = {
+        name.lower(): mail_words.decoded(value)
+        for name, value in params.get("Metadata", {}).items()
+    }
     size = sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())
     if size > METADATA_LIMIT:
         raise AwsError(
@@ -83,7 +87,7 @@ def user_metadata(params: Params) -> dict[str, str]:
             400,
             {"Size": size, "MaxSizeAllowed": METADATA_LIMIT},
         )
-    return metadata
+    return {name: mail_words.encoded(value) for name, value in metadata.items()}
 
 
 def storage_class(params: Params) -> str:
@@ -293,6 +297,9 @@ def read_details(params: Params, context: RequestContext, bucket: Bucket, now: f
 
 def overrides(params: Params) -> Mapping[str, Any]:
     """The content headers that a GET asks to see instead of the stored ones."""
-    return {
+    shown = {
         name: params[f"Response{name}"] for name in CONTENT_HEADERS if f"Response{name}" in params
     }
+    if "Expires" in shown:
+        shown["Expires"] = formatdate(int(shown["Expires"]), usegmt=True)
+    return shown

@@ -106,6 +106,16 @@ def invalid_range(requested: str, size: int) -> AwsError:
     )
 
 
+def not_in_active_tier() -> AwsError:
+    """403 for a copy of what is archived."""
+    return AwsError(
+        "ObjectNotInActiveTierError",
+        "The source object of the COPY operation is not in the active tier and is only stored "
+        "in Amazon Glacier.",
+        403,
+    )
+
+
 def not_implemented(header: str) -> AwsError:
     """501 for a header value that S3 does not implement."""
     return AwsError(

@@ -6,7 +6,7 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote_plus
 
 from lambent.core.context import Params, RequestContext, Result
 from lambent.services.s3 import acl
@@ -42,7 +42,7 @@ def page_size(params: Params, member: str, argument: str) -> int:
 
 
 def encoder(params: Params) -> Callable[[str], str]:
-    """How names are written: as they are, or percent-encoded with `encoding-type=url`."""
+    """How names are written: as they are, or form-encoded with `encoding-type=url`."""
     kind = params.get("EncodingType")
     if kind is None:
         return str
@@ -50,7 +50,12 @@ def encoder(params: Params) -> Callable[[str], str]:
         raise invalid_argument(
             "Invalid Encoding Method specified in Request", "encoding-type", kind
         )
-    return lambda text: quote(text, safe="/", errors="surrogatepass")
+    return _form_encoded
+
+
+def _form_encoded(text: str) -> str:
+    # As S3 does it: a blank is "+", and besides letters and digits only "-._*/" stay.
+    return quote_plus(text, safe="/*", errors="surrogatepass").replace("~", "%7E")
 
 
 def make_token(last: bytes) -> str:

@@ -23,7 +23,12 @@ from lambent.services.s3.bodies import (
     receive,
 )
 from lambent.services.s3.conditions import check_write
-from lambent.services.s3.errors import malformed_xml, no_such_key
+from lambent.services.s3.errors import (
+    invalid_argument,
+    invalid_request,
+    malformed_xml,
+    no_such_key,
+)
 from lambent.services.s3.locking import check_unlocked
 from lambent.services.s3.model import ENABLED, Bucket, Details, Part, Version
 from lambent.services.s3.names import key_bytes
@@ -33,6 +38,7 @@ from lambent.store.contract import Transaction
 _SMALL: Final = 64 * 1024
 _BATCH: Final = 1000
 _READ_ATTEMPTS: Final = 8
+_ATTRIBUTES: Final = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"})
 
 
 def written(bucket: Bucket, version: Version) -> dict[str, Any]:
@@ -155,6 +161,11 @@ class ObjectOperations(Base):
     async def _select(
         self, context: RequestContext, params: Params, method: str
     ) -> tuple[Bucket, Version, Selection]:
+        if not context.access_key and details.overrides(params):
+            raise invalid_request(
+                "Request specific response headers cannot be used for anonymous GET requests."
+            )
+
         async def look(tx: Transaction) -> tuple[Bucket, Version]:
             bucket = await open_bucket(tx, context, params, "s3:GetObject")
             version = await reading.resolve(
@@ -238,8 +249,15 @@ class ObjectOperations(Base):
         return await self.store.transact(delete)
 
     async def get_object_attributes(self, context: RequestContext, params: Params) -> Result:
-        bucket, version, _ = await self._select(context, params, "GET")
         asked = set(params["ObjectAttributes"])
+        if not asked:
+            raise invalid_request(
+                "The x-amz-object-attributes header specifying the attributes to be retrieved is "
+                "either missing or empty"
+            )
+        if not asked <= _ATTRIBUTES:
+            raise invalid_argument("Invalid attribute name specified.", "x-amz-object-attributes")
+        bucket, version, _ = await self._select(context, params, "GET")
         result: dict[str, Any] = {"LastModified": int(version.modified)}
         if bucket.versioning:
             result["VersionId"] = version.shown_id

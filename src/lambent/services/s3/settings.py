@@ -5,7 +5,7 @@ Each function gives the document as it is to be stored, or raises what S3 answer
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from lambent.core.errors import AwsError
@@ -58,60 +58,6 @@ def check_cors(document: Document) -> dict[str, Any]:
     return dict(document)
 
 
-def check_lifecycle(document: Document, make_id: Callable[[], str]) -> dict[str, Any]:
-    """Lifecycle rules; a rule without an id gets one."""
-    rules = [dict(rule) for rule in document.get("Rules", ())]
-    if not rules:
-        raise malformed_xml()
-    if len(rules) > 1000:
-        raise malformed_xml()
-    for rule in rules:
-        if rule.get("Status") not in ("Enabled", "Disabled"):
-            raise malformed_xml()
-        if "Filter" in rule and "Prefix" in rule:
-            raise malformed_xml()
-        if "Filter" not in rule and "Prefix" not in rule:
-            raise malformed_xml()
-        if len(rule.get("ID", "")) > 255:
-            raise invalid_argument("ID length should not exceed allowed limit of 255", "ID")
-        _check_lifecycle_actions(rule)
-        rule["ID"] = rule.get("ID") or make_id()
-    if len({rule["ID"] for rule in rules}) != len(rules):
-        raise invalid_argument("Rule ID must be unique. Found same ID for more than one rule", "ID")
-    return {"Rules": rules}
-
-
-def _check_lifecycle_actions(rule: Document) -> None:
-    actions = (
-        "Expiration",
-        "Transitions",
-        "NoncurrentVersionExpiration",
-        "NoncurrentVersionTransitions",
-        "AbortIncompleteMultipartUpload",
-    )
-    if not any(rule.get(action) for action in actions):
-        raise invalid_request("At least one action needs to be specified in a rule")
-    expiration = rule.get("Expiration", {})
-    if "Days" in expiration and expiration["Days"] <= 0:
-        raise invalid_argument("'Days' for Expiration action must be a positive integer", "Days")
-    dated = [expiration, *rule.get("Transitions", ())]
-    if any("Date" in entry and float(entry["Date"]) % 86400 for entry in dated):
-        raise invalid_argument("'Date' must be at midnight GMT", "Date")
-    if any("Date" in entry and "Days" in entry for entry in dated):
-        raise malformed_xml()
-    for transition in rule.get("Transitions", ()):
-        if transition.get("Days", 0) < 0:
-            raise invalid_argument(
-                "'Days' in Transition action must be greater than or equal to 0", "Days"
-            )
-    noncurrent = rule.get("NoncurrentVersionExpiration", {})
-    if "NoncurrentDays" in noncurrent and noncurrent["NoncurrentDays"] <= 0:
-        raise invalid_argument(
-            "'NoncurrentDays' for NoncurrentVersionExpiration action must be a positive integer",
-            "NoncurrentDays",
-        )
-
-
 def check_website(document: Document) -> dict[str, Any]:
     """A website: redirect everything, or an index document with rules."""
     if "RedirectAllRequestsTo" in document:
@@ -120,6 +66,7 @@ def check_website(document: Document) -> dict[str, Any]:
             raise malformed_xml()
         if not document["RedirectAllRequestsTo"].get("HostName"):
             raise malformed_xml()
+        _check_protocol(document["RedirectAllRequestsTo"])
         return dict(document)
     suffix = document.get("IndexDocument", {}).get("Suffix")
     if suffix is None:
@@ -132,7 +79,39 @@ def check_website(document: Document) -> dict[str, Any]:
         raise invalid_argument(
             "The IndexDocument Suffix is not well formed", "IndexDocument", suffix
         )
+    if "ErrorDocument" in document and not document["ErrorDocument"].get("Key"):
+        raise malformed_xml()
+    for rule in document.get("RoutingRules", ()):
+        _check_routing(rule)
     return dict(document)
+
+
+def _check_routing(rule: Document) -> None:
+    redirect, condition = rule.get("Redirect"), rule.get("Condition")
+    if not redirect or condition == {}:
+        raise malformed_xml()
+    _check_protocol(redirect)
+    if "ReplaceKeyWith" in redirect and "ReplaceKeyPrefixWith" in redirect:
+        raise invalid_request("You can only define ReplaceKeyPrefix or ReplaceKey but not both.")
+    code = str(redirect.get("HttpRedirectCode", "301"))
+    if not (code.isdecimal() and 301 <= int(code) <= 399):
+        raise invalid_request(
+            f"The provided HTTP redirect code ({code}) is not valid. Valid codes are 3XX except "
+            "300."
+        )
+    error = str((condition or {}).get("HttpErrorCodeReturnedEquals", "404"))
+    if not (error.isdecimal() and 400 <= int(error) <= 599):
+        raise invalid_request(
+            f"The provided HTTP error code ({error}) is not valid. Valid codes are 4XX or 5XX."
+        )
+
+
+def _check_protocol(redirect: Document) -> None:
+    if redirect.get("Protocol", "http") not in ("http", "https"):
+        raise invalid_request(
+            "Invalid protocol, protocol can be http or https. If not defined the protocol will "
+            "be selected automatically."
+        )
 
 
 def check_accelerate(document: Document, bucket: Bucket) -> dict[str, Any]:

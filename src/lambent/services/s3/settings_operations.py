@@ -14,6 +14,7 @@ from lambent.services.s3.access import find_bucket, open_bucket
 from lambent.services.s3.bucket_operations import BucketOperations, write_bucket
 from lambent.services.s3.details import acl_not_supported
 from lambent.services.s3.errors import malformed_xml
+from lambent.services.s3.lifecycle_rules import check_lifecycle
 from lambent.services.s3.model import (
     ENABLED,
     SETTINGS,
@@ -137,7 +138,7 @@ class SettingsOperations(BucketOperations):
     async def put_bucket_lifecycle_configuration(
         self, context: RequestContext, params: Params
     ) -> Result:
-        document = settings.check_lifecycle(
+        document = check_lifecycle(
             params.get("LifecycleConfiguration") or {}, self.platform.ids.uuid
         )
         size = params.get("TransitionDefaultMinimumObjectSize", "all_storage_classes_128K")
