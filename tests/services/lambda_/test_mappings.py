@@ -295,6 +295,13 @@ def test_one_mapping_per_queue_and_function(make: Make, functions: Any, queue: A
         f'An event source mapping with SQS arn (" {source.arn} ") and function (" f ") already '
         f"exists. Please update or delete the existing mapping with UUID {made['UUID']}",
     )
+    make("g")
+    other = functions.create_event_source_mapping(FunctionName="g", EventSourceArn=source.arn)
+    code, _, message = refused(
+        lambda: functions.update_event_source_mapping(UUID=other["UUID"], FunctionName="f")
+    )
+    assert (code, message[-36:]) == ("ResourceConflictException", made["UUID"])
+    functions.update_event_source_mapping(UUID=made["UUID"], FunctionName="f", BatchSize=2)
 
 
 def test_a_function_may_not_take_longer_than_messages_stay_hidden(

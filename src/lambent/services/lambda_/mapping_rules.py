@@ -12,6 +12,7 @@ from typing import Any
 from lambent.core.context import Params
 from lambent.events.filter import InvalidPattern, parse
 from lambent.services.lambda_ import errors
+from lambent.services.lambda_.bounds import check_choices, check_number
 
 _KEPT = ("ScalingConfig", "KMSKeyArn", "MetricsConfig", "LoggingConfig", "ProvisionedPollerConfig")
 _STREAMS_ONLY = (
@@ -30,6 +31,8 @@ _STREAMS_ONLY = (
 )
 MAXIMUM_FILTERS = 10
 _WITHOUT_WINDOW = 10
+_RESPONSE_TYPES = frozenset({"ReportBatchItemFailures"})
+_METRICS = frozenset({"ErrorCount", "EventCount", "KafkaMetrics"})
 
 
 def queue_settings(
@@ -45,6 +48,7 @@ def queue_settings(
             raise errors.invalid(
                 f"Unsupported {member} parameter for given event source mapping type."
             )
+    _check_bounds(params)
     settings = dict(present)
     settings["BatchSize"] = params.get("BatchSize", present.get("BatchSize", 10))
     settings["MaximumBatchingWindowInSeconds"] = params.get(
@@ -66,6 +70,17 @@ def queue_settings(
         if filters:
             settings["FilterCriteria"] = {"Filters": filters}
     return settings
+
+
+def _check_bounds(params: Params) -> None:
+    check_number(params, "BatchSize", "batchSize", 1, 10_000)
+    window = "maximumBatchingWindowInSeconds"
+    check_number(params, "MaximumBatchingWindowInSeconds", window, 0, 300)
+    scaling = params.get("ScalingConfig") or {}
+    check_number(scaling, "MaximumConcurrency", "scalingConfig.maximumConcurrency", 2, 1000)
+    check_choices(params, "FunctionResponseTypes", "functionResponseTypes", _RESPONSE_TYPES)
+    metrics = params.get("MetricsConfig") or {}
+    check_choices(metrics, "Metrics", "metricsConfig.metrics", _METRICS)
 
 
 def _check_batch(settings: Document[str, Any], fifo: bool) -> None:

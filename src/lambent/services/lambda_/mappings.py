@@ -52,13 +52,7 @@ class MappingOperations(Base):
 
         async def body(tx: Transaction) -> Mapping:
             chosen = await self._settings(tx, reference, arn, source, {}, params)
-            for other in await records.mappings(tx, context.account, context.region):
-                if other.source == text and other.function == reference.qualified:
-                    raise errors.conflict(
-                        f'An event source mapping with SQS arn (" {text} ") and function '
-                        f'(" {reference.name} ") already exists. Please update or delete the '
-                        f"existing mapping with UUID {other.uuid}"
-                    )
+            await _check_alone(tx, context, text, reference)
             mapping = Mapping(
                 uuid=uuid,
                 source=text,
@@ -92,6 +86,8 @@ class MappingOperations(Base):
             mapping.settings = await self._settings(
                 tx, function, arn, source, mapping.settings, params
             )
+            if reference is not None:
+                await _check_alone(tx, context, mapping.source, function, mapping.uuid)
             mapping.function = function.qualified
             mapping.enabled = params.get("Enabled", was)
             mapping.modified = tx.now
@@ -224,6 +220,19 @@ async def _get(tx: Transaction, context: RequestContext, uuid: str) -> Mapping:
     if mapping is None:
         raise errors.not_found()
     return mapping
+
+
+async def _check_alone(
+    tx: Transaction, context: RequestContext, source: str, function: Reference, uuid: str = ""
+) -> None:
+    """ResourceConflictException when another mapping than `uuid` has that source and function."""
+    for other in await records.mappings(tx, context.account, context.region):
+        if other.uuid != uuid and (other.source, other.function) == (source, function.qualified):
+            raise errors.conflict(
+                f'An event source mapping with SQS arn (" {source} ") and function '
+                f'(" {function.name} ") already exists. Please update or delete the '
+                f"existing mapping with UUID {other.uuid}"
+            )
 
 
 def _feeds(mapping: Mapping, reference: Reference) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 
 from lambent.core.context import Params
 from lambent.services.lambda_ import errors, own_settings, snapshots
+from lambent.services.lambda_.bounds import check_number
 from lambent.services.lambda_.durable import config as durable
 
 RUNTIMES = (
@@ -95,8 +96,11 @@ RESERVED_VARIABLES = frozenset(
     }
 )
 ENVIRONMENT_BYTES = 4096
+MINIMUM_TIMEOUT = 1
 MAXIMUM_TIMEOUT = 900
+MINIMUM_MEMORY = 128
 MAXIMUM_MEMORY = 10240
+MINIMUM_EPHEMERAL = 512
 MAXIMUM_EPHEMERAL = 10240
 MAXIMUM_LAYERS = 5
 
@@ -218,10 +222,11 @@ def check(params: Params) -> None:
         raise errors.validation(
             role, "role", f"Member must satisfy regular expression pattern: {_ROLE.pattern}"
         )
-    _at_most(params, "Timeout", "timeout", MAXIMUM_TIMEOUT)
-    _at_most(params, "MemorySize", "memorySize", MAXIMUM_MEMORY)
+    check_number(params, "Timeout", "timeout", MINIMUM_TIMEOUT, MAXIMUM_TIMEOUT)
+    check_number(params, "MemorySize", "memorySize", MINIMUM_MEMORY, MAXIMUM_MEMORY)
     ephemeral = params.get("EphemeralStorage") or {}
-    _at_most(ephemeral, "Size", "ephemeralStorage.size", MAXIMUM_EPHEMERAL)
+    shown = "ephemeralStorage.size"
+    check_number(ephemeral, "Size", shown, MINIMUM_EPHEMERAL, MAXIMUM_EPHEMERAL)
     if len(params.get("Layers") or ()) > MAXIMUM_LAYERS:
         raise errors.invalid(f"Cannot reference more than {MAXIMUM_LAYERS} layers.")
 
@@ -232,14 +237,6 @@ def check_runtime(runtime: str, shown: str) -> None:
         raise errors.invalid(
             f"Value {runtime} at '{shown}' failed to satisfy constraint: Member must satisfy "
             f"enum value set: [{', '.join(RUNTIMES)}] or be a valid ARN"
-        )
-
-
-def _at_most(params: Params, member: str, shown: str, most: int) -> None:
-    value = params.get(member)
-    if value is not None and value > most:
-        raise errors.validation(
-            value, shown, f"Member must have value less than or equal to {most}"
         )
 
 
