@@ -47,11 +47,12 @@ class _FromBytes:
         return _uuid(self._bytes(16).hex())
 
     def uuids(self, count: int) -> list[str]:
-        """So many of them, which begin alike."""
-        data = self._bytes(16 + 6 * count)
-        beginning = _uuid(data[:16].hex())[:24]
-        made = [beginning + end for end in data[16:].hex(":", 6).split(":")]
-        return made if len(set(made)) == count else self.uuids(count)
+        """So many of them, which begin alike and count up in their last two digits."""
+        made: list[str] = []
+        while len(made) < count:
+            beginning = self.uuid()[:-2]
+            made += [beginning + end for end in _ENDS[: count - len(made)]]
+        return made
 
     def hex(self, length: int) -> str:
         """`length` random lower-case hexadecimal digits."""
@@ -72,6 +73,7 @@ class _FromBytes:
         return (int.from_bytes(self._bytes(7), "big") >> 3) / (1 << 53)
 
 
+_ENDS = [f"{number:02x}" for number in range(256)]
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 

@@ -73,12 +73,13 @@ def _list(shape: Shape, compiler: Compiler[Fits | None]) -> Fits | None:
 
 def _flat_list(names: frozenset[str]) -> Fits:
     """Of structures without parts, of which there may be many."""
+    has_all = names.issuperset
 
     def fits(value: Any) -> bool:
         if type(value) is not list:
             return False
         for item in value:  # noqa: SIM110 - a generator takes longer than what it asks
-            if type(item) is not dict or not item.keys() <= names:
+            if type(item) is not dict or not has_all(item):
                 return False
         return True
 

@@ -76,15 +76,20 @@ class MessageOperations:
             params.get("Entries"), "SendMessageBatchRequestEntry", "MessageBody"
         )
         drafts: list[Draft | AwsError] = []
+        sizes: list[int] = []
         trace, sender = context.trace, context.user_id or context.account
         for entry, id in zip(entries, self._ids.uuids(len(entries)), strict=True):
             if "MessageAttributes" in entry:
                 message_attributes.refuse_lists(entry, "SendMessageBatch")
             try:
-                drafts.append(sending.draft(entry, id, trace, sender))
+                draft = sending.draft(entry, id, trace, sender)
             except AwsError as error:
                 drafts.append(error)
-        total = sum([draft.size for draft in drafts if isinstance(draft, Draft)])
+                sizes.append(0)
+            else:
+                drafts.append(draft)
+                sizes.append(draft.size)
+        total = sum(sizes)
         if total > MAX_BATCH_BYTES:
             raise AwsError(
                 "BatchRequestTooLong",
@@ -97,19 +102,19 @@ class MessageOperations:
             return queue, await sending.send_all(tx, queue, drafts)
 
         queue, answers = await self._store.transact(body)
-        sizes: list[int] = []
         successful: list[Told] = []
         failed: list[dict[str, Any]] = []
-        for entry, draft, told in zip(entries, drafts, answers, strict=True):
+        for at, told in enumerate(answers):
             if isinstance(told, AwsError):
-                failed.append(batches.failure(entry["Id"], told))
-            elif isinstance(draft, Draft):
-                told["Id"] = entry["Id"]
+                failed.append(batches.failure(entries[at]["Id"], told))
+                sizes[at] = 0
+            else:
+                told["Id"] = entries[at]["Id"]
                 successful.append(told)
-                sizes.append(draft.size)
         figures = self._figures.of(queue)
         for size in set(sizes):
-            figures.add_sent(size, sizes.count(size))
+            if size:
+                figures.add_sent(size, sizes.count(size))
         return batches.result(successful, failed)
 
     @abandonable
