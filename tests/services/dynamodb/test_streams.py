@@ -221,17 +221,17 @@ def test_records_live_a_day_iterators_a_quarter_of_an_hour(
     ddb.put_item(TableName="tbl", Item={"pk": {"S": "early"}})
     number = read(streams, arn)[0]["dynamodb"]["SequenceNumber"]
     early = iterator(streams, arn)
-    node.run(clock.advance(DAY / 2))
+    node.run(clock.jump(DAY / 2))
     refused(streams.get_records, "ExpiredIteratorException", ShardIterator=early)
     ddb.put_item(TableName="tbl", Item={"pk": {"S": "late"}})
-    node.run(clock.advance(DAY * 0.6))
+    node.run(clock.jump(DAY * 0.6))
     records = read(streams, arn)
     assert [each["dynamodb"]["Keys"]["pk"]["S"] for each in records] == ["late"]
     with pytest.raises(streams.exceptions.TrimmedDataAccessException):
         read(streams, arn, "AT_SEQUENCE_NUMBER", SequenceNumber=number)
     ddb.delete_table(TableName="tbl")
     assert len(read(streams, arn)) == 1
-    node.run(clock.advance(DAY * 1.1))
+    node.run(clock.jump(DAY * 1.1))
     refused(streams.describe_stream, "ResourceNotFoundException", StreamArn=arn)
     assert streams.list_streams()["Streams"] == []
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from lambent.services.dynamodb import capacity
+from lambent.services.dynamodb.backups.history import remember
 from lambent.services.dynamodb.keys import StoreKey, entry_key, escape
 from lambent.services.dynamodb.model import Index, Table, decode_item, encode_item, stored_size
 from lambent.services.dynamodb.statistics import Statistics
@@ -65,6 +66,9 @@ async def apply_change(
         await _change_entry(tx, table, index, key, old, new, statistics, meter, factor)
     if table.ttl:
         await change_expiry(tx, table, key, old.item if old else None, new.item if new else None)
+    if table.remembered:
+        log, size = table.history, old.size if old else 0
+        await remember(tx, log, key, old.item if old else None, size)
     if table.stream_view:
         before, after = old.item if old else None, new.item if new else None
         await append_change(tx, table, before, after, expired=expired)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lambent.services.dynamodb.model import Index, KeySchema, Table, Throughput
+from lambent.core.arns import Arn
+from lambent.services.dynamodb.model import Index, KeySchema, Restore, Table, Throughput
 from lambent.services.dynamodb.statistics import Count
 
 _ON_DEMAND_WARM = {"ReadUnitsPerSecond": 12000, "WriteUnitsPerSecond": 4000, "Status": "ACTIVE"}
@@ -15,7 +16,6 @@ def describe(
     table: Table, counts: Mapping[str, Count], *, status: str | None = None
 ) -> dict[str, Any]:
     """The TableDescription. `status` is what the operation says of the table (CREATING)."""
-    filling = any(index.filling for index in table.indexes)
     total = counts.get("", Count())
     result: dict[str, Any] = {
         "AttributeDefinitions": [
@@ -23,7 +23,7 @@ def describe(
         ],
         "TableName": table.name,
         "KeySchema": key_elements(table.key),
-        "TableStatus": status or ("UPDATING" if filling else "ACTIVE"),
+        "TableStatus": status or _status(table),
         "CreationDateTime": table.created,
         "ProvisionedThroughput": _throughput(table.throughput) | _changed(table.throughput_changed),
         "TableSizeBytes": total.bytes,
@@ -67,13 +67,21 @@ def describe(
         result["LatestStreamLabel"] = table.stream_label
         result["LatestStreamArn"] = f"{table.arn}/stream/{table.stream_label}"
     if table.encryption and table.encryption.get("Enabled"):
-        result["SSEDescription"] = _encryption(table)
+        result["SSEDescription"] = encryption(table)
     if table.table_class:
         summary: dict[str, Any] = {"TableClass": table.table_class}
         if table.table_class_changed:
             summary["LastUpdateDateTime"] = table.table_class_changed
         result["TableClassSummary"] = summary
+    if table.restore is not None:
+        result["RestoreSummary"] = _restored(table, table.restore)
     return result
+
+
+def _status(table: Table) -> str:
+    if table.restoring:
+        return "CREATING"
+    return "UPDATING" if any(index.filling for index in table.indexes) else "ACTIVE"
 
 
 def key_elements(schema: KeySchema) -> list[dict[str, str]]:
@@ -107,15 +115,27 @@ def _warm(table: Table, throughput: Throughput) -> dict[str, Any]:
     }
 
 
-def _index(table: Table, index: Index, counts: Mapping[str, Count]) -> dict[str, Any]:
+def index_summary(index: Index) -> dict[str, Any]:
+    """What an index is, as tables and backups show it."""
     projection: dict[str, Any] = {"ProjectionType": index.projection}
     if index.included:
         projection["NonKeyAttributes"] = list(index.included)
-    count = counts.get(index.id, Count())
-    return {
+    shown: dict[str, Any] = {
         "IndexName": index.name,
         "KeySchema": key_elements(index.key),
         "Projection": projection,
+    }
+    if index.is_global:
+        shown["ProvisionedThroughput"] = _throughput(index.throughput)
+        if index.on_demand:
+            shown["OnDemandThroughput"] = index.on_demand
+    return shown
+
+
+def _index(table: Table, index: Index, counts: Mapping[str, Count]) -> dict[str, Any]:
+    count = counts.get(index.id, Count())
+    return {
+        **index_summary(index),
         "IndexSizeBytes": count.bytes,
         "ItemCount": count.items,
         "IndexArn": f"{table.arn}/index/{index.name}",
@@ -126,17 +146,25 @@ def _global(table: Table, index: Index, status: str | None) -> dict[str, Any]:
     state = "CREATING" if index.filling or status == "CREATING" else "ACTIVE"
     result: dict[str, Any] = {
         "IndexStatus": state,
-        "ProvisionedThroughput": _throughput(index.throughput),
         "WarmThroughput": _warm(table, index.throughput),
     }
     if index.filling:
         result["Backfilling"] = True
-    if index.on_demand:
-        result["OnDemandThroughput"] = index.on_demand
     return result
 
 
-def _encryption(table: Table) -> dict[str, Any]:
+def _restored(table: Table, restore: Restore) -> dict[str, Any]:
+    source = str(Arn("dynamodb", table.region, table.account, f"table/{restore.source}"))
+    return {
+        "SourceBackupArn": restore.backup or None,
+        "SourceTableArn": source,
+        "RestoreDateTime": restore.time,
+        "RestoreInProgress": restore.under_way,
+    }
+
+
+def encryption(table: Table) -> dict[str, Any]:
+    """SSEDescription of an encrypted table."""
     given = table.encryption or {}
     key = given.get("KMSMasterKeyId")
     if key is None or not key.startswith("arn:"):

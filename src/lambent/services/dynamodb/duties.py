@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any
 
@@ -18,8 +17,9 @@ import msgspec
 from lambent.cluster.turns import in_turn
 from lambent.core.clock import Clock
 from lambent.core.duty import Duty
-from lambent.core.errors import StoreError, StoreUnavailable
+from lambent.core.errors import StoreUnavailable
 from lambent.services.dynamodb import capacity
+from lambent.services.dynamodb.background import Background
 from lambent.services.dynamodb.changes import (
     EXPIRY_PARTITION,
     FIVE_YEARS,
@@ -54,10 +54,7 @@ _RECOUNTS = 5
 _RECOUNT_SECONDS = 6 * 3600.0
 TOKEN_SECONDS = 600.0
 
-_RETRY_SECONDS = 5.0
-
 Position = tuple[bytes, bytes] | None
-Work = Callable[[], Awaitable[object]]
 _log = logging.getLogger("lambent.dynamodb")
 
 
@@ -68,7 +65,7 @@ class Duties:
         self._store = store
         self._clock = clock
         self._ledger = ledger
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._background = Background(clock)
         self._started = False
         self._clearing: set[str] = set()
         self._filling: dict[str, set[asyncio.Task[None]]] = {}
@@ -105,17 +102,17 @@ class Duties:
             await self._resume()
         except StoreUnavailable as error:
             _log.warning("background work of DynamoDB is put off: %s", error)
-            self._begin(self._until_done(self._resume))
+            self._background.begin(self._resume)
 
     async def _resume(self) -> None:
         counted = await self._store.transact(lambda tx: tx.delete(COUNTED, b""))
         if await self._take_up() and not counted:
-            self._begin(self._until_done(self._recount_all))
+            self._background.begin(self._recount_all)
 
     def members_changed(self) -> None:
         """Another node came or went, perhaps in the middle of a duty."""
         if self._started:
-            self._begin(self._until_done(self._take_up))
+            self._background.begin(self._take_up)
 
     async def _take_up(self) -> bool:
         """Go on with what is unfinished and not under way here; whether there are tables."""
@@ -135,9 +132,7 @@ class Duties:
     async def stop(self) -> None:
         """End all duties; what they were at is taken up by the next start."""
         self._started = False
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._background.stop()
         await self._ledger.flush()
 
         async def body(tx: Transaction) -> None:
@@ -147,7 +142,7 @@ class Duties:
 
     def fill(self, table: Table) -> None:
         """Begin to fill the table's new indexes."""
-        task = self._begin(self._until_done(partial(self._fill, table)))
+        task = self._background.begin(partial(self._fill, table))
         self._filling.setdefault(table.id, set()).add(task)
         task.add_done_callback(lambda done: self._filled(table.id, done))
 
@@ -166,26 +161,7 @@ class Duties:
         """Begin to clear collections that were noted under `DROPPED`."""
         for collection in set(collections) - self._clearing:
             self._clearing.add(collection)
-            self._begin(self._until_done(partial(self._clear, collection)))
-
-    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
-    async def _until_done(self, work: Work) -> None:
-        """Do something once; when the store cannot, try again later."""
-        while True:
-            try:
-                await work()
-            except StoreError as error:
-                _log.warning("background work of DynamoDB is put off: %s", error)
-                await self._clock.sleep(_RETRY_SECONDS)
-                continue
-            except Exception:
-                _log.exception("background work of DynamoDB failed")
-            return
+            self._background.begin(partial(self._clear, collection))
 
     async def _flush(self) -> None:
         await self._clock.sleep(_FLUSH_SECONDS)

@@ -5,6 +5,7 @@
 | `dynamodb.tables` | account/region, table name | the definition |
 | `dynamodb.items/ID` | hash key, range key (see `keys`) | the item |
 | `dynamodb.index/ID/INDEX` | index hash key, index range key and table key | projected item |
+| `dynamodb.history/ID` (a log) | | what an item was before a change |
 | `dynamodb.ttl/ID` | empty, expiry and table key | empty |
 | `dynamodb.statistics` | table id | item counts and sizes |
 | `dynamodb.counted` | empty | empty: the counts were written when the node stopped |
@@ -76,12 +77,30 @@ def stream_log(table_id: str, label: str) -> str:
     return f"dynamodb.stream/{table_id}/{label}"
 
 
+class Restore(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a table was restored from: `backup`'s ARN or, without one, the table `source` as it
+    was at `time`, in seconds since the epoch.
+
+    `items` are copied, and the changes in `log` after the position `after` are taken back
+    (see `backups.history`), while it is `under_way`.
+    """
+
+    source: str
+    time: float
+    items: str
+    backup: str = ""
+    log: str = ""
+    after: int = 0
+    under_way: bool = True
+
+
 class Table(msgspec.Struct, frozen=True, omit_defaults=True):
     """A table's definition. `created` is in seconds since the epoch.
 
     `attributes` are the AttributeDefinitions in the order given. `ttl` is the attribute
     that holds the expiry, "" when items do not expire. `recovery_days` is the period of
-    point-in-time recovery, 0 when it is off.
+    point-in-time recovery, 0 when it is off; `recovery_since` is when that was switched on.
+    `copies` are the backups and tables into which it is being copied.
     """
 
     name: str
@@ -106,6 +125,9 @@ class Table(msgspec.Struct, frozen=True, omit_defaults=True):
     ttl: str = ""
     ttl_filling: bool = False
     recovery_days: int = 0
+    recovery_since: float = 0.0
+    copies: tuple[str, ...] = ()
+    restore: Restore | None = None
     tags: dict[str, str] = {}
 
     @property
@@ -122,6 +144,29 @@ class Table(msgspec.Struct, frozen=True, omit_defaults=True):
     def stream_log(self) -> str:
         """The log that its stream's records are added to."""
         return stream_log(self.id, self.stream_label)
+
+    @property
+    def history(self) -> str:
+        """The log of what its items were before they changed, while it is `remembered`."""
+        return f"dynamodb.history/{self.id}"
+
+    @property
+    def remembered(self) -> bool:
+        """Whether its changes are added to its history."""
+        return bool(self.recovery_days or self.copies)
+
+    @property
+    def restoring(self) -> bool:
+        """Whether it is still being made of a backup or of another table."""
+        return self.restore is not None and self.restore.under_way
+
+    def restores(self, backup: str) -> bool:
+        """Whether it is made of the backup of that ARN."""
+        return self.restore is not None and self.restore.backup == backup
+
+    def earliest(self, now: float) -> float:
+        """The earliest time that point-in-time recovery reaches."""
+        return max(self.recovery_since, now - self.recovery_days * 24 * 3600)
 
     @property
     def expiries(self) -> str:
@@ -174,7 +219,10 @@ async def load_table(tx: Transaction, account: str, region: str, name: str) -> T
     record = await tx.get(TABLES, scope(account, region), name.encode())
     if record is None:
         raise table_not_found()
-    return decode_table(record)
+    table = decode_table(record)
+    if table.restore is not None and table.restore.under_way:
+        raise table_not_found()
+    return table
 
 
 async def save_table(tx: Transaction, table: Table) -> None:

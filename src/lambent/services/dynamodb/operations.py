@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lambent.core.context import Params, RequestContext, Result
+from lambent.services.dynamodb.backups.operations import Backups
 from lambent.services.dynamodb.batch import Batches
 from lambent.services.dynamodb.items import Items
 from lambent.services.dynamodb.partiql.execution import PartiQL
@@ -22,6 +23,7 @@ class DynamoDB:
         batches: Batches,
         transactions: Transactions,
         partiql: PartiQL,
+        backups: Backups,
     ) -> None:
         self._tables = tables
         # The hot ones are bound without a step between.
@@ -48,8 +50,14 @@ class DynamoDB:
         self.list_tags_of_resource = tables.list_tags
         self.update_time_to_live = tables.update_ttl
         self.describe_time_to_live = tables.describe_ttl
-        self.describe_continuous_backups = tables.describe_backups
-        self.update_continuous_backups = tables.update_backups
+        self.describe_continuous_backups = backups.describe_recovery
+        self.update_continuous_backups = backups.update_recovery
+        self.restore_table_to_point_in_time = backups.restore_to_time
+        self.create_backup = backups.create
+        self.describe_backup = backups.describe
+        self.list_backups = backups.list
+        self.delete_backup = backups.delete
+        self.restore_table_from_backup = backups.restore
 
     async def describe_limits(self, context: RequestContext, params: Params) -> Result:
         """DescribeLimits."""

@@ -11,6 +11,7 @@ from typing import Any
 from lambent.core.context import RequestContext
 from lambent.core.resource_parts import quietly, tag_list, tags
 from lambent.core.resources import Created, Properties, ResourceRequest
+from lambent.services.dynamodb.backups.operations import Backups
 from lambent.services.dynamodb.errors import invalid
 from lambent.services.dynamodb.tables import Tables
 
@@ -95,8 +96,9 @@ class TableResource:
     replaces = frozenset({"TableName", "KeySchema", "LocalSecondaryIndexes"})
     attributes = frozenset(("Arn", "StreamArn", "TableId"))
 
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: Tables, backups: Backups) -> None:
         self._tables = tables
+        self._backups = backups
 
     async def create(self, request: ResourceRequest, properties: Properties) -> Created:
         given = self._given(request, properties)
@@ -181,7 +183,7 @@ class TableResource:
         if before.get(property_name) == now:
             return
         specification = {"PointInTimeRecoveryEnabled": False, **(now or {})}
-        await self._tables.update_backups(
+        await self._backups.update_recovery(
             context, {"TableName": name, property_name: specification}
         )
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from lambent.cluster.turns import in_turn
 from lambent.core.duty import Duty
 from lambent.services.contract import Platform, Service
 from lambent.services.dynamodb import figures
+from lambent.services.dynamodb.backups.copying import Copier
+from lambent.services.dynamodb.backups.operations import Backups
 from lambent.services.dynamodb.batch import Batches
 from lambent.services.dynamodb.duties import Duties
 from lambent.services.dynamodb.items import Items
@@ -16,9 +18,11 @@ from lambent.services.dynamodb.partiql.execution import PartiQL
 from lambent.services.dynamodb.reads import Reads
 from lambent.services.dynamodb.resources import GlobalTableResource, TableResource
 from lambent.services.dynamodb.statistics import Ledger
-from lambent.services.dynamodb.streams.operations import TRIM_SECONDS, Streams
+from lambent.services.dynamodb.streams.operations import Streams
 from lambent.services.dynamodb.tables import Tables
 from lambent.services.dynamodb.transactions import Transactions
+
+_HOUR = 3600.0
 
 
 def create(platform: Platform) -> Sequence[Service]:
@@ -27,6 +31,9 @@ def create(platform: Platform) -> Sequence[Service]:
     ledger = Ledger(store)
     duties = Duties(store, platform.clock, ledger)
     platform.cluster.membership.on_change(duties.members_changed)
+    copier = Copier(store, platform.clock, duties)
+    platform.cluster.membership.on_change(copier.members_changed)
+    backups = Backups(store, platform.ids, ledger, duties, copier)
     tables = Tables(store, platform.ids, ledger, duties)
     operations = DynamoDB(
         tables,
@@ -35,26 +42,33 @@ def create(platform: Platform) -> Sequence[Service]:
         Batches(store, ledger),
         Transactions(store, ledger),
         PartiQL(store, ledger),
+        backups,
     )
     figures.measure(operations, platform.metrics, platform.clock)
     streams = Streams(store)
-    trim = in_turn(store, "dynamodb.streams.trim", TRIM_SECONDS, streams.trim)
-    trimming = Duty(
-        platform.clock,
-        "dropping old records of streams",
-        trim,
-        retry=TRIM_SECONDS,
-        first=TRIM_SECONDS,
-    )
+
+    def hourly(name: str, words: str, work: Callable[[], Awaitable[object]]) -> Duty:
+        step = in_turn(store, f"dynamodb.{name}", _HOUR, work)
+        return Duty(platform.clock, words, step, retry=_HOUR, first=_HOUR)
+
+    async def start() -> None:
+        await duties.start()
+        copier.start()
+
+    async def stop() -> None:
+        await copier.stop()
+        await duties.stop()
+
     tables_service = Service(
         "dynamodb",
         operations,
         resources={
-            "AWS::DynamoDB::Table": TableResource(tables),
-            "AWS::DynamoDB::GlobalTable": GlobalTableResource(tables),
+            "AWS::DynamoDB::Table": TableResource(tables, backups),
+            "AWS::DynamoDB::GlobalTable": GlobalTableResource(tables, backups),
         },
-        duties=duties.regular,
-        start=duties.start,
-        stop=duties.stop,
+        duties=(*duties.regular, hourly("backups.sweep", "dropping old backups", backups.sweep)),
+        start=start,
+        stop=stop,
     )
+    trimming = hourly("streams.trim", "dropping old records of streams", streams.trim)
     return tables_service, Service("dynamodbstreams", streams, duties=(trimming,))

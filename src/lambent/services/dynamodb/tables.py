@@ -15,6 +15,7 @@ from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
 from lambent.core.ids import Ids
 from lambent.services.dynamodb import table_rules, table_updates
+from lambent.services.dynamodb.backups.operations import keep_deleted
 from lambent.services.dynamodb.describe import describe
 from lambent.services.dynamodb.duties import Duties
 from lambent.services.dynamodb.errors import invalid, table_not_found
@@ -28,7 +29,7 @@ from lambent.services.dynamodb.model import (
     scope,
 )
 from lambent.services.dynamodb.parameters import check_name, name_from_arn, table_name
-from lambent.services.dynamodb.statistics import Ledger
+from lambent.services.dynamodb.statistics import Count, Ledger
 from lambent.services.dynamodb.streams.model import follow_table
 from lambent.store.contract import Store, Transaction
 
@@ -69,6 +70,7 @@ class Tables:
     async def delete(self, context: RequestContext, params: Params) -> Result:
         """DeleteTable."""
         name = table_name(context, params["TableName"])
+        counts = await self._ledger.counts((await self._find(context, params)).id)
 
         async def body(tx: Transaction) -> tuple[Table, list[str]]:
             table = await self._load(tx, context, name)
@@ -77,14 +79,16 @@ class Tables:
                     "Resource cannot be deleted as it is currently protected against deletion. "
                     "Disable deletion protection first."
                 )
+            _check_unused(table)
             await tx.delete(TABLES, scope(context.account, context.region), name.encode())
             await tx.delete(STATISTICS, table.id.encode())
             await follow_table(tx, table, None)
-            collections = [
-                table.items,
-                table.expiries,
-                *(table.entries(index) for index in table.indexes),
-            ]
+            collections = [table.expiries, *(table.entries(index) for index in table.indexes)]
+            if table.recovery_days:
+                await keep_deleted(tx, table, counts.get("", Count()))
+                await tx.trim(table.history)
+            else:
+                collections.append(table.items)
             await _note_dropped(tx, collections)
             return table, collections
 
@@ -103,6 +107,7 @@ class Tables:
 
         async def body(tx: Transaction) -> tuple[Table, list[str]]:
             table = await self._load(tx, context, name)
+            _check_made(table)
             updated = table_updates.update_table(table, params, tx.now, self._ids)
             await save_table(tx, updated.table)
             await follow_table(tx, table, updated.table)
@@ -210,30 +215,6 @@ class Tables:
             "TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": table.ttl}
         }
 
-    async def describe_backups(self, context: RequestContext, params: Params) -> Result:
-        """DescribeContinuousBackups."""
-        name = table_name(context, params["TableName"])
-
-        async def body(tx: Transaction) -> Table:
-            return await self._load_for_backups(tx, context, name)
-
-        return _backups(await self._store.transact(body))
-
-    async def update_backups(self, context: RequestContext, params: Params) -> Result:
-        """UpdateContinuousBackups: the setting is kept; there is no restoring on this node."""
-        name = table_name(context, params["TableName"])
-        specification = params["PointInTimeRecoverySpecification"]
-        days = specification.get("RecoveryPeriodInDays") or 35
-
-        async def body(tx: Transaction) -> Table:
-            table = await self._load_for_backups(tx, context, name)
-            wanted = specification["PointInTimeRecoveryEnabled"]
-            table = msgspec.structs.replace(table, recovery_days=days if wanted else 0)
-            await save_table(tx, table)
-            return table
-
-        return _backups(await self._store.transact(body))
-
     def limits(self) -> Result:
         """DescribeLimits: AWS's defaults."""
         return {
@@ -251,12 +232,6 @@ class Tables:
     async def filled(self, table_id: str) -> None:
         """Wait until the new indexes of a table are filled."""
         await self._duties.filled(table_id)
-
-    async def _load_for_backups(self, tx: Transaction, context: RequestContext, name: str) -> Table:
-        table = await find_table(tx, context.account, context.region, name)
-        if table is None:
-            raise AwsError("TableNotFoundException", f"Table not found: {name}", 400)
-        return table
 
     async def _find(self, context: RequestContext, params: Params) -> Table:
         name = table_name(context, params["TableName"])
@@ -284,19 +259,22 @@ class Tables:
         return table
 
 
-def _backups(table: Table) -> Result:
-    recovery: dict[str, Any] = {"PointInTimeRecoveryStatus": "DISABLED"}
-    if table.recovery_days:
-        recovery = {
-            "PointInTimeRecoveryStatus": "ENABLED",
-            "RecoveryPeriodInDays": table.recovery_days,
-        }
-    return {
-        "ContinuousBackupsDescription": {
-            "ContinuousBackupsStatus": "ENABLED",
-            "PointInTimeRecoveryDescription": recovery,
-        }
-    }
+def _check_unused(table: Table) -> None:
+    """Raise while a table is made of another one, or another is made of it."""
+    _check_made(table)
+    if table.copies:
+        raise _in_use(f"Table is being backed up or restored from: {table.name}")
+
+
+def _check_made(table: Table) -> None:
+    """Raise while a table is made of another one."""
+    if table.restoring:
+        raise _in_use(f"Table is being created: {table.name}")
+
+
+def _in_use(why: str) -> AwsError:
+    message = f"Attempt to change a resource which is still in use: {why}"
+    return AwsError("ResourceInUseException", message, 400)
 
 
 async def _note_dropped(tx: Transaction, collections: list[str]) -> None:

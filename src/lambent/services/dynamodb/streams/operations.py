@@ -21,7 +21,6 @@ from lambent.store.contract import Store, Transaction
 _MAX_LISTED = 100
 _MAX_RECORDS = 1000
 _MAX_BYTES = 1024 * 1024
-TRIM_SECONDS = 3600.0
 
 
 class Streams:

@@ -1,0 +1,1 @@
+"""Backups of tables, and tables as they were: on-demand backups and point-in-time recovery."""
