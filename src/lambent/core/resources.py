@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from lambent.core.context import RequestContext
+from lambent.core.errors import AwsError
 
 Properties = Mapping[str, Any]
 
@@ -32,6 +33,9 @@ class ResourceRequest:
     service with stricter rules (S3: lower case) adapts it. `metadata` is the resource's own
     Metadata section. `tags` are those of the stack. `resumed` says that an earlier attempt
     at this very creation was cut off: what is already there under this name is its own.
+    `step` names this attempt to bring the resource somewhere, and is the same when the attempt
+    is taken up again after a crash. `kind` is the template's name of the type, `creation_policy`
+    the resource's CreationPolicy.
     """
 
     context: RequestContext
@@ -42,6 +46,18 @@ class ResourceRequest:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     resumed: bool = False
+    step: str = ""
+    kind: str = ""
+    creation_policy: Mapping[str, Any] = field(default_factory=dict)
+
+
+class LeftBehind(AwsError):
+    """A creation failed, and what it may have left is deleted by `physical_id`. The message is
+    the whole reason."""
+
+    def __init__(self, message: str, physical_id: str = "") -> None:
+        super().__init__("StackResourceFailure", message)
+        self.physical_id = physical_id
 
 
 class ResourceType(Protocol):
@@ -51,7 +67,8 @@ class ResourceType(Protocol):
     resource's status reason. `delete` of what is already gone succeeds.
 
     A type may list what Fn::GetAtt can name in a further member, `attributes: frozenset[str]`
-    (see `attribute_names`); other names are then refused before anything is made.
+    (see `attribute_names`); other names are then refused before anything is made. One whose
+    work is done by others, who answer when they like, has `awaited = True` (see `is_awaited`).
     """
 
     @property
@@ -88,3 +105,18 @@ def attribute_names(kind: ResourceType) -> frozenset[str] | None:
     """What Fn::GetAtt can name, for a type that lists it; None when only creation tells."""
     listed: frozenset[str] | None = getattr(kind, "attributes", None)
     return listed
+
+
+def refusal(kind: ResourceType, old: Properties, new: Properties) -> str | None:
+    """Why a resource of the type cannot be updated so; None when it may be tried. A type says it
+    by a method `refuses(old, new)`."""
+    refuses = getattr(kind, "refuses", None)
+    reason: str | None = None if refuses is None else refuses(old, new)
+    return reason
+
+
+def is_awaited(kind: ResourceType) -> bool:
+    """Whether others do the type's work and answer later. Such a resource does not hold up what
+    does not depend on it, has its default name until the answer gives it another, may become
+    another one by an update, and goes back by an update in every rollback."""
+    return bool(getattr(kind, "awaited", False))

@@ -64,9 +64,9 @@ def slow(node: ThreadNode, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slow]:
     operations: Any = next(
         one.operations for one in node.node._services if one.name == "cloudformation"
     )
-    operations.platform.resources["Test::Slow::Thing"] = kind
+    operations.platform.resources.declared["Test::Slow::Thing"] = kind
     yield kind
-    del operations.platform.resources["Test::Slow::Thing"]
+    del operations.platform.resources.declared["Test::Slow::Thing"]
     node.call(kind.go.set)
 
 

@@ -14,6 +14,7 @@ from lambent.services.cloudformation.conditions import evaluate
 from lambent.services.cloudformation.intrinsics import Known, Scope, resolve
 from lambent.services.cloudformation.model import Resource
 from lambent.services.cloudformation.names import physical_name
+from lambent.services.cloudformation.resources import Inert
 from lambent.services.cloudformation.source import s3_location
 
 SCOPE = Scope(
@@ -265,7 +266,7 @@ def test_what_refers_to_a_replaced_resource_is_known_after_the_deployment() -> N
         "B": {"Type": "T", "Properties": {"A": {"Ref": "A"}}},
         "D": {"Type": "T"},
     }
-    found = plan.changes(existing, resources, Scope({}), {"T": frozenset({"Name"})})
+    found = plan.changes(existing, resources, Scope({}), {"T": Inert("A", name="Name")})
     assert [(one.logical_id, one.action, one.replacement) for one in found] == [
         ("A", "Modify", "True"),
         ("B", "Modify", "False"),

@@ -155,7 +155,7 @@ class ChangeSetOperations(QueryOperations):
             resources,
             active(definition.processed, scope.conditions),
             scope,
-            {name: kind.replaces for name, kind in self.platform.resources.items()},
+            self.platform.resources,
         )
 
     async def describe_change_set(self, context: RequestContext, params: Params) -> Result:

@@ -15,13 +15,26 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 from lambent.core.errors import AwsError
-from lambent.services.cloudformation import dynamic, graph, outputs, plan, records, steps
+from lambent.core.resources import ResourceType, is_awaited, refusal
+from lambent.services.cloudformation import (
+    custom,
+    dynamic,
+    graph,
+    outputs,
+    parameters,
+    plan,
+    records,
+    schedule,
+    steps,
+)
 from lambent.services.cloudformation.conditions import active
 from lambent.services.cloudformation.failures import failed_to
 from lambent.services.cloudformation.intrinsics import Known, Scope, resolve
-from lambent.services.cloudformation.model import Leftover, Pending, Phase, Resource
+from lambent.services.cloudformation.model import Action, Leftover, Pending, Phase, Resource
+from lambent.services.cloudformation.names import physical_name
 from lambent.services.cloudformation.scope import scope_of
 from lambent.services.cloudformation.session import Session
 from lambent.store.contract import Transaction
@@ -58,16 +71,27 @@ async def _forward(session: Session) -> None:
     scope = _scope(session, await session.platform.store.transact(read))
     resources = active(session.stack.definition.processed, scope.conditions)
     needs = graph.dependencies(resources, scope.conditions)
-    for name in graph.order(needs):
-        if _timed_out(session):
-            await _turn_back(session, "Stack creation time exceeded the specified timeout. ")
-            return
+    kinds = session.platform.resources
+
+    async def step(name: str) -> bool:
         own = plan.section(resources[name], scope.parameters)
-        if not await _deploy(session, name, own, sorted(needs[name]), scope):
-            failed = session.resources[name]
-            verb = "create" if failed.status == "CREATE_FAILED" else "update"
-            await _turn_back(session, failed_to(verb, [name]))
-            return
+        return await _deploy(session, name, own, sorted(needs[name]), scope)
+
+    course = await schedule.run(
+        {name: needs[name] for name in graph.order(needs)},
+        step,
+        lambda name: is_awaited(kinds[resources[name]["Type"]]),
+        session.platform.clock,
+        _deadline(session),
+    )
+    for name in course.cancelled:
+        await _cancel(session, name, kinds[resources[name]["Type"]])
+    if course.late:
+        await _turn_back(session, "Stack creation time exceeded the specified timeout. ")
+        return
+    if course.failed:
+        await _turn_back(session, _failures(session, [*course.failed, *course.cancelled]))
+        return
     await _complete(session, dataclasses.replace(scope, resources=_known(session)))
 
 
@@ -76,18 +100,43 @@ def _scope(session: Session, exports: dict[str, str]) -> Scope:
     return scope_of(stack.account, stack.region, stack.id, stack.name, stack.definition, exports)
 
 
-def _timed_out(session: Session) -> bool:
+def _deadline(session: Session) -> float | None:
     minutes = session.stack.timeout_minutes
-    return (
-        session.operation.kind == "create"
-        and minutes is not None
-        and session.platform.clock.now() > session.stack.created + minutes * 60
-    )
+    if session.operation.kind != "create" or minutes is None:
+        return None
+    return session.stack.created + minutes * 60
 
 
-def _known(session: Session) -> dict[str, Known]:
+async def _cancel(session: Session, name: str, kind: ResourceType) -> None:
+    """Put on record that a resource was given up because others failed."""
+    resource = session.resources[name]
+    if not resource.status.endswith("_IN_PROGRESS"):
+        return
+    verb = "CREATE" if resource.status.startswith("CREATE") else "UPDATE"
+    _learn_name(session, resource)
+    await steps.fail(session, resource, verb, f"Resource {_DOING[verb]} cancelled")
+
+
+_DOING = {"CREATE": "creation", "UPDATE": "update"}
+
+
+def _failures(session: Session, names: list[str]) -> str:
+    """`The following resource(s) failed to create: [A]. `, and likewise for updates."""
+    found = ""
+    for verb in ("create", "update"):
+        status = f"{verb.upper()}_FAILED"
+        if those := [name for name in names if session.resources[name].status == status]:
+            found += failed_to(verb, those)
+    return found
+
+
+def _known(session: Session, *, shown: bool = False) -> dict[str, Known]:
+    """What resources give to others; `shown`: as histories may show it."""
     return {
-        name: Known(resource.physical_id, resource.attributes)
+        name: Known(
+            resource.physical_id,
+            custom.masked(resource.attributes) if shown else resource.attributes,
+        )
         for name, resource in session.resources.items()
         if resource.physical_id
     }
@@ -106,15 +155,19 @@ async def _deploy(
             return True
         return await steps.carry_out(session, existing, kind, resumed=True) is None
     within = dataclasses.replace(scope, resources=_known(session))
+    shown: dict[str, Any] | None = None
     try:
         properties = resolve(dict(own.properties), within)
+        shown = resolve(dict(own.properties), _showable(session, within))
+        policy = resolve(dict(own.creation_policy), within)
         properties = await dynamic.fetch(properties, session.platform.registry, session.context())
     except AwsError as error:
-        action = "create" if existing is None else "update"
-        resource = await steps.begin(session, name, own, action, {}, needs)  # type: ignore[arg-type]
-        await steps.fail(session, resource, action.upper(), error.message)
-        return False
+        return await _refuse(session, name, own, needs, error.message)
     todo = plan.step(existing, own.type, properties, own.metadata, kind.replaces)
+    if todo == "update":
+        assert existing is not None
+        if problem := refusal(kind, existing.properties, properties):
+            return await _refuse(session, name, own, needs, problem)
     if todo == "keep":
         assert existing is not None
         existing.before = existing.snapshot()
@@ -124,8 +177,35 @@ async def _deploy(
         existing.replace_policy = own.replace_policy
         await session.put(existing)
         return True
-    resource = await steps.begin(session, name, own, todo, properties, needs)
+    resource = await steps.begin(
+        session, name, own, todo, properties, needs, shown=shown, creation_policy=policy
+    )
     return await steps.carry_out(session, resource, kind, resumed=False) is None
+
+
+async def _refuse(
+    session: Session, name: str, own: plan.Section, needs: list[str], reason: str
+) -> bool:
+    """Fail a resource before anything is done for it; False."""
+    action: Action = "update" if name in session.resources else "create"
+    resource = await steps.begin(session, name, own, action, {}, needs)
+    await steps.fail(session, resource, action.upper(), reason)
+    return False
+
+
+def _showable(session: Session, scope: Scope) -> Scope:
+    """The scope with what must not be shown masked."""
+    secret = {
+        name: parameters.MASK
+        for name, one in session.stack.definition.parameters.items()
+        if one.no_echo
+    }
+    return dataclasses.replace(
+        scope,
+        parameters={**scope.parameters, **secret},
+        resources=_known(session, shown=True),
+        imported=set(),
+    )
 
 
 async def _complete(session: Session, scope: Scope) -> None:
@@ -207,7 +287,8 @@ async def _restore(session: Session, resource: Resource) -> str | None:
     assert before is not None
     restored = f"{session.operation.id}/restored"
     await _learn(session, resource)
-    if resource.physical_id != before.physical_id:
+    kind = session.platform.resources[resource.type]
+    if resource.physical_id != before.physical_id and not is_awaited(kind):
         new = steps.leftover_of(resource, resource.physical_id, "Delete")
         old = steps.leftover_of(resource, before.physical_id, "Delete")
         resource.physical_id, resource.attributes = before.physical_id, before.attributes
@@ -227,10 +308,9 @@ async def _restore(session: Session, resource: Resource) -> str | None:
     if attempted and resource.pending is not None:
         # The update may have been done in part: what it was going to is the old side now.
         resource.properties = resource.pending.properties or resource.properties
-    resource.pending = Pending("update", before.properties, before.metadata)
+    resource.pending = Pending("update", before.properties, before.metadata, before.shown)
     resource.status, resource.reason = "UPDATE_IN_PROGRESS", None
     await session.put(resource, events=(("UPDATE_IN_PROGRESS", None),))
-    kind = session.platform.resources[resource.type]
     reason = await steps.carry_out(session, resource, kind, resumed=True)
     if reason is None:
         _restore_rest(resource, restored)
@@ -362,7 +442,18 @@ async def _learn(session: Session, item: Resource | Leftover) -> None:
         and item.status.endswith("_IN_PROGRESS")
         and item.status != "DELETE_IN_PROGRESS"
     ):
-        await steps.carry_out(session, item, kind, resumed=True)
+        if is_awaited(kind):
+            _learn_name(session, item)
+        else:
+            await steps.carry_out(session, item, kind, resumed=True)
+
+
+def _learn_name(session: Session, resource: Resource) -> None:
+    """Give a resource whose creation is not waited for any more the name it may have."""
+    stack = session.stack
+    if not resource.physical_id:
+        name = physical_name(stack.id, stack.name, resource.logical_id, resource.generation)
+        steps.leave(resource, name)
 
 
 def _retained(item: Resource | Leftover, created: bool) -> bool:

@@ -41,7 +41,9 @@ def reason(error: AwsError, kind: str, token: str) -> str:
 
     `kind` is the resource type ("AWS::SQS::Queue"), `token` the request's id.
     """
-    if error.code == "ValidationError" and error.message.startswith(("Template ", "No export ")):
+    if error.code == "ValidationError" and error.message.startswith(
+        ("Template ", "No export ", "CustomResource ")
+    ):
         return error.message
     service = kind.split("::")[1] if kind.count("::") >= 2 else kind
     return (

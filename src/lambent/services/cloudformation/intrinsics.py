@@ -19,6 +19,11 @@ UNKNOWN: Final = "{{changeSet:KNOWN_AFTER_APPLY}}"
 """In a change set: a value that only the deployment will bring."""
 
 
+ORIGIN: Final = "\0Origin"
+"""The attribute by which a custom resource remembers where its attributes came from: no name that
+a template can ask for."""
+
+
 class _NoValue:
     """What AWS::NoValue gives: the member that holds it is left out."""
 
@@ -141,6 +146,11 @@ def _attribute(logical_id: str, attribute: str, scope: Scope) -> Any:
     found: Any = known.attributes
     for part in attribute.split("."):
         if not isinstance(found, Mapping) or part not in found:
+            if ORIGIN in known.attributes:
+                raise invalid(
+                    f"CustomResource attribute error: Vendor response doesn't contain {attribute} "
+                    f"key in object {known.attributes[ORIGIN]}"
+                )
             raise invalid(
                 f"Template error: resource {logical_id} does not support attribute type "
                 f"{attribute} in Fn::GetAtt"

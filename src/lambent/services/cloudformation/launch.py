@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from lambent.core.context import Params, RequestContext
 from lambent.services.cloudformation import records
 from lambent.services.cloudformation.engine import Engine
+from lambent.services.cloudformation.mail import Mail
 from lambent.services.cloudformation.model import QUEUE, Kind, Operation, Phase, Stack
 from lambent.services.cloudformation.session import write_stack_event
 from lambent.services.contract import Platform
@@ -23,9 +24,10 @@ _PHASES: dict[Kind, Phase] = {"create": "forward", "update": "forward", "delete"
 class Launcher:
     """What every call that sets a stack in motion has in common."""
 
-    def __init__(self, platform: Platform, engine: Engine) -> None:
+    def __init__(self, platform: Platform, engine: Engine, mail: Mail) -> None:
         self.platform = platform
         self.engine = engine
+        self.mail = mail
 
     def operation(self, context: RequestContext, params: Params, kind: Kind) -> Operation:
         """A new operation on behalf of the caller."""

@@ -119,6 +119,7 @@ class Snapshot(Struct, frozen=True):
     deletion_policy: str
     replace_policy: str
     generation: int
+    shown: dict[str, Any] | None = None
 
 
 class Pending(Struct, frozen=True):
@@ -127,6 +128,9 @@ class Pending(Struct, frozen=True):
     action: Action
     properties: dict[str, Any]
     metadata: dict[str, Any]
+    shown: dict[str, Any] | None = None
+    """The properties as histories may show them: without secrets."""
+    creation_policy: dict[str, Any] = field(default_factory=dict)
 
 
 class Resource(Struct):
@@ -153,6 +157,7 @@ class Resource(Struct):
     touched: str = ""
     pending: Pending | None = None
     before: Snapshot | None = None
+    shown: dict[str, Any] | None = None
 
     def snapshot(self) -> Snapshot:
         """The resource as it is now."""
@@ -166,6 +171,7 @@ class Resource(Struct):
             self.deletion_policy,
             self.replace_policy,
             self.generation,
+            self.shown,
         )
 
 
@@ -179,6 +185,7 @@ class Leftover(Struct, frozen=True):
     metadata: dict[str, Any]
     depends_on: list[str]
     policy: str
+    shown: dict[str, Any] | None = None
 
 
 class StackEvent(Struct, frozen=True):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
-from lambent.services.cloudformation import intake, plan, records, sam, source
+from lambent.services.cloudformation import intake, mail, plan, records, sam, source
 from lambent.services.cloudformation.changesets import ChangeSetOperations
 from lambent.services.cloudformation.model import Definition, Operation, Stack
 from lambent.services.cloudformation.queries import QueryOperations
 from lambent.services.cloudformation.stack_rules import check_name, check_types, check_updatable
 from lambent.services.cloudformation.template import invalid
+from lambent.services.cloudformation.waiting import signalled
 from lambent.store.contract import Transaction
 
 
@@ -176,6 +178,29 @@ class Operations(ChangeSetOperations, QueryOperations):
         if operation.kind == "update":
             status = "UPDATE_ROLLBACK_IN_PROGRESS"
         await self.begin(tx, stack, operation, status, "User Initiated")
+
+    async def signal_resource(self, context: RequestContext, params: Params) -> Result:
+        name, logical_id = params["StackName"], params["LogicalResourceId"]
+        letter = json.dumps({"UniqueId": params["UniqueId"], "Status": params["Status"]})
+
+        async def body(tx: Transaction) -> str | None:
+            stack = await records.get_stack(tx, context.account, context.region, name)
+            if stack is None:
+                raise invalid(f"Stack [{name}] does not exist")
+            resource = (await records.get_resources(tx, stack.id)).get(logical_id)
+            if resource is None:
+                raise invalid(f"Resource {logical_id} does not exist for stack {stack.name}")
+            if not stack.status.endswith("_IN_PROGRESS"):
+                raise invalid(
+                    f"Stack:{stack.id} is in {stack.status} state and can not be signaled."
+                )
+            box = await mail.find(tx, stack.id, signalled(logical_id))
+            return None if box is None else box.token
+
+        token = await self.platform.store.transact(body)
+        if token is None or not await self.mail.deliver(token, letter):
+            raise invalid(f"Resource {logical_id} does not wait for signals")
+        return None
 
     async def continue_update_rollback(self, context: RequestContext, params: Params) -> Result:
         name = params["StackName"]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from lambent.core.resources import ResourceType
 from lambent.services.cloudformation import graph
 from lambent.services.cloudformation.intrinsics import UNKNOWN, Known, Scope, resolve
 from lambent.services.cloudformation.model import (
@@ -27,6 +28,7 @@ class Section:
     metadata: Mapping[str, Any]
     deletion_policy: str
     replace_policy: str
+    creation_policy: Mapping[str, Any]
 
 
 def section(resource: Mapping[str, Any], parameters: Mapping[str, Any]) -> Section:
@@ -40,6 +42,7 @@ def section(resource: Mapping[str, Any], parameters: Mapping[str, Any]) -> Secti
         resource.get("Metadata") or {},
         deletion if isinstance(deletion, str) else "Delete",
         replace if isinstance(replace, str) else "Delete",
+        resource.get("CreationPolicy") or {},
     )
 
 
@@ -83,12 +86,12 @@ def changes(
     existing: Mapping[str, Resource],
     resources: Mapping[str, Any],
     scope: Scope,
-    replaces: Mapping[str, frozenset[str]],
+    kinds: Mapping[str, ResourceType],
 ) -> list[ResourceChange]:
     """What deploying `resources` will do, as a change set lists it.
 
     `existing` are the stack's resources now; `scope` holds parameters, mappings, conditions
-    and exports. `replaces` gives, by type, the properties whose change needs a replacement.
+    and exports. `kinds` are the resource types.
     """
     needs = graph.dependencies(resources, scope.conditions)
     known: dict[str, Known] = {}
@@ -106,7 +109,9 @@ def changes(
         )
         properties = resolve(dict(own.properties), within)
         metadata = dict(own.metadata)
-        todo = step(now, own.type, properties, metadata, replaces.get(own.type, frozenset()))
+        kind = kinds.get(own.type)
+        always = frozenset[str]() if kind is None else kind.replaces
+        todo = step(now, own.type, properties, metadata, always)
         if now is None or todo == "create":
             known[name] = Known(UNKNOWN, None)
             out.append(ResourceChange("Add", name, "", own.type))
@@ -116,7 +121,7 @@ def changes(
             continue
         if todo == "replace":
             known[name] = Known(UNKNOWN, None)
-        out.append(_modification(now, own, properties, metadata, replaces, todo))
+        out.append(_modification(now, own, properties, metadata, always, todo))
     out += [
         ResourceChange(
             "Remove",
@@ -136,10 +141,9 @@ def _modification(
     own: Section,
     properties: Mapping[str, Any],
     metadata: Mapping[str, Any],
-    replaces: Mapping[str, frozenset[str]],
+    always: frozenset[str],
     todo: Step,
 ) -> ResourceChange:
-    always = replaces.get(own.type, frozenset())
     names = changed(now.properties, properties)
     details = [
         PropertyChange(

@@ -6,7 +6,7 @@ from typing import Any
 
 from lambent.core.context import RequestContext
 from lambent.core.errors import AwsError
-from lambent.core.resources import Created, Properties, ResourceRequest
+from lambent.core.resources import Created, LeftBehind, Properties, ResourceRequest
 from lambent.services.cloudformation.engine import Engine
 from lambent.services.cloudformation.intrinsics import text
 from lambent.services.contract import Platform
@@ -16,7 +16,7 @@ _ROUND = 10.0
 
 
 class Inert:
-    """A resource that is only a place in a template: a wait condition handle, the CDK's
+    """A resource that is only a place in a template: the CDK's
     metadata, CodeDeploy's part in a SAM function's `DeploymentPreference` (an alias here
     shifts at once). Nothing is made for it. `name` is the property that `Ref` gives."""
 
@@ -104,10 +104,13 @@ class NestedStack:
                 break
             await self._engine.wait(context.account, context.region, stack_id, _ROUND)
         if status not in good:
-            raise AwsError(
-                "ValidationError",
-                f"Embedded stack {stack_id} was not successfully created: "
+            verb = "updated" if "UPDATE" in status else "created"
+            if good == ("DELETE_COMPLETE",):
+                verb = "deleted"
+            raise LeftBehind(
+                f"Embedded stack {stack_id} was not successfully {verb}: "
                 f"{found.get('StackStatusReason') or status}",
+                stack_id,
             )
         outputs = {one["OutputKey"]: one["OutputValue"] for one in found["Outputs"]}
         return Created(stack_id, {"Outputs": outputs})

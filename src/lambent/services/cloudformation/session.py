@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from lambent.core.context import RequestContext
 from lambent.core.resources import ResourceRequest
-from lambent.services.cloudformation import records
+from lambent.services.cloudformation import mail, records
 from lambent.services.cloudformation.model import (
     QUEUE,
     Leftover,
@@ -127,6 +127,8 @@ class Session:
         async def body(tx: Transaction) -> None:
             if also is not None:
                 await also(tx)
+            deleted = self.stack.status == "DELETE_COMPLETE"
+            await mail.discard_all(tx, self.stack.id, "" if deleted else "answer\0")
             await self._put_stack(tx)
             if not await tx.settle(QUEUE, self.work.id, self.work.token):
                 raise Overtaken
@@ -173,14 +175,14 @@ class Session:
         resource: Resource | Leftover,
         status: str,
         reason: str | None,
-        properties: dict[str, Any] | None = None,
     ) -> None:
         """Add a line about a resource to the stack's history."""
         event_id = self.platform.ids.uuid()
         pending = resource.pending if isinstance(resource, Resource) else None
         # Two lines with one status in one millisecond still need ids of their own.
         mark = f"{status}-{timestamp(tx.now)}" if reason is None else event_id
-        shown = properties or (pending.properties if pending else resource.properties)
+        source = pending or resource
+        shown = source.properties if source.shown is None else source.shown
         await records.put_event(
             tx,
             self.stack.id,
@@ -215,7 +217,9 @@ class Session:
         generation: int,
         metadata: dict[str, Any],
         *,
+        kind: str,
         resumed: bool = False,
+        creation_policy: dict[str, Any] | None = None,
     ) -> ResourceRequest:
         """What a resource type is told."""
         return ResourceRequest(
@@ -227,4 +231,7 @@ class Session:
             metadata=metadata,
             tags=self.stack.definition.tags,
             resumed=resumed,
+            step=f"{self.operation.id}/{self.operation.phase}",
+            kind=kind,
+            creation_policy=creation_policy or {},
         )

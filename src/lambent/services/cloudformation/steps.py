@@ -10,7 +10,13 @@ import logging
 from typing import Any
 
 from lambent.core.errors import AwsError, StoreError
-from lambent.core.resources import Created, ResourceRequest, ResourceType
+from lambent.core.resources import (
+    Created,
+    LeftBehind,
+    ResourceRequest,
+    ResourceType,
+    is_awaited,
+)
 from lambent.services.cloudformation import failures, property_kinds, records
 from lambent.services.cloudformation.model import Action, Leftover, Pending, Resource
 from lambent.services.cloudformation.plan import Section
@@ -22,6 +28,7 @@ log = logging.getLogger(__name__)
 _REPLACING = (
     "Requested update requires the creation of a new physical resource; hence creating one."
 )
+_REPLACED = "Requested update required the provider to create a new physical resource"
 
 
 def leftover_of(resource: Resource, physical_id: str, policy: str) -> Leftover:
@@ -34,6 +41,7 @@ def leftover_of(resource: Resource, physical_id: str, policy: str) -> Leftover:
         resource.metadata,
         resource.depends_on,
         policy,
+        resource.shown,
     )
 
 
@@ -44,10 +52,13 @@ async def begin(
     action: Action,
     properties: dict[str, Any],
     depends_on: list[str],
+    *,
+    shown: dict[str, Any] | None = None,
+    creation_policy: dict[str, Any] | None = None,
 ) -> Resource:
     """Put on record that a resource is about to be created, updated or replaced."""
     existing = session.resources.get(logical_id)
-    pending = Pending(action, properties, dict(section.metadata))
+    pending = Pending(action, properties, dict(section.metadata), shown, creation_policy or {})
     status, reason = "UPDATE_IN_PROGRESS", None
     if existing is None or action == "create":
         status = "CREATE_IN_PROGRESS"
@@ -77,7 +88,12 @@ async def carry_out(
     assert pending is not None
     verb = "CREATE" if pending.action == "create" else "UPDATE"
     request = session.request(
-        resource.logical_id, resource.generation, pending.metadata, resumed=resumed
+        resource.logical_id,
+        resource.generation,
+        pending.metadata,
+        kind=resource.type,
+        resumed=resumed,
+        creation_policy=pending.creation_policy,
     )
     if faults := property_kinds.faults(resource.type, pending.properties):
         reason = failures.invalid_properties(resource.logical_id, faults)
@@ -94,6 +110,10 @@ async def carry_out(
                 pending.properties,
                 _custom_name(resource.type, pending.properties),
             )
+    except LeftBehind as error:
+        if pending.action == "create" and error.physical_id:
+            leave(resource, error.physical_id)
+        return await fail(session, resource, verb, error.message)
     except AwsError as error:
         reason = failures.reason(error, resource.type, request.context.request_id)
         if pending.action == "replace" and failures.is_taken(error):
@@ -108,27 +128,42 @@ async def carry_out(
     except Exception:
         log.exception("%s %s failed", resource.type, resource.logical_id)
         return await fail(session, resource, verb, failures.INTERNAL)
-    await _succeed(session, resource, made, verb)
+    await _succeed(session, resource, made, verb, awaited=is_awaited(kind))
     return None
 
 
-async def _succeed(session: Session, resource: Resource, made: Created, verb: str) -> None:
+def leave(resource: Resource, physical_id: str) -> None:
+    """Let a resource whose creation did not end well be deleted by this id."""
+    resource.physical_id = physical_id
+    if resource.pending is not None:
+        resource.properties, resource.shown = resource.pending.properties, resource.pending.shown
+
+
+async def _succeed(
+    session: Session, resource: Resource, made: Created, verb: str, *, awaited: bool
+) -> None:
     pending = resource.pending
     assert pending is not None
-    leftover = None
-    if pending.action == "replace" and made.physical_id != resource.physical_id:
-        policy = resource.before.replace_policy if resource.before else resource.replace_policy
-        leftover = leftover_of(resource, resource.physical_id, policy)
+    leftover = reused = None
     events: tuple[tuple[str, str | None], ...] = ((f"{verb}_COMPLETE", None),)
+    if pending.action != "create" and made.physical_id != resource.physical_id:
+        policy = resource.before.replace_policy if resource.before else resource.replace_policy
+        if pending.action == "replace":
+            leftover = leftover_of(resource, resource.physical_id, policy)
+        elif awaited:
+            leftover = leftover_of(resource, resource.physical_id, policy)
+            reused = leftover_of(resource, made.physical_id, policy)
+            events = (("UPDATE_IN_PROGRESS", _REPLACED), *events)
     if pending.action != "update":
         events = ((f"{verb}_IN_PROGRESS", "Resource creation Initiated"), *events)
     resource.physical_id = made.physical_id
     resource.attributes = dict(made.attributes)
     resource.properties = pending.properties
     resource.metadata = pending.metadata
+    resource.shown = pending.shown
     resource.pending = None
     resource.status, resource.reason = f"{verb}_COMPLETE", None
-    await session.put(resource, events=events, leftover=leftover)
+    await session.put(resource, events=events, leftover=leftover, reused=reused)
 
 
 async def fail(session: Session, resource: Resource, verb: str, reason: str) -> str:
@@ -196,9 +231,11 @@ async def _delete(
     if kind is None:
         return f"Unrecognized resource type: {item.type}"
     generation = item.generation if isinstance(item, Resource) else 0
-    request = session.request(item.logical_id, generation, item.metadata)
+    request = session.request(item.logical_id, generation, item.metadata, kind=item.type)
     try:
         await kind.delete(request, item.physical_id, item.properties)
+    except LeftBehind as error:
+        return error.message
     except AwsError as error:
         if failures.is_absent(error):
             return None

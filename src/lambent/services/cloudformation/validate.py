@@ -13,6 +13,7 @@ from lambent.core.resources import ResourceType, attribute_names
 from lambent.services.cloudformation import failures, graph, property_kinds
 from lambent.services.cloudformation.conditions import active
 from lambent.services.cloudformation.intrinsics import FUNCTION_NAMES, PSEUDO_NAMES
+from lambent.services.cloudformation.kinds import is_custom
 from lambent.services.cloudformation.parameters import declaration_problems
 from lambent.services.cloudformation.template import invalid, structure_problems
 
@@ -119,7 +120,9 @@ def type_problems(resources: Mapping[str, Any], types: Mapping[str, ResourceType
         faults = [
             f"#: extraneous key [{key}] is not permitted"
             for key in properties
-            if key not in kind.properties and not key.startswith("Fn::")
+            if key not in kind.properties
+            and not key.startswith("Fn::")
+            and not is_custom(resource["Type"])
         ]
         faults += [
             f"#: required key [{key}] not found"

@@ -6,8 +6,6 @@ template reference, AWS::Lambda::*.
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +13,7 @@ from lambent.core.context import Params, RequestContext
 from lambent.core.errors import AwsError
 from lambent.core.resource_parts import tags
 from lambent.core.resources import Created, Properties, ResourceRequest, ResourceType
-from lambent.services.lambda_ import own_settings, template_flow
+from lambent.services.lambda_ import inline, own_settings, template_flow
 from lambent.services.lambda_.code_signing_resource import CodeSigningConfigResource
 from lambent.services.lambda_.layer_resources import (
     LayerVersionPermissionResource,
@@ -25,8 +23,6 @@ from lambent.services.lambda_.mappings import IDEMPOTENCY
 from lambent.services.lambda_.policy_resource import ResourcePolicyResource
 from lambent.services.lambda_.resource_parts import Resource, chosen
 from lambent.services.lambda_.version_resources import AliasResource, VersionResource
-
-_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 _CONFIGURATION = (
     "Runtime",
@@ -219,14 +215,7 @@ def _code(properties: Properties) -> Params:
     source = code.get("ZipFile")
     if isinstance(source, str):
         # In a template, ZipFile is the source text itself: CloudFormation zips it as index.
-        suffix = "js" if str(properties.get("Runtime", "")).startswith("nodejs") else "py"
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-            # A fixed time keeps the digest the same for the same text.
-            member = zipfile.ZipInfo(f"index.{suffix}", _EPOCH)
-            member.external_attr = 0o644 << 16
-            archive.writestr(member, source)
-        code["ZipFile"] = buffer.getvalue()
+        code["ZipFile"] = inline.archive(source, str(properties.get("Runtime", "")))
     return code
 
 
