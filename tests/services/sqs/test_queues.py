@@ -123,6 +123,30 @@ def test_a_redrive_policy_is_checked_against_its_target(sqs, account):
         assert reason in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("target", "count", "reason"),
+    [
+        ("sqs:us-west-2", 3, "Dead letter target does not exist."),
+        ("s3:us-east-1", 3, "Invalid value for deadLetterTargetArn."),
+        ("sqs:us-east-1", 2.5, "Invalid value for maxReceiveCount"),
+        ("sqs:us-east-1", True, "Invalid value for maxReceiveCount"),
+        ("sqs:us-east-1", "1e2", "Invalid value for maxReceiveCount"),
+    ],
+)
+def test_a_dead_letter_queue_lies_in_the_queues_region_and_counts_are_whole(
+    sqs, client, account, target, count, reason
+):
+    sqs.create_queue(QueueName="dead")
+    client("sqs", region="us-west-2").create_queue(QueueName="dead")
+    policy = {
+        "deadLetterTargetArn": f"arn:aws:{target}:{account}:dead",
+        "maxReceiveCount": count,
+    }
+    with pytest.raises(ClientError, match=reason) as caught:
+        sqs.create_queue(QueueName="orders", Attributes={"RedrivePolicy": json.dumps(policy)})
+    assert code(caught) == "InvalidParameterValue"
+
+
 def test_attributes_change_and_are_removed_by_an_empty_value(sqs):
     url = sqs.create_queue(QueueName="orders")["QueueUrl"]
     policy = json.dumps({"Version": "2012-10-17", "Statement": []})

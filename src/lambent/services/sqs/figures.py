@@ -7,33 +7,49 @@ figures, not accounts. Source: SQS Developer Guide, "Available CloudWatch metric
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from lambent.core.clock import Clock
 from lambent.core.distribution import Distribution
 from lambent.core.metrics import Histogram, Metric, Metrics
 from lambent.services.sqs.model import Queue
 from lambent.services.sqs.queues import Queues
+from lambent.services.sqs.recovery.letters import letter
 from lambent.store.contract import Store, Transaction, WorkCounts
 
 ACTIVE_SECONDS: Final = 6 * 3600.0
 """For how long after its last use an empty queue has metrics."""
 _AT_ONCE: Final = 100
 """Queues looked at in one transaction."""
+_FIFO_ONLY: Final = frozenset({"deduplicated"})
 _LABELS: Final = ("account", "region", "queue")
 _COUNTED: Final = {
     "sent": ("NumberOfMessagesSent", "Messages that were added."),
     "received": ("NumberOfMessagesReceived", "Messages that were given out."),
     "deleted": ("NumberOfMessagesDeleted", "Messages that were deleted by their receipts."),
     "empty": ("NumberOfEmptyReceives", "Receives that gave nothing."),
+    "deduplicated": (
+        "NumberOfDeduplicatedSentMessages",
+        "Messages that were not added, as they were sent before.",
+    ),
 }
 
 
 class QueueFigures:
     """One queue's counts since the node started, and what was told of them."""
 
-    __slots__ = ("deleted", "empty", "latency", "received", "sent", "sizes", "told", "used")
+    __slots__ = (
+        "deduplicated",
+        "deleted",
+        "empty",
+        "latency",
+        "received",
+        "sent",
+        "sizes",
+        "told",
+        "used",
+    )
 
     def __init__(self, latency: Histogram) -> None:
         self.latency = latency
@@ -41,6 +57,7 @@ class QueueFigures:
         self.received = 0
         self.deleted = 0
         self.empty = 0
+        self.deduplicated = 0
         self.sizes = Distribution()
         self.told = dict.fromkeys(_COUNTED, 0)
         self.used = 0.0
@@ -49,6 +66,13 @@ class QueueFigures:
         """So many messages of `size` bytes each were added."""
         self.sent += count
         self.sizes.add(size, count)
+
+    def add_told(self, told: Mapping[str, Any], id: str, size: int) -> None:
+        """The sender of a message of that id was told this: it was added, or was before."""
+        if told["MessageId"] == id:
+            self.add_sent(size)
+        else:
+            self.deduplicated += 1
 
     def add_deleted(self, age: float | None) -> None:
         """A receipt's message was deleted so many seconds after it was sent (None: it was
@@ -125,15 +149,15 @@ class Figures:
             own = self.of(queue)
             for name, family in self._counters.items():
                 family.child(*_labels(queue)).value = getattr(own, name)
-        for queue, counts in await self._depths(queues if self._first() else []):
+        for queue, counts, oldest in await self._depths(queues if self._first() else []):
             labels = _labels(queue)
             self._depth.child(*labels, "waiting").set(counts.ready)
             self._depth.child(*labels, "in_flight").set(counts.leased)
             self._depth.child(*labels, "delayed").set(counts.delayed)
-            self._oldest.child(*labels).set(self._age(counts))
+            self._oldest.child(*labels).set(self._age(oldest))
 
-    def _age(self, counts: WorkCounts) -> float:
-        return max(0.0, self._clock.now() - counts.oldest) if counts.oldest is not None else 0.0
+    def _age(self, oldest: float | None) -> float:
+        return max(0.0, self._clock.now() - oldest) if oldest is not None else 0.0
 
     async def _present(self) -> list[Queue]:
         """All queues; those that are gone are forgotten."""
@@ -146,22 +170,27 @@ class Figures:
                 family.forget(*_labels(gone))
         return queues
 
-    async def _depths(self, queues: list[Queue]) -> list[tuple[Queue, WorkCounts]]:
-        """These queues with their depths."""
-        found: list[tuple[Queue, WorkCounts]] = []
+    async def _depths(self, queues: list[Queue]) -> list[tuple[Queue, WorkCounts, float | None]]:
+        """These queues with their depths, and when the oldest message came to them."""
+        found: list[tuple[Queue, WorkCounts, float | None]] = []
         for begin in range(0, len(queues), _AT_ONCE):
             part = queues[begin : begin + _AT_ONCE]
 
-            async def body(tx: Transaction, part: list[Queue] = part) -> list[WorkCounts]:
-                return [await tx.work_counts(queue.work) for queue in part]
+            async def body(
+                tx: Transaction, part: list[Queue] = part
+            ) -> list[tuple[Queue, WorkCounts, float | None]]:
+                return [
+                    (queue, await tx.work_counts(queue.work), await _oldest(tx, queue))
+                    for queue in part
+                ]
 
-            found += zip(part, await self._store.transact(body), strict=True)
+            found += await self._store.transact(body)
         return found
 
     # For CloudWatch --------------------------------------------------------------------
 
     async def _look(self, at: float) -> None:
-        for queue, counts in await self._depths(await self._present()):
+        for queue, counts, oldest in await self._depths(await self._present()):
             own = self.of(queue)
             busy = counts.ready or counts.leased or counts.delayed
             if busy or any(own.told[name] != getattr(own, name) for name in _COUNTED):
@@ -175,9 +204,9 @@ class Figures:
             ):
                 self._metrics.measure(_metric(queue, name), at, value)
             age = _metric(queue, "ApproximateAgeOfOldestMessage", "Seconds")
-            self._metrics.measure(age, at, int(self._age(counts)))
+            self._metrics.measure(age, at, int(self._age(oldest)))
             for name, (aws_name, _) in _COUNTED.items():
-                if own.told[name] == getattr(own, name):
+                if own.told[name] == getattr(own, name) and (queue.fifo or name not in _FIFO_ONLY):
                     self._metrics.measure(_metric(queue, aws_name), at, 0)
 
     def _tell(self, at: float) -> None:
@@ -192,6 +221,13 @@ class Figures:
             if own.sizes.count:
                 sizes, own.sizes = own.sizes, Distribution()
                 self._metrics.put(_metric(queue, "SentMessageSize", "Bytes"), at, sizes)
+
+
+async def _oldest(tx: Transaction, queue: Queue) -> float | None:
+    """When the oldest message came to the queue, in seconds since the epoch: for a dead letter
+    not when it was sent. Ids are in the order in which messages come."""
+    first = await tx.browse(queue.work, limit=1)
+    return letter(first[0]).arrived if first else None
 
 
 def _labels(queue: Queue) -> tuple[str, str, str]:

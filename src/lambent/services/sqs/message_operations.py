@@ -68,7 +68,7 @@ class MessageOperations:
             return queue, await sending.send(tx, queue, draft)
 
         queue, told = await self._store.transact(body)
-        self._figures.of(queue).add_sent(draft.size)
+        self._figures.of(queue).add_told(told, draft.message.id, draft.size)
         return told
 
     async def send_message_batch(self, context: RequestContext, params: Params) -> Result:
@@ -112,6 +112,8 @@ class MessageOperations:
                 told["Id"] = entries[at]["Id"]
                 successful.append(told)
         figures = self._figures.of(queue)
+        if queue.fifo:
+            figures.deduplicated += _forget_repeated(drafts, answers, sizes)
         for size in set(sizes):
             if size:
                 figures.add_sent(size, sizes.count(size))
@@ -242,6 +244,20 @@ class MessageOperations:
             )
 
         return await self._store.transact(body)
+
+
+def _forget_repeated(
+    drafts: Sequence[Draft | AwsError], answers: Sequence[Told | AwsError], sizes: list[int]
+) -> int:
+    """Take out the sizes of those that were sent before; how many these are."""
+    count = 0
+    for at, (draft, told) in enumerate(zip(drafts, answers, strict=True)):
+        if isinstance(draft, AwsError) or isinstance(told, AwsError):
+            continue
+        if told["MessageId"] != draft.message.id:
+            sizes[at] = 0
+            count += 1
+    return count
 
 
 def _between(params: Mapping[str, Any], name: str, low: int, high: int, reason: str) -> int | None:

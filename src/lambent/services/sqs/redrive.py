@@ -36,10 +36,7 @@ def parse_policy(text: str) -> RedrivePolicy:
                 "RedrivePolicy",
                 f"Redrive policy does not contain mandatory attribute: {key}.",
             )
-    try:
-        count = int(document["maxReceiveCount"])
-    except (TypeError, ValueError, OverflowError):
-        count = 0
+    count = _whole(document["maxReceiveCount"])
     if not 1 <= count <= MAX_RECEIVE_COUNT:
         raise errors.invalid_value(
             text,
@@ -50,10 +47,17 @@ def parse_policy(text: str) -> RedrivePolicy:
     try:
         target = Arn.parse(str(document["deadLetterTargetArn"]))
     except ValueError:
-        raise errors.invalid_value(
-            text, "RedrivePolicy", "Invalid value for deadLetterTargetArn."
-        ) from None
+        target = None
+    if target is None or target.service != "sqs":
+        raise errors.invalid_value(text, "RedrivePolicy", "Invalid value for deadLetterTargetArn.")
     return RedrivePolicy(target, count)
+
+
+def _whole(value: object) -> int:
+    """A count, which may be written as text; 0 when it is none."""
+    if isinstance(value, str):
+        return int(value) if value.isascii() and value.isdecimal() and len(value) < 10 else 0
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
 def policy_of(queue: Queue) -> RedrivePolicy | None:
@@ -80,7 +84,7 @@ def check_allow_policy(text: str) -> None:
 
 def refusal(source: Queue, target: Queue | None) -> str | None:
     """Why `target` cannot be the dead-letter queue of `source`; None when it can."""
-    if target is None:
+    if target is None or source.region != target.region:
         return "Dead letter target does not exist."
     if source.account != target.account:
         return "Dead letter target owner should be same as the source."

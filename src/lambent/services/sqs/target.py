@@ -38,5 +38,5 @@ class QueueTarget:
             "MessageAttributes": own,
         }
         draft = sending.draft(params, self._ids.uuid(), event.trace, event.principal)
-        await sending.send(tx, queue, draft, event.history)
-        self._figures.of(queue).add_sent(draft.size)
+        told = await sending.send(tx, queue, draft, event.history)
+        self._figures.of(queue).add_told(told, draft.message.id, draft.size)
