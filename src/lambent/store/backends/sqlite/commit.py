@@ -9,7 +9,8 @@ waits for that one commit (one sync of the disk).
 What may be expected to take long, by what commits took lately, is left to a thread, and the
 loop goes on meanwhile: it answers, reads requests, and runs those bodies that need no
 connection, which make up the next group. On a disk whose syncs are slow that group then waits
-a little for those who were just answered, as there are fewer commits if they come along.
+a little for those who were just answered, as there are fewer commits if they come along. Folding
+the write-ahead log back follows a commit on the same thread, after those who waited were told.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Final
 from lambent.core.clock import Clock
 from lambent.core.errors import StoreUnavailable
 from lambent.store.backends.sqlite.engine import Effects, Ending, Engine
+from lambent.store.backends.sqlite.folding import Folding
 
 LONG: Final = 0.0003
 """Seconds of a commit that are some times what it costs to give one to a thread."""
@@ -48,6 +50,8 @@ class GroupCommit:
         "_clock",
         "_engine",
         "_expected",
+        "_folding",
+        "_folds",
         "_handle",
         "_leaving",
         "_loop",
@@ -65,6 +69,7 @@ class GroupCommit:
     def __init__(
         self,
         engine: Engine,
+        folding: Folding,
         loop: asyncio.AbstractEventLoop,
         clock: Clock,
         published: Callable[[Effects], None],
@@ -73,6 +78,8 @@ class GroupCommit:
         self.waited = 0
         self.rule = is_long
         self._engine = engine
+        self._folding = folding
+        self._folds = False
         self._loop = loop
         self._clock = clock
         self._published = published
@@ -93,7 +100,10 @@ class GroupCommit:
         undone. To be asked for while a group is open or the connection away."""
         waiter = self._loop.create_future()
         if not self._engine.open:
-            self._leaving.append(waiter)
+            if self._folds:
+                waiter.set_result(None)
+            else:
+                self._leaving.append(waiter)
             return waiter
         self._waiters.append(waiter)
         if 0 < self._expected <= len(self._waiters):
@@ -183,8 +193,8 @@ class GroupCommit:
         return None
 
     def _ended(self, ending: Ending, error: StoreUnavailable | None) -> None:
-        self._engine.back()
         if error is not None:
+            self._engine.back()
             self._engine.undone()
             self._fail(error)
         else:
@@ -195,6 +205,22 @@ class GroupCommit:
                 if not waiter.done():
                     waiter.set_result(None)
             self._leaving = []
+            if self._folding.due:
+                self._folds = True
+                folded = self._loop.run_in_executor(self._thread, self._folding.fold)
+                folded.add_done_callback(self._folded)
+                return
+            self._engine.back()
+        self._here()
+
+    def _folded(self, future: asyncio.Future[None]) -> None:
+        self._folds = False
+        self._engine.back()
+        self._here()
+        future.result()
+
+    def _here(self) -> None:
+        """The connection is back."""
         if self._returned is not None:
             self._returned.set_result(None)
             self._returned = None

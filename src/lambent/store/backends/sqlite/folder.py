@@ -17,9 +17,6 @@ from lambent.core.errors import StartupError
 from lambent.store.backends.sqlite.schema import migrate
 
 CACHE_KIB = 32 * 1024
-CHECKPOINT_PAGES = 4000
-"""How large the write-ahead log grows before it is folded back (16 MiB). A checkpoint costs
-two more syncs, which matters on slow disks, and a pause of 10 to 20 ms on fast ones."""
 WAL_LIMIT_BYTES = 64 * 1024 * 1024
 
 
@@ -111,7 +108,6 @@ def open_database(folder: Path | None) -> apsw.Connection:
         db.pragma("cache_size", -CACHE_KIB)
         db.pragma("temp_store", "MEMORY")
         db.pragma("journal_size_limit", WAL_LIMIT_BYTES)
-        db.wal_autocheckpoint(CHECKPOINT_PAGES)
         migrate(db, folder)
     except apsw.NotADBError as error:
         db.close()

@@ -23,6 +23,7 @@ from lambent.store.backends.sqlite.folder import (
     open_database,
     refuse_blobs_alone,
 )
+from lambent.store.backends.sqlite.folding import Folding
 from lambent.store.backends.sqlite.log import Logs
 from lambent.store.backends.sqlite.records import Records
 from lambent.store.backends.sqlite.work import WorkQueues
@@ -58,7 +59,7 @@ class SqliteStore:
         self._db = db
         self._engine = Engine(db, clock)
         loop = asyncio.get_running_loop()
-        self._commits = GroupCommit(self._engine, loop, clock, self._published)
+        self._commits = GroupCommit(self._engine, Folding(db), loop, clock, self._published)
         self._arrivals = Wakeups()
         self._growth = Wakeups()
         self.blobs = BlobFiles(
