@@ -27,6 +27,7 @@ from lambent.core import exposition
 from lambent.core.clock import Clock, SystemClock
 from lambent.core.context import RequestContext
 from lambent.core.credentials import AccessKey, local_token
+from lambent.core.duty import Duty
 from lambent.core.errors import AwsError, StartupError, StoreError
 from lambent.core.ids import Ids, SystemIds
 from lambent.core.metrics import Metrics
@@ -54,6 +55,7 @@ from lambent.protocol.catalog import Catalog
 from lambent.services.contract import Platform, Service
 from lambent.store.backends.sqlite import open_sqlite
 from lambent.store.contract import Counting, Store, Transaction
+from lambent.store.removal import Removal
 
 if TYPE_CHECKING:
     from lambent.store.backends.places import Place
@@ -171,7 +173,7 @@ class Node:
             self.administrator = await keys.administrator(settings.account)
         await cluster.start()
         self._ends.push_async_callback(cluster.stop)
-        await self._begin(server)
+        await self._begin(server, store)
         authenticator = self._authenticator(keys)
         internal, sites = self._routes(authenticator, host, store)
         dispatcher = Dispatcher(
@@ -213,8 +215,8 @@ class Node:
             platform.targets.sources.update(service.sources)
             self._services.append(service)
 
-    async def _begin(self, server: HttpServer) -> None:
-        """Start the services and their duties; from now on the node ends in good order."""
+    async def _begin(self, server: HttpServer, store: Store) -> None:
+        """Start the services and all duties; from now on the node ends in good order."""
         # Ends run backwards: services drain first, since functions that still run need the
         # gateway.
         self._ends.push_async_callback(server.stop, DRAIN_SECONDS)
@@ -222,8 +224,13 @@ class Node:
             await service.start()
             self._ends.push_async_callback(_in_good_order, service.stop)
             for duty in service.duties:
-                duty.start()
-                self._ends.push_async_callback(_in_good_order, duty.stop)
+                self._do(duty)
+        kinds = [kind for service in self._services for kind in service.removes]
+        self._do(Removal(store, self._clock, kinds).duty)
+
+    def _do(self, duty: Duty) -> None:
+        duty.start()
+        self._ends.push_async_callback(_in_good_order, duty.stop)
 
     def _routes(
         self, authenticator: Authenticator, host: LocalHost, store: Store

@@ -13,6 +13,9 @@ class RecordModel:
     def version(self, key: tuple[bytes, bytes]) -> int:
         return self.rows[key][1] if key in self.rows else 0
 
+    def within(self, partition: bytes | None) -> list[tuple[bytes, bytes]]:
+        return [key for key in sorted(self.rows) if partition is None or key[0] == partition]
+
     def scan(
         self,
         partition: bytes,

@@ -91,7 +91,10 @@ async def _use(store: Store) -> None:
     async def ends(tx: Transaction) -> None:
         await tx.unlink_blob("new")
         await tx.clear("c", b"new0")
+        await tx.clear("c", b"p", limit=10)
+        await tx.clear("c", limit=10)
         await tx.trim("l", before=1.0)
+        await tx.trim("l", limit=10)
         await tx.drop("plain", created_before=1.0, limit=10)
 
     await store.transact(writes)

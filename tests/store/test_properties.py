@@ -86,7 +86,7 @@ record_op = st.one_of(
     st.tuples(st.just("delete"), key_part, key_part, st.sampled_from(["any", "absent", "same"])),
     st.tuples(st.just("scan"), key_part, key_part, bound, st.booleans(), limit),
     st.tuples(st.just("scan_all"), st.none() | st.tuples(key_part, key_part), bound, limit),
-    st.tuples(st.just("clear"), bound),
+    st.tuples(st.just("clear"), bound, limit),
     st.tuples(st.just("count"), bound),
 )
 
@@ -124,14 +124,13 @@ async def record_step(
             found = await tx.scan_all(name, after=after, until=until, limit=count)
             rows = [(r.partition, r.sort, r.value, r.version) for r in found]
             assert rows == model.scan_all(after, until, count)
-        case ("clear" | "count" as method, partition):
-            keys = [key for key in model.rows if partition is None or key[0] == partition]
-            if method == "count":
-                assert await tx.count(name, partition) == len(keys)
-            else:
-                assert await tx.clear(name, partition) == len(keys)
-                for key in keys:
-                    del model.rows[key]
+        case ("count", partition):
+            assert await tx.count(name, partition) == len(model.within(partition))
+        case ("clear", partition, count):
+            keys = model.within(partition)[:count]
+            assert await tx.clear(name, partition, limit=count) == len(keys)
+            for key in keys:
+                del model.rows[key]
 
 
 @given(
@@ -357,7 +356,7 @@ log_op = st.one_of(
     st.tuples(st.just("read"), which, st.integers(1, 6), st.none() | st.integers(1, 60)),
     st.tuples(st.just("tail"), st.none() | which, st.integers(1, 6)),
     st.tuples(st.just("position_at"), seconds),
-    st.tuples(st.just("trim"), st.none() | seconds),
+    st.tuples(st.just("trim"), st.none() | seconds, limit),
 )
 
 
@@ -394,11 +393,11 @@ def test_logs_follow_the_model(stage: Stage, program: Any) -> None:
                 at = await tx.position_at(name, now - age)
                 newer = [entry for entry in model if entry[1] >= now - age]
                 assert [e.position for e in await tx.read(name, after=at)] == [e[0] for e in newer]
-            case ("trim", age):
-                bound = None if age is None else now - age
-                kept = [entry for entry in model if bound is not None and entry[1] >= bound]
-                assert await tx.trim(name, before=bound) == len(model) - len(kept)
-                model[:] = kept
+            case ("trim", age, count):
+                old = [entry for entry in model if age is None or entry[1] < now - age][:count]
+                before = None if age is None else now - age
+                assert await tx.trim(name, before=before, limit=count) == len(old)
+                del model[: len(old)]
 
     async def play(store: Store, clock: VirtualClock, name: str) -> None:
         model: list[tuple[int, float, bytes]] = []

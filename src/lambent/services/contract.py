@@ -23,6 +23,7 @@ from lambent.core.web import Route, Site
 from lambent.events.contract import Invocable, Source, Target, Targets
 from lambent.host.contract import FunctionHost
 from lambent.store.contract import Store
+from lambent.store.removal import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class Service:
     `downloads` are by path below `/_lambent/`, ending in "/": each gives the bytes at what
     follows it, to anyone, so what follows holds a secret (AwsError when there is nothing).
     `sites` answer plain HTTP.
+    `removes` are the service's own kinds of what `lambent.store.removal` is given.
     `start` runs once all services are made, and then the `duties` do; once they have ended,
     `stop` drains and ends what `start` began.
     """
@@ -76,6 +78,7 @@ class Service:
     open_to_principals: frozenset[str] = frozenset()
     downloads: Mapping[str, Callable[[str], Awaitable[bytes]]] = field(default_factory=dict)
     sites: Sequence[Site] = ()
+    removes: Sequence[Kind] = ()
     duties: Sequence[Duty] = ()
     start: Callable[[], Awaitable[None]] = _nothing
     stop: Callable[[], Awaitable[None]] = _nothing

@@ -176,8 +176,11 @@ class Transaction(Protocol):
         """
         ...
 
-    async def clear(self, collection: str, partition: bytes | None = None) -> int:
-        """Delete all records of a collection, or of one partition; how many there were."""
+    async def clear(
+        self, collection: str, partition: bytes | None = None, *, limit: int | None = None
+    ) -> int:
+        """Delete all records of a collection, or of one partition (with `limit`, at most so many,
+        first in key order first); how many."""
         ...
 
     async def count(self, collection: str, partition: bytes | None = None) -> int:
@@ -312,8 +315,9 @@ class Transaction(Protocol):
         it. The last position when there is no such entry, 0 in an empty log."""
         ...
 
-    async def trim(self, log: str, *, before: float | None = None) -> int:
-        """Remove entries stamped before a time, or all; how many. Positions go on."""
+    async def trim(self, log: str, *, before: float | None = None, limit: int | None = None) -> int:
+        """Remove entries stamped before a time, or all (with `limit`, at most so many, oldest
+        first); how many. Positions go on."""
         ...
 
     # Blobs -----------------------------------------------------------------------------

@@ -1,5 +1,4 @@
-"""What goes on behind the requests: filling new indexes, clearing what was dropped, expiry,
-and keeping the counts.
+"""What goes on behind the requests: filling new indexes, expiry, and keeping the counts.
 
 Each duty works in small transactions, can be interrupted anywhere, and is taken up again
 when the node starts.
@@ -33,7 +32,6 @@ from lambent.services.dynamodb.changes import (
 from lambent.services.dynamodb.keys import StoreKey
 from lambent.services.dynamodb.model import (
     COUNTED,
-    DROPPED,
     STATISTICS,
     TABLES,
     TOKENS,
@@ -67,7 +65,6 @@ class Duties:
         self._ledger = ledger
         self._background = Background(clock)
         self._started = False
-        self._clearing: set[str] = set()
         self._filling: dict[str, set[asyncio.Task[None]]] = {}
         sweep = in_turn(store, "dynamodb.sweep", _SWEEP_SECONDS, self.sweep)
         recount = in_turn(store, "dynamodb.recount", _RECOUNT_SECONDS, self._recount_all)
@@ -117,12 +114,10 @@ class Duties:
     async def _take_up(self) -> bool:
         """Go on with what is unfinished and not under way here; whether there are tables."""
 
-        async def body(tx: Transaction) -> tuple[list[str], list[Table]]:
-            dropped = [record.partition.decode() for record in await tx.scan_all(DROPPED)]
-            return dropped, [decode_table(record) for record in await tx.scan_all(TABLES)]
+        async def body(tx: Transaction) -> list[Table]:
+            return [decode_table(record) for record in await tx.scan_all(TABLES)]
 
-        dropped, tables = await self._store.transact(body)
-        self.clear(dropped)
+        tables = await self._store.transact(body)
         for table in tables:
             unfinished = table.ttl_filling or any(index.filling for index in table.indexes)
             if unfinished and table.id not in self._filling:
@@ -157,29 +152,9 @@ class Duties:
         while tasks := self._filling.get(table_id):
             await asyncio.wait(set(tasks))
 
-    def clear(self, collections: list[str]) -> None:
-        """Begin to clear collections that were noted under `DROPPED`."""
-        for collection in set(collections) - self._clearing:
-            self._clearing.add(collection)
-            self._background.begin(partial(self._clear, collection))
-
     async def _flush(self) -> None:
         await self._clock.sleep(_FLUSH_SECONDS)
         await self._ledger.flush()
-
-    async def _clear(self, collection: str) -> None:
-        async def body(tx: Transaction) -> bool:
-            records = await tx.scan_all(collection, limit=_BATCH)
-            for record in records:
-                await tx.delete(collection, record.partition, record.sort)
-            if len(records) == _BATCH:
-                return False
-            await tx.delete(DROPPED, collection.encode())
-            return True
-
-        while not await self._store.transact(body):
-            await self._clock.sleep(0)
-        self._clearing.discard(collection)
 
     async def _fill(self, table: Table) -> None:
         after: Position = None

@@ -6,10 +6,9 @@
 | `dynamodb.items/ID` | hash key, range key (see `keys`) | the item |
 | `dynamodb.index/ID/INDEX` | index hash key, index range key and table key | projected item |
 | `dynamodb.history/ID` (a log) | | what an item was before a change |
-| `dynamodb.ttl/ID` | empty, expiry and table key | empty |
+| `dynamodb.ttl/ID`, from the second enabling on `…/N` | "ttl", expiry and table key | table key |
 | `dynamodb.statistics` | table id | item counts and sizes |
 | `dynamodb.counted` | empty | empty: the counts were written when the node stopped |
-| `dynamodb.dropped` | collection to clear | empty |
 | `dynamodb.tokens` | account/region, client request token | a transaction's fingerprint |
 
 A table's id is new with each creation, so a table of the same name never sees old items.
@@ -29,7 +28,6 @@ from lambent.store.contract import Record, Transaction
 TABLES: Final = "dynamodb.tables"
 STATISTICS: Final = "dynamodb.statistics"
 COUNTED: Final = "dynamodb.counted"
-DROPPED: Final = "dynamodb.dropped"
 TOKENS: Final = "dynamodb.tokens"
 
 
@@ -98,9 +96,10 @@ class Table(msgspec.Struct, frozen=True, omit_defaults=True):
     """A table's definition. `created` is in seconds since the epoch.
 
     `attributes` are the AttributeDefinitions in the order given. `ttl` is the attribute
-    that holds the expiry, "" when items do not expire. `recovery_days` is the period of
-    point-in-time recovery, 0 when it is off; `recovery_since` is when that was switched on.
-    `copies` are the backups and tables into which it is being copied.
+    that holds the expiry, "" when items do not expire; `ttl_disabled` is how often that was
+    ended. `recovery_days` is the period of point-in-time recovery, 0 when it is off;
+    `recovery_since` is when that was switched on. `copies` are the backups and tables into which
+    it is being copied.
     """
 
     name: str
@@ -124,6 +123,7 @@ class Table(msgspec.Struct, frozen=True, omit_defaults=True):
     table_class_changed: float = 0.0
     ttl: str = ""
     ttl_filling: bool = False
+    ttl_disabled: int = 0
     recovery_days: int = 0
     recovery_since: float = 0.0
     copies: tuple[str, ...] = ()
@@ -170,8 +170,9 @@ class Table(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def expiries(self) -> str:
-        """The collection of its items' expiry times."""
-        return f"dynamodb.ttl/{self.id}"
+        """The collection of its items' expiry times; another one whenever expiry is enabled."""
+        name = f"dynamodb.ttl/{self.id}"
+        return f"{name}/{self.ttl_disabled}" if self.ttl_disabled else name
 
     def entries(self, index: Index) -> str:
         """The collection of an index's entries."""

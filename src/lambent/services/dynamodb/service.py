@@ -33,7 +33,7 @@ def create(platform: Platform) -> Sequence[Service]:
     platform.cluster.membership.on_change(duties.members_changed)
     copier = Copier(store, platform.clock, duties)
     platform.cluster.membership.on_change(copier.members_changed)
-    backups = Backups(store, platform.ids, ledger, duties, copier)
+    backups = Backups(store, platform.clock, platform.ids, ledger, copier)
     tables = Tables(store, platform.ids, ledger, duties)
     operations = DynamoDB(
         tables,
@@ -45,7 +45,7 @@ def create(platform: Platform) -> Sequence[Service]:
         backups,
     )
     figures.measure(operations, platform.metrics, platform.clock)
-    streams = Streams(store)
+    streams = Streams(store, platform.clock)
 
     def hourly(name: str, words: str, work: Callable[[], Awaitable[object]]) -> Duty:
         step = in_turn(store, f"dynamodb.{name}", _HOUR, work)

@@ -20,7 +20,6 @@ from lambent.services.dynamodb.describe import describe
 from lambent.services.dynamodb.duties import Duties
 from lambent.services.dynamodb.errors import invalid, table_not_found
 from lambent.services.dynamodb.model import (
-    DROPPED,
     STATISTICS,
     TABLES,
     Table,
@@ -31,6 +30,7 @@ from lambent.services.dynamodb.model import (
 from lambent.services.dynamodb.parameters import check_name, name_from_arn, table_name
 from lambent.services.dynamodb.statistics import Count, Ledger
 from lambent.services.dynamodb.streams.model import follow_table
+from lambent.store import removal
 from lambent.store.contract import Store, Transaction
 
 _MAX_LISTED = 100
@@ -72,7 +72,7 @@ class Tables:
         name = table_name(context, params["TableName"])
         counts = await self._ledger.counts((await self._find(context, params)).id)
 
-        async def body(tx: Transaction) -> tuple[Table, list[str]]:
+        async def body(tx: Transaction) -> Table:
             table = await self._load(tx, context, name)
             if table.protected:
                 raise invalid(
@@ -83,18 +83,20 @@ class Tables:
             await tx.delete(TABLES, scope(context.account, context.region), name.encode())
             await tx.delete(STATISTICS, table.id.encode())
             await follow_table(tx, table, None)
-            collections = [table.expiries, *(table.entries(index) for index in table.indexes)]
+            gone = [
+                removal.records(table.expiries),
+                *(removal.records(table.entries(index)) for index in table.indexes),
+            ]
             if table.recovery_days:
                 await keep_deleted(tx, table, counts.get("", Count()))
-                await tx.trim(table.history)
+                gone.append(removal.log(table.history))
             else:
-                collections.append(table.items)
-            await _note_dropped(tx, collections)
-            return table, collections
+                gone.append(removal.records(table.items))
+            await removal.remove(tx, *gone)
+            return table
 
-        table, collections = await self._store.transact(body)
+        table = await self._store.transact(body)
         self._ledger.forget(table.id)
-        self._duties.clear(collections)
         description = describe(table, {}, status="DELETING")
         for gone in ("AttributeDefinitions", "KeySchema", "CreationDateTime", "WarmThroughput"):
             description.pop(gone, None)
@@ -105,18 +107,18 @@ class Tables:
         name = table_name(context, params["TableName"])
         table_updates.check_request(params)
 
-        async def body(tx: Transaction) -> tuple[Table, list[str]]:
+        async def body(tx: Transaction) -> Table:
             table = await self._load(tx, context, name)
             _check_made(table)
             updated = table_updates.update_table(table, params, tx.now, self._ids)
             await save_table(tx, updated.table)
             await follow_table(tx, table, updated.table)
-            collections = [table.entries(index) for index in updated.dropped]
-            await _note_dropped(tx, collections)
-            return updated.table, collections
+            await removal.remove(
+                tx, *(removal.records(table.entries(index)) for index in updated.dropped)
+            )
+            return updated.table
 
-        table, collections = await self._store.transact(body)
-        self._duties.clear(collections)
+        table = await self._store.transact(body)
         if any(index.filling for index in table.indexes):
             self._duties.fill(table)
         counts = await self._ledger.counts(table.id)
@@ -193,12 +195,15 @@ class Tables:
                     "TimeToLive is active on a different AttributeName: "
                     f"current AttributeName is {table.ttl}"
                 )
+            if not enabled:
+                await removal.remove(tx, removal.records(table.expiries))
             table = msgspec.structs.replace(
-                table, ttl=attribute if enabled else "", ttl_filling=enabled
+                table,
+                ttl=attribute if enabled else "",
+                ttl_filling=enabled,
+                ttl_disabled=table.ttl_disabled + (not enabled),
             )
             await save_table(tx, table)
-            if not enabled:
-                await tx.clear(table.expiries)
             return table
 
         table = await self._store.transact(body)
@@ -275,8 +280,3 @@ def _check_made(table: Table) -> None:
 def _in_use(why: str) -> AwsError:
     message = f"Attempt to change a resource which is still in use: {why}"
     return AwsError("ResourceInUseException", message, 400)
-
-
-async def _note_dropped(tx: Transaction, collections: list[str]) -> None:
-    for collection in collections:
-        await tx.put(DROPPED, collection.encode(), b"", b"")

@@ -92,6 +92,8 @@ class AsyncSource:
 
     async def claim(self, tx: Transaction, arn: Arn, limit: int, lease: float | None) -> Batch:
         reference = from_arn(arn)
+        if await records.find_function_record(tx, reference) is None:
+            return Batch((), (), ())  # what it left is being removed
         claimed = await tx.claim(queue_of(reference), limit, LEASE if lease is None else lease)
         if not claimed:
             return Batch((), (), ())
@@ -137,7 +139,10 @@ class AsyncSource:
         return self._store.work_arrived(queue_of(from_arn(arn)))
 
     async def next_due(self, tx: Transaction, arn: Arn) -> float | None:
-        return await tx.next_due(queue_of(from_arn(arn)))
+        reference = from_arn(arn)
+        if await records.find_function_record(tx, reference) is None:
+            return None
+        return await tx.next_due(queue_of(reference))
 
     async def describe(self, tx: Transaction, arn: Arn) -> Mapping[str, Any]:
         return {}

@@ -11,11 +11,11 @@ import msgspec
 
 from lambent.core.context import Params, RequestContext, Result
 from lambent.services.lambda_ import (
-    asynchronous,
     code_signing,
     describe,
     errors,
     layer_keeping,
+    leaving,
     own_settings,
     paging,
     records,
@@ -25,7 +25,6 @@ from lambent.services.lambda_ import (
 )
 from lambent.services.lambda_.base import Base
 from lambent.services.lambda_.code import Archive
-from lambent.services.lambda_.durable import book
 from lambent.services.lambda_.layer_lookup import referenced
 from lambent.services.lambda_.model import Code, Function, Version
 from lambent.services.lambda_.names import LATEST, Reference
@@ -49,6 +48,7 @@ class FunctionOperations(Base):
         archive = await self._code.take(context, params["Code"])
         revision, build = self._ids.uuid(), self._ids.uuid()
 
+        await leaving.over(self._store, reference)
         signing = params.get("CodeSigningConfigArn")
         deployed = [reference.name, *(params.get("Layers") or ())]
 
@@ -68,6 +68,7 @@ class FunctionOperations(Base):
                 tags=tags,
                 code_signing=signing,
             )
+            await leaving.check_over(tx, reference)
             await records.create_function(tx, reference, function)
             await _link(tx, reference, archive)
             if not params.get("Publish"):
@@ -267,11 +268,9 @@ class FunctionOperations(Base):
         async def body(tx: Transaction) -> None:
             function = await records.get_function(tx, reference)
             if number is None:
-                versions = [function.latest, *await records.versions(tx, reference)]
                 await records.delete_function(tx, reference)
-                await layer_keeping.release(tx, versions)
-                await tx.drop(asynchronous.queue_of(reference))
-                await book.remove_all(tx, reference)
+                await leaving.leave(tx, reference)
+                await layer_keeping.release(tx, [function.latest])
                 return
             if not number.isdigit():
                 raise errors.invalid("Deletion of aliases is not currently supported.")

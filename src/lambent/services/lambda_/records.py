@@ -115,15 +115,11 @@ async def all_functions(tx: Transaction) -> list[tuple[Reference, Function]]:
 
 
 async def delete_function(tx: Transaction, reference: Reference) -> None:
-    """Remove a function with its versions, URLs and code."""
+    """Remove a function and its URLs; what it holds by its name is `leaving`'s."""
     function = await find_function(tx, reference)
     for url in function.urls.values() if function else ():
         await delete_url(tx, url.id)
     await tx.delete(FUNCTIONS, place(reference.account, reference.region), reference.name.encode())
-    await tx.clear(VERSIONS, _of(reference))
-    for record in await tx.scan(CODE, _of(reference)):
-        await tx.unlink_blob(decode(record, Code).blob)
-    await tx.clear(CODE, _of(reference))
     await announce(tx, FUNCTIONS, _of(reference).decode())
 
 
@@ -143,6 +139,14 @@ async def find_version(tx: Transaction, reference: Reference, number: str) -> Ve
 async def versions(tx: Transaction, reference: Reference) -> list[Version]:
     """All published versions, oldest first."""
     return [decode(record, Version) for record in await tx.scan(VERSIONS, _of(reference))]
+
+
+async def drop_versions(tx: Transaction, reference: Reference, limit: int) -> list[Version]:
+    """Remove up to so many of the published versions; those that went."""
+    found = await tx.scan(VERSIONS, _of(reference), limit=limit)
+    for record in found:
+        await tx.delete(VERSIONS, record.partition, record.sort)
+    return [decode(record, Version) for record in found]
 
 
 async def put_version(tx: Transaction, reference: Reference, version: Version) -> None:
@@ -203,6 +207,15 @@ async def find_code(tx: Transaction, reference: Reference, sha256: str) -> Code 
 async def put_code(tx: Transaction, reference: Reference, sha256: str, code: Code) -> None:
     """Note where an archive lies."""
     await tx.put(CODE, _of(reference), sha256.encode(), _encode(code))
+
+
+async def drop_code(tx: Transaction, reference: Reference, limit: int) -> int:
+    """Give up to so many of the function's archives up; how many."""
+    found = await tx.scan(CODE, _of(reference), limit=limit)
+    for record in found:
+        await tx.unlink_blob(decode(record, Code).blob)
+        await tx.delete(CODE, record.partition, record.sort)
+    return len(found)
 
 
 async def drop_unused_code(tx: Transaction, reference: Reference, function: Function) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from lambent.core.context import RequestContext
 from lambent.core.errors import AwsError
 from lambent.services.logs.model import Group, Stream, decode_group, decode_stream, encode
+from lambent.store import removal
 from lambent.store.contract import Transaction
 
 GROUPS = "logs.groups"
@@ -99,4 +102,28 @@ async def list_streams(
 async def delete_stream(tx: Transaction, group: Group, stream: Stream) -> None:
     """Remove a stream with its events."""
     await tx.delete(STREAMS, group.uid.encode(), stream.name.encode())
-    await tx.trim(stream.log)
+    await removal.remove(tx, removal.log(stream.log))
+
+
+async def delete_group(tx: Transaction, context: RequestContext, group: Group) -> None:
+    """Remove a group with its streams and their events."""
+    await tx.delete(GROUPS, partition(context), group.name.encode())
+    await removal.remove(tx, removal.Gone(STREAMS_OF_GROUP, group.uid.encode()))
+
+
+async def _remove_streams(tx: Transaction, uid: bytes, limit: int) -> int:
+    """Some of the streams and events of a group that is gone."""
+    removed = 0
+    for record in await tx.scan(STREAMS, uid, limit=limit):
+        removed += await tx.trim(decode_stream(record.value).log, limit=limit - removed)
+        if removed == limit:
+            break
+        await tx.delete(STREAMS, uid, record.sort)
+        removed += 1
+        if removed == limit:
+            break
+    return removed
+
+
+STREAMS_OF_GROUP: Final = removal.Kind("logs.streams", _remove_streams)
+"""By the group's uid."""

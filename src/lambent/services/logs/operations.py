@@ -75,9 +75,7 @@ class LogOperations(MetricFilterOperations):
     async def delete_log_group(self, context: RequestContext, params: Params) -> Result:
         async def body(tx: Transaction) -> None:
             group = await catalogue.get_group(tx, context, params["logGroupName"])
-            for stream in await catalogue.list_streams(tx, group):
-                await catalogue.delete_stream(tx, group, stream)
-            await tx.delete(catalogue.GROUPS, catalogue.partition(context), group.name.encode())
+            await catalogue.delete_group(tx, context, group)
 
         await self._store.transact(body)
         return None

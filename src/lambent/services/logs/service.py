@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lambent.services.contract import Platform, Service
+from lambent.services.logs import catalogue
 from lambent.services.logs.figures import Figures
 from lambent.services.logs.operations import LogOperations
 from lambent.services.logs.resources import (
@@ -24,5 +25,6 @@ def create(platform: Platform) -> Service:
             "AWS::Logs::LogStream": LogStreamResource(operations),
             "AWS::Logs::MetricFilter": MetricFilterResource(operations),
         },
+        removes=(catalogue.STREAMS_OF_GROUP,),
         duties=(retention(platform.store, platform.clock),),
     )

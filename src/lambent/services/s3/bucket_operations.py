@@ -19,18 +19,18 @@ from lambent.services.s3.model import (
     OBJECTS,
     OWNED,
     SETTINGS,
-    UPLOADS,
     VERSIONS,
     Bucket,
     Owned,
     pack,
     pack_document,
-    unescape_key,
     unpack,
 )
 from lambent.services.s3.multipart_operations import MultipartOperations
 from lambent.services.s3.names import check_bucket_name
+from lambent.services.s3.retirement import UPLOADS_OF_BUCKET
 from lambent.services.s3.tagging import BUCKET_TAGS, as_tag_set, read_tags
+from lambent.store import removal
 from lambent.store.contract import Transaction
 
 _US_EAST: Final = "us-east-1"
@@ -232,11 +232,12 @@ class BucketOperations(MultipartOperations):
                     "The bucket you tried to delete is not empty. You must delete all versions "
                     "in the bucket.",
                 )
-            for record in await tx.scan(UPLOADS, bucket.key):
-                key, upload_id = unescape_key(record.sort)
-                await self.drop_upload(tx, bucket, key, upload_id.decode())
-            await tx.clear(SETTINGS, bucket.key)
-            await tx.clear(NULLS, bucket.key)
+            await removal.remove(
+                tx,
+                removal.records(SETTINGS, bucket.key),
+                removal.records(NULLS, bucket.key),
+                removal.Gone(UPLOADS_OF_BUCKET, bucket.key),
+            )
             await tx.delete(BUCKETS, bucket.name.encode())
             await tx.delete(OWNED, bucket.account.encode(), bucket.name.encode())
 

@@ -32,6 +32,8 @@ from lambent.services.s3.model import (
 from lambent.services.s3.names import key_bytes, key_text
 from lambent.services.s3.object_operations import written
 from lambent.services.s3.reading import quoted
+from lambent.services.s3.retirement import PARTS_OF_UPLOAD, unlink
+from lambent.store import removal
 from lambent.store.contract import Transaction
 
 _SMALL: Final = 64 * 1024
@@ -95,7 +97,7 @@ class MultipartOperations(CopyOperations):
         partition, sort = params["UploadId"].encode(), _part_sort(params["PartNumber"])
         earlier = await tx.get(PARTS, partition, sort)
         if earlier is not None:
-            await self._unlink_part(tx, unpack(Part, earlier.value))
+            await unlink(tx, [unpack(Part, earlier.value)])
         if received.blob is not None:
             await tx.link_blob(received.blob)
         part = Part(
@@ -109,10 +111,6 @@ class MultipartOperations(CopyOperations):
         )
         await tx.put(PARTS, partition, sort, pack(part))
         return part
-
-    async def _unlink_part(self, tx: Transaction, part: Part) -> None:
-        if part.blob:
-            await tx.unlink_blob(part.blob)
 
     async def upload_part(self, context: RequestContext, params: Params) -> Result:
         multipart.check_part_number(params["PartNumber"])
@@ -202,10 +200,10 @@ class MultipartOperations(CopyOperations):
             checksum = multipart.whole_checksum(upload, parts)
             multipart.check_claims(upload, params, size, checksum)
             await self.check_write(tx, bucket, params)
-            for part in uploaded.values():
-                if part not in parts:
-                    await self._unlink_part(tx, part)
-            await tx.clear(PARTS, upload_id.encode())
+            for part in parts:
+                del uploaded[part.number]
+            await unlink(tx, list(uploaded.values()))
+            await removal.remove(tx, removal.records(PARTS, upload_id.encode()))
             await tx.delete(UPLOADS, bucket.key, upload_sort(raw, upload_id))
             version = await self.versions.put(
                 tx,
@@ -235,19 +233,11 @@ class MultipartOperations(CopyOperations):
         async def abort(tx: Transaction) -> None:
             bucket = await open_bucket(tx, context, params, "s3:PutObject")
             upload = await self._upload(tx, bucket, params)
-            await self.drop_upload(tx, bucket, key_bytes(params["Key"]), upload.id)
+            await tx.delete(UPLOADS, bucket.key, upload_sort(key_bytes(params["Key"]), upload.id))
+            await removal.remove(tx, removal.Gone(PARTS_OF_UPLOAD, upload.id.encode()))
 
         await self.store.transact(abort)
         return None
-
-    async def drop_upload(
-        self, tx: Transaction, bucket: Bucket, key: bytes, upload_id: str
-    ) -> None:
-        """Remove an upload in progress with all its parts."""
-        for record in await tx.scan(PARTS, upload_id.encode()):
-            await self._unlink_part(tx, unpack(Part, record.value))
-        await tx.clear(PARTS, upload_id.encode())
-        await tx.delete(UPLOADS, bucket.key, upload_sort(key, upload_id))
 
     async def list_parts(self, context: RequestContext, params: Params) -> Result:
         limit = page_size(params, "MaxParts", "max-parts")

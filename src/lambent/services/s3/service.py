@@ -5,7 +5,7 @@ from __future__ import annotations
 from lambent.services.contract import Platform, Service
 from lambent.services.s3.operations import Operations
 from lambent.services.s3.resources import resource_types
-from lambent.services.s3.retirement import retirement
+from lambent.services.s3.retirement import PARTS_OF_UPLOAD, UPLOADS_OF_BUCKET, retirement
 
 
 def create(platform: Platform) -> Service:
@@ -15,5 +15,6 @@ def create(platform: Platform) -> Service:
         name="s3",
         operations=operations,
         resources=resource_types(operations),
+        removes=(PARTS_OF_UPLOAD, UPLOADS_OF_BUCKET),
         duties=(retirement(platform.store, platform.clock),),
     )

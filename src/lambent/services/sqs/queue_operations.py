@@ -16,7 +16,6 @@ from lambent.services.sqs.lookup import check, permits, queue_of, sources_of
 from lambent.services.sqs.model import Queue
 from lambent.services.sqs.names import check_name, next_token, parse_next_token, queue_url
 from lambent.services.sqs.queues import Queues
-from lambent.services.sqs.removal import Removal
 from lambent.services.sqs.retention import Retention
 from lambent.store.contract import Store, Transaction
 
@@ -34,7 +33,6 @@ class QueueOperations:
         ids: Ids,
         queues: Queues,
         retention: Retention,
-        removal: Removal,
         *,
         hold_names: bool,
     ) -> None:
@@ -43,7 +41,6 @@ class QueueOperations:
         self._queues = queues
         self._retention = retention
         self._hold_names = hold_names
-        self._removal = removal
 
     async def create_queue(self, context: RequestContext, params: Params) -> Result:
         name = params.get("QueueName") or ""
@@ -125,18 +122,17 @@ class QueueOperations:
         }
 
     async def delete_queue(self, context: RequestContext, params: Params) -> Result:
-        async def body(tx: Transaction) -> bool:
+        async def body(tx: Transaction) -> None:
             queue = await queue_of(tx, self._queues, context, params, "DeleteQueue")
             if self._hold_names:
                 await held_names.hold(tx, queue)
-            return await self._queues.delete(tx, queue)
+            await self._queues.delete(tx, queue)
 
-        if not await self._store.transact(body):
-            self._removal.begin()
+        await self._store.transact(body)
         return None
 
     async def purge_queue(self, context: RequestContext, params: Params) -> Result:
-        async def body(tx: Transaction) -> bool:
+        async def body(tx: Transaction) -> None:
             queue = await queue_of(tx, self._queues, context, params, "PurgeQueue")
             if tx.now - queue.purged < PURGE_INTERVAL:
                 raise AwsError(
@@ -144,10 +140,9 @@ class QueueOperations:
                     f"Only one PurgeQueue operation on {queue.name} is allowed every 60 seconds.",
                     403,
                 )
-            return await self._queues.purge(tx, queue)
+            await self._queues.purge(tx, queue)
 
-        if not await self._store.transact(body):
-            self._removal.begin()
+        await self._store.transact(body)
         return None
 
     async def get_queue_attributes(self, context: RequestContext, params: Params) -> Result:

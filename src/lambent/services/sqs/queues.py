@@ -7,8 +7,9 @@ import builtins
 import msgspec
 
 from lambent.core.arns import Arn
-from lambent.services.sqs import errors, moves, removal
+from lambent.services.sqs import errors, moves
 from lambent.services.sqs.model import Queue, decode_queue, encode
+from lambent.store import removal
 from lambent.store.contract import ABSENT, Transaction
 
 COLLECTION = "sqs.queues"
@@ -96,21 +97,20 @@ class Queues:
         """Every queue of every account."""
         return [decode_queue(record.value) for record in await tx.scan_all(COLLECTION)]
 
-    async def delete(self, tx: Transaction, queue: Queue) -> bool:
-        """Remove a queue with all its messages; whether that is all done, or left to `Removal`."""
+    async def delete(self, tx: Transaction, queue: Queue) -> None:
+        """Remove a queue with all its messages."""
         await tx.delete(COLLECTION, _partition(queue.account, queue.region), queue.name.encode())
         await tx.clear(moves.COLLECTION, queue.arn.encode())
-        done = [
-            await removal.drop(tx, queue.work),
-            await removal.clear(tx, queue.deduplication),
-            await removal.clear(tx, queue.attempts),
-        ]
-        return all(done)
+        await removal.remove(
+            tx,
+            removal.work(queue.work),
+            removal.records(queue.deduplication),
+            removal.records(queue.attempts),
+        )
 
-    async def purge(self, tx: Transaction, queue: Queue) -> bool:
-        """Remove all messages; whether that is all done, as for `delete`."""
-        done = await removal.drop(tx, queue.work)
+    async def purge(self, tx: Transaction, queue: Queue) -> None:
+        """Remove all messages."""
+        done = await removal.remove(tx, removal.work(queue.work))
         generation = queue.generation + (not done)
         purged = msgspec.structs.replace(queue, purged=tx.now, generation=generation)
         await self.save(tx, purged)
-        return done

@@ -10,7 +10,6 @@ from lambent.services.sqs.mover import Mover
 from lambent.services.sqs.queue_operations import QueueOperations
 from lambent.services.sqs.queues import Queues
 from lambent.services.sqs.recovery.api import RecoveryApi
-from lambent.services.sqs.removal import Removal
 from lambent.services.sqs.resources import QueuePolicyResource, QueueResource
 from lambent.services.sqs.retention import Retention
 from lambent.services.sqs.source import QueueSource
@@ -25,7 +24,6 @@ class Operations(QueueOperations, MessageOperations, MoveOperations):
         platform: Platform,
         queues: Queues,
         retention: Retention,
-        removal: Removal,
         figures: Figures,
     ) -> None:
         QueueOperations.__init__(
@@ -34,7 +32,6 @@ class Operations(QueueOperations, MessageOperations, MoveOperations):
             platform.ids,
             queues,
             retention,
-            removal,
             hold_names=platform.settings.hold_queue_names,
         )
         MessageOperations.__init__(
@@ -51,8 +48,7 @@ def create(platform: Platform) -> Service:
     figures = Figures(
         platform.store, platform.clock, queues, platform.metrics, lambda: membership.first
     )
-    removal = Removal(platform.store, platform.clock)
-    operations = Operations(platform, queues, retention, removal, figures)
+    operations = Operations(platform, queues, retention, figures)
     mover = Mover(platform.store, platform.clock, platform.ids, queues, platform.targets)
 
     return Service(
@@ -65,5 +61,5 @@ def create(platform: Platform) -> Service:
         targets={"sqs": QueueTarget(platform.ids, queues, figures)},
         sources={"sqs": QueueSource(platform.store, queues, figures)},
         routes=RecoveryApi(platform, queues).routes(),
-        duties=(retention.duty, removal.duty, mover.duty),
+        duties=(retention.duty, mover.duty),
     )

@@ -38,6 +38,7 @@ from lambent.services.dynamodb.model import (
     stored_size,
 )
 from lambent.services.dynamodb.statistics import Statistics
+from lambent.store import removal
 from lambent.store.contract import Store, Transaction
 
 _BATCH = 200
@@ -236,4 +237,4 @@ async def let_go(tx: Transaction, known: Table, copy: str) -> None:
     table = msgspec.structs.replace(table, copies=held)
     await save_table(tx, table)
     if not table.remembered:
-        await tx.trim(table.history)
+        await removal.remove(tx, removal.log(table.history, before=tx.now))

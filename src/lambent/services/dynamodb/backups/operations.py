@@ -6,10 +6,12 @@ backups".
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import msgspec
 
+from lambent.core.clock import Clock
 from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
 from lambent.core.ids import Ids
@@ -27,10 +29,8 @@ from lambent.services.dynamodb.backups.model import (
 )
 from lambent.services.dynamodb.backups.restoring import restored_table
 from lambent.services.dynamodb.describe import describe as describe_table
-from lambent.services.dynamodb.duties import Duties
 from lambent.services.dynamodb.errors import invalid, invalid_parameter
 from lambent.services.dynamodb.model import (
-    DROPPED,
     TABLES,
     Restore,
     Table,
@@ -41,23 +41,25 @@ from lambent.services.dynamodb.model import (
 )
 from lambent.services.dynamodb.parameters import check_name, name_from_arn, table_name
 from lambent.services.dynamodb.statistics import Count, Ledger
+from lambent.store import removal
 from lambent.store.contract import Store, Transaction
 
 _MAX_LISTED = 100
 _DAY = 24 * 3600.0
 _LONGEST_COPY = 6 * 3600.0
+_FORGOTTEN_AT_ONCE = 200
 
 
 class Backups:
     """Operations on backups, and on tables' recovery."""
 
     def __init__(
-        self, store: Store, ids: Ids, ledger: Ledger, duties: Duties, copier: Copier
+        self, store: Store, clock: Clock, ids: Ids, ledger: Ledger, copier: Copier
     ) -> None:
         self._store = store
+        self._clock = clock
         self._ids = ids
         self._ledger = ledger
-        self._duties = duties
         self._copier = copier
 
     async def create(self, context: RequestContext, params: Params) -> Result:
@@ -111,11 +113,10 @@ class Backups:
             if backup.copying or used:
                 raise AwsError("BackupInUseException", f"Backup is being used: {arn}", 400)
             await tx.delete(BACKUPS, where, backup.id.encode())
-            await tx.put(DROPPED, backup.items.encode(), b"", b"")
+            await removal.remove(tx, removal.records(backup.items))
             return backup
 
         backup = await self._store.transact(body)
-        self._duties.clear([backup.items])
         return {"BackupDescription": describe.description(backup, status="DELETED")}
 
     async def list(self, context: RequestContext, params: Params) -> Result:
@@ -246,7 +247,7 @@ class Backups:
                 table = msgspec.structs.replace(table, recovery_days=0, recovery_since=0.0)
             await save_table(tx, table)
             if not table.remembered:
-                await tx.trim(table.history)
+                await removal.remove(tx, removal.log(table.history, before=tx.now))
             return {"ContinuousBackupsDescription": describe.recovery(table, tx.now)}
 
         return await self._store.transact(body)
@@ -254,22 +255,20 @@ class Backups:
     async def sweep(self) -> None:
         """Forget what is older than recovery reaches, and delete expired backups."""
 
-        async def body(tx: Transaction) -> list[str]:
-            for table in map(decode_table, await tx.scan_all(TABLES)):
-                if table.recovery_days:
-                    # A restore that is under way still needs what was there when it began.
-                    reach = table.recovery_days * _DAY + _LONGEST_COPY
-                    await tx.trim(table.history, before=tx.now - reach)
-            gone: list[str] = []
+        async def expire(tx: Transaction) -> list[Table]:
             for record in await tx.scan_all(BACKUPS):
                 backup = decode_backup(record)
                 if backup.expires and backup.expires < tx.now:
                     await tx.delete(BACKUPS, record.partition, record.sort)
-                    await tx.put(DROPPED, backup.items.encode(), b"", b"")
-                    gone.append(backup.items)
-            return gone
+                    await removal.remove(tx, removal.records(backup.items))
+            return [decode_table(record) for record in await tx.scan_all(TABLES)]
 
-        self._duties.clear(await self._store.transact(body))
+        for table in await self._store.transact(expire):
+            while table.recovery_days:
+                forget = functools.partial(_forget_some, known=table)
+                if await self._store.transact(forget) < _FORGOTTEN_AT_ONCE:
+                    break
+                await self._clock.sleep(0)
 
     async def _new_table(
         self,
@@ -313,3 +312,13 @@ async def _table(tx: Transaction, context: RequestContext, name: str) -> Table:
     if table is None:
         raise AwsError("TableNotFoundException", f"Table not found: {name}", 400)
     return table
+
+
+async def _forget_some(tx: Transaction, known: Table) -> int:
+    """Forget some of a table's changes that are older than its recovery reaches; how many."""
+    table = await find_table(tx, known.account, known.region, known.name)
+    if table is None or table.id != known.id or not table.recovery_days:
+        return 0
+    # A restore that is under way still needs what was there when it began.
+    reach = table.recovery_days * _DAY + _LONGEST_COPY
+    return await tx.trim(table.history, before=tx.now - reach, limit=_FORGOTTEN_AT_ONCE)

@@ -5,9 +5,11 @@ Source: Amazon DynamoDB API Reference, "Amazon DynamoDB Streams".
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from lambent.core.arns import Arn
+from lambent.core.clock import Clock
 from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
 from lambent.services.dynamodb.describe import key_elements
@@ -16,18 +18,21 @@ from lambent.services.dynamodb.model import scope
 from lambent.services.dynamodb.streams import iterators, records
 from lambent.services.dynamodb.streams.iterators import Place
 from lambent.services.dynamodb.streams.model import KEPT_SECONDS, STREAMS, Stream, decode_stream
-from lambent.store.contract import Store, Transaction
+from lambent.store import removal
+from lambent.store.contract import Record, Store, Transaction
 
 _MAX_LISTED = 100
 _MAX_RECORDS = 1000
 _MAX_BYTES = 1024 * 1024
+_TRIMMED_AT_ONCE = 200
 
 
 class Streams:
     """The operations of `dynamodbstreams`."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
 
     async def list_streams(self, context: RequestContext, params: Params) -> Result:
         """ListStreams: those of one table, or all, ended ones too while they can be read."""
@@ -138,15 +143,23 @@ class Streams:
     async def trim(self) -> None:
         """Let go of records of more than 24 hours ago, and of streams that ended then."""
 
-        async def body(tx: Transaction) -> None:
-            for record in await tx.scan_all(STREAMS):
-                stream = decode_stream(record.value)
-                await tx.trim(stream.log, before=tx.now - KEPT_SECONDS)
-                if stream.over(tx.now):
-                    await tx.trim(stream.log)
-                    await tx.delete(STREAMS, record.partition, record.sort)
+        for record in await self._store.transact(lambda tx: tx.scan_all(STREAMS)):
+            while await self._store.transact(partial(_trim, known=record)) == _TRIMMED_AT_ONCE:
+                await self._clock.sleep(0)
 
-        await self._store.transact(body)
+
+async def _trim(tx: Transaction, known: Record) -> int:
+    """Let go of some of a stream's old records, or of what is left of it; how many."""
+    record = await tx.get(STREAMS, known.partition, known.sort)
+    if record is None:
+        return 0
+    stream = decode_stream(record.value)
+    if not stream.over(tx.now):
+        before = tx.now - KEPT_SECONDS
+        return await tx.trim(stream.log, before=before, limit=_TRIMMED_AT_ONCE)
+    await tx.delete(STREAMS, record.partition, record.sort)
+    await removal.remove(tx, removal.log(stream.log))
+    return 0
 
 
 async def _numbered(tx: Transaction, stream: Stream, kind: str, number: str, oldest: int) -> int:

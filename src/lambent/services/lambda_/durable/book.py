@@ -28,7 +28,10 @@ from lambent.services.lambda_.durable.model import (
     Timer,
 )
 from lambent.services.lambda_.names import Reference
+from lambent.services.lambda_.records import find_function_record
+from lambent.store import removal
 from lambent.store.contract import NewWork, Record, Transaction
+from lambent.store.removal import Gone
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -46,7 +49,10 @@ def decode(record: Record, kind: type[T]) -> T:
 
 
 async def find(tx: Transaction, key: Key) -> Execution | None:
-    """The execution, or None; to look at."""
+    """The execution, or None; to look at. Those of a function that is gone are gone with it."""
+    function = Reference(key.account, key.region, key.function)
+    if await find_function_record(tx, function) is None:
+        return None
     record = await tx.get(EXECUTIONS, key.owner, key.id.encode())
     return None if record is None else decode(record, Execution)
 
@@ -84,22 +90,41 @@ async def operations(tx: Transaction, key: Key) -> list[Operation]:
 
 async def remove(tx: Transaction, key: Key, execution: Execution) -> None:
     """Delete all that there is of an execution."""
-    for collection in (DATA, OPERATIONS, ORDER):
-        await tx.clear(collection, key.own)
-    await tx.trim(key.history)
+    await _remove_entry(tx, key, execution)
+    await removal.remove(tx, *_held(key))
+
+
+async def remove_some(tx: Transaction, function: Reference, limit: int) -> int:
+    """Remove up to so much of the executions of a function that is gone, and of what they wait
+    for; how much. Fewer than that: it was all."""
+    queue = removal.work(queue_of(function.account, function.region, function.name))
+    removed = await queue.remove(tx, limit)
+    if removed == limit:
+        return removed
+    owner = Key(function.account, function.region, function.name, "").owner
+    for record in await tx.scan(EXECUTIONS, owner, limit=limit - removed):
+        key = Key(function.account, function.region, function.name, record.sort.decode())
+        removed += await removal.remove_some(tx, _held(key), limit - removed)
+        if removed == limit:
+            break
+        await _remove_entry(tx, key, decode(record, Execution))
+        removed += 1
+        if removed == limit:
+            break
+    return removed
+
+
+def _held(key: Key) -> list[Gone]:
+    """What an execution holds beside its own record."""
+    collections = (DATA, OPERATIONS, ORDER)
+    return [*(removal.records(one, key.own) for one in collections), removal.log(key.history)]
+
+
+async def _remove_entry(tx: Transaction, key: Key, execution: Execution) -> None:
     await tx.delete(EXECUTIONS, key.owner, key.id.encode())
     named = await tx.get(NAMES, key.owner, execution.name.encode())
     if named is not None and named.value == key.id.encode():
         await tx.delete(NAMES, key.owner, execution.name.encode())
-
-
-async def remove_all(tx: Transaction, function: Reference) -> None:
-    """The function is gone, and its executions with it."""
-    owner = f"{function.account}/{function.region}/{function.name}".encode()
-    for record in await tx.scan(EXECUTIONS, owner):
-        key = Key(function.account, function.region, function.name, record.sort.decode())
-        await remove(tx, key, decode(record, Execution))
-    await tx.drop(queue_of(function.account, function.region, function.name))
 
 
 class Book:

@@ -38,6 +38,7 @@ from lambent.services.lambda_.durable.model import (
 from lambent.services.lambda_.invoking import Runner
 from lambent.services.lambda_.names import Reference, from_arn
 from lambent.services.lambda_.one_call import LEASE, LOST, MOST_LOST, OneCall
+from lambent.services.lambda_.records import find_function_record
 from lambent.store.contract import Store, Transaction, Work
 
 MOST_ERRORS = 9
@@ -72,6 +73,8 @@ class RunSource:
     async def claim(self, tx: Transaction, arn: Arn, limit: int, lease: float | None) -> Batch:
         queue = _queue(arn)
         tickets: list[Ticket] = []
+        if await find_function_record(tx, from_arn(arn)) is None:
+            return Batch((), (), ())  # what it left is being removed
         for work in await tx.claim(queue, limit, LEASE if lease is None else lease):
             ticket = await self._begin(tx, from_arn(arn), work)
             if ticket is None:
@@ -115,6 +118,8 @@ class RunSource:
         return self._store.work_arrived(_queue(arn))
 
     async def next_due(self, tx: Transaction, arn: Arn) -> float | None:
+        if await find_function_record(tx, from_arn(arn)) is None:
+            return None
         return await tx.next_due(_queue(arn))
 
     async def describe(self, tx: Transaction, arn: Arn) -> Mapping[str, Any]:

@@ -23,21 +23,30 @@ _MARK_NOW: Final = f"""
 """Moves a queue's mark to now."""
 
 
-async def _clear(connection: Connection, collection: int, partition: bytes | None) -> int:
+async def _clear(
+    connection: Connection, collection: int, partition: bytes | None, limit: int | None
+) -> int:
     where, arguments = within(collection, partition)
+    if limit is not None:
+        where = (
+            f"WHERE ctid = ANY(ARRAY(SELECT ctid FROM record {where}"
+            f" ORDER BY partition, sort LIMIT ${len(arguments) + 1}))"
+        )
+        arguments = (*arguments, limit)
     return _rows(
         await connection.execute(f"DELETE FROM record {where}", *arguments, timeout=RANGE_SECONDS)
     )
 
 
-async def _trim(connection: Connection, log: int, before: float | None) -> int:
-    return _rows(
-        await connection.execute(
-            "DELETE FROM log WHERE log = $1 AND time < $2",
-            log,
-            float("inf") if before is None else before,
-            timeout=RANGE_SECONDS,
+async def _trim(connection: Connection, log: int, before: float | None, limit: int | None) -> int:
+    old, arguments = "log = $1 AND time < $2", [log, float("inf") if before is None else before]
+    if limit is not None:
+        old = (
+            f"ctid = ANY(ARRAY(SELECT ctid FROM log WHERE {old} ORDER BY time, position LIMIT $3))"
         )
+        arguments.append(limit)
+    return _rows(
+        await connection.execute(f"DELETE FROM log WHERE {old}", *arguments, timeout=RANGE_SECONDS)
     )
 
 

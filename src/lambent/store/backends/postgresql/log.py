@@ -48,13 +48,13 @@ class Logs(Part):
         position: int = await self._over_log(log, "position_at", 0, time)
         return position
 
-    async def trim(self, log: str, *, before: float | None = None) -> int:
+    async def trim(self, log: str, *, before: float | None = None, limit: int | None = None) -> int:
         state = self._state
         await state.writing()
         if not await self._over_log(log, "old", False, before):
             return 0
         await state.writing_alone()
-        trimmed: int = await self._over_log(log, "trim", 0, before)
+        trimmed: int = await self._over_log(log, "trim", 0, before, limit)
         return trimmed
 
     async def _over_log(self, log: str, kind: str, unknown: Any, *arguments: Any) -> Any:

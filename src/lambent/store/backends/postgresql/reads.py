@@ -171,6 +171,14 @@ async def _count(connection: Connection, collection: int, partition: bytes | Non
     return count
 
 
+async def _any(connection: Connection, collection: int, partition: bytes | None) -> bool:
+    where, arguments = within(collection, partition)
+    row = await connection.fetchrow(
+        f"SELECT 1 FROM record {where} ORDER BY partition, sort LIMIT 1", *arguments
+    )
+    return row is not None
+
+
 def within(collection: int, partition: bytes | None) -> tuple[str, tuple[Any, ...]]:
     """The records of a collection or of one partition, as a condition."""
     if partition is None:
@@ -298,6 +306,7 @@ async def _blob(connection: Connection, id: str) -> tuple[int, bytes | None] | N
 ONE: dict[str, Callable[..., Awaitable[Any]]] = {
     "scan_all": _scan_all,
     "count": _count,
+    "any": _any,
     "item": _item,
     "browse": _browse,
     "counts": _counts,

@@ -104,18 +104,20 @@ class Records(Part):
         found = await state.ask(("scan_all", number, after, until, wanted))
         return _merged(found, changed, False, limit)
 
-    async def clear(self, collection: str, partition: bytes | None = None) -> int:
+    async def clear(
+        self, collection: str, partition: bytes | None = None, *, limit: int | None = None
+    ) -> int:
         state = self._state
         await state.writing()
         number = await state.find(collection)
         if number is None:
             return 0
         await state.clean(state.records, number)
-        if not await state.ask(("count", number, partition)):
+        if not await state.ask(("any", number, partition)):
             return 0
         await state.writing_alone()
         await state.clean(state.records, number)
-        count: int = await state.ask(("clear", number, partition))
+        count: int = await state.ask(("clear", number, partition, limit))
         return count
 
     async def count(self, collection: str, partition: bytes | None = None) -> int:

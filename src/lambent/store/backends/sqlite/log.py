@@ -110,13 +110,19 @@ class Logs(Part):
                 high = position
         return low
 
-    async def trim(self, log: str, *, before: float | None = None) -> int:
+    async def trim(self, log: str, *, before: float | None = None, limit: int | None = None) -> int:
         engine = self._engine
         engine.writing()
+        number = engine.names.find(log)
         last = MAX_POSITION if before is None else await self.position_at(log, before)
-        engine.execute(
-            "DELETE FROM log WHERE log = ? AND position <= ?", (engine.names.find(log), last)
-        )
+        if limit is not None:
+            beyond = engine.execute(
+                "SELECT position FROM log WHERE log = ? AND position <= ?"
+                " ORDER BY position LIMIT 1 OFFSET ?",
+                (number, last, limit),
+            ).fetchall()
+            last = beyond[0][0] - 1 if beyond else last
+        engine.execute("DELETE FROM log WHERE log = ? AND position <= ?", (number, last))
         return engine.db.changes()
 
 

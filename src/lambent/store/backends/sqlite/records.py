@@ -135,12 +135,25 @@ class Records(Part):
         ).fetchall()
         return [Record(*row) for row in rows]
 
-    async def clear(self, collection: str, partition: bytes | None = None) -> int:
-        self._engine.writing()
-        self._engine.forget_all()
+    async def clear(
+        self, collection: str, partition: bytes | None = None, *, limit: int | None = None
+    ) -> int:
+        engine = self._engine
+        engine.writing()
         where, bindings = self._within(collection, partition)
-        self._engine.execute(f"DELETE FROM record WHERE {where}", bindings)
-        return self._engine.db.changes()
+        if limit is None:
+            engine.forget_all()
+            engine.execute(f"DELETE FROM record WHERE {where}", bindings)
+            return engine.db.changes()
+        gone = engine.execute(
+            "DELETE FROM record WHERE rowid IN ("
+            f"SELECT rowid FROM record WHERE {where} ORDER BY partition, sort LIMIT ?)"
+            " RETURNING partition, sort",
+            (*bindings, limit),
+        ).fetchall()
+        for key in gone:
+            engine.forget(collection, *key)
+        return len(gone)
 
     async def count(self, collection: str, partition: bytes | None = None) -> int:
         where, bindings = self._within(collection, partition)
