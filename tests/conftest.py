@@ -27,6 +27,7 @@ from tests.support.nodes import ProcessNode, ThreadNode
 from lambent.core.clock import Clock
 from lambent.core.ids import SystemIds
 from lambent.core.settings import Settings
+from lambent.store import removal
 
 STORE = "LAMBENT_TEST_STORE"
 """`postgresql` lets the shared node of the tests keep everything there."""
@@ -72,6 +73,12 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThreadNode]:
     running = ThreadNode(settings).start()
     yield running
     running.close()
+
+
+@pytest.fixture
+def small_removals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few items are too many to be removed at once."""
+    monkeypatch.setattr(removal, "AT_ONCE", 5)
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def _depth(sqs: Any, url: str) -> int:
 
 @pytest.mark.parametrize("fifo", [False, True], ids=["standard", "fifo"])
 def test_a_purge_takes_all_at_once_and_the_queue_goes_on(
-    small: None, node: ThreadNode, client: Client, fifo: bool
+    small_removals: None, node: ThreadNode, client: Client, fifo: bool
 ) -> None:
     sqs = client("sqs")
     url = _filled(sqs, fifo)
@@ -59,7 +59,7 @@ def test_a_purge_takes_all_at_once_and_the_queue_goes_on(
 
 
 def test_who_waits_for_messages_during_a_purge_gets_the_next_one(
-    small: None, client: Client
+    small_removals: None, client: Client
 ) -> None:
     sqs = client("sqs")
     url = _filled(sqs)
@@ -83,7 +83,7 @@ def test_who_waits_for_messages_during_a_purge_gets_the_next_one(
 
 
 def test_a_queue_that_is_made_again_after_its_deletion_is_empty(
-    small: None, node: ThreadNode, client: Client
+    small_removals: None, node: ThreadNode, client: Client
 ) -> None:
     sqs = client("sqs")
     url = _filled(sqs)
