@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.cli.conftest import HELLO, Command
+from tests.crash.killing import until
 
 FLOW = {"Rate": {"PerSecond": 50}, "Circuit": {"FailureShare": "0.25"}}
 
@@ -77,3 +78,15 @@ def test_mistakes_are_explained(deploy: Deploy, command: Command) -> None:
     assert "No mapping is called nothing" in command("flow", "nothing").err
     assert "Say which mapping" in command("flow", "--resume").err
     assert "Several mappings are called" in command("flow", "hello").err
+
+
+def test_what_is_parked_is_shown_with_why(
+    deploy: Deploy, command: Command, client: Callable[..., Any]
+) -> None:
+    assert deploy({"Flow": {"Deadline": {"Seconds": 0.001}}}) == 0
+    sqs = client("sqs")
+    url = sqs.get_queue_url(QueueName="orders")["QueueUrl"]
+    sent = sqs.send_message(QueueUrl=url, MessageBody='{\n"item": "lamp"}')["MessageId"]
+    ran = until(lambda: command("flow", "orders"), lambda ran: "; 1 parked" in ran.out)
+    (line,) = [line for line in ran.out.splitlines() if line.startswith("parked\t")]
+    assert line.split("\t")[2:] == [sent, "deadline", "its deadline is over", '{ "item": "lamp"}']

@@ -23,6 +23,9 @@ from lambent.core.clock import SystemClock
 
 _COLUMNS = ("mapping", "function", "source", "state", "limit", "running", "parked", "last change")
 _POLL_SECONDS = 1.0
+_PARKED_SHOWN = 20
+_PREVIEW = 60
+_PARKED = ("parked since", "message", "rule", "why", "body")
 _DECISIONS = ("time", "rule", "what", "why", "from", "times")
 
 
@@ -75,6 +78,8 @@ def command(
         print_json(shown)
     else:
         _show(shown)
+        if shown["parked_items"]:
+            _show_parked(client.ask(f"{path}/parked?limit={_PARKED_SHOWN}"))
     while follow:
         last = max((one["number"] for one in shown["decisions"]), default=0)
         asyncio.run(SystemClock().sleep(_POLL_SECONDS))
@@ -154,7 +159,7 @@ def _show(shown: dict[str, Any]) -> None:
     held = f", held by {shown['held_by']}" if shown["held_by"] else ""
     click.echo(
         f"{shown['state']}{held}; {shown['running']} of {shown['limit']} calls run; "
-        f"{shown['parked_items']} items parked"
+        f"{shown['parked_items']} parked"
     )
     if shown["parked"] is not None:
         click.echo(f"parked: {shown['parked']}")
@@ -162,10 +167,31 @@ def _show(shown: dict[str, Any]) -> None:
     print_table("decisions", _DECISIONS, [_row(one) for one in shown["decisions"]], ("times",))
 
 
+def _show_parked(found: dict[str, Any]) -> None:
+    rows = [
+        [
+            _time(one["at"], "%Y-%m-%d %H:%M:%S"),
+            one["id"],
+            one["rule"],
+            one["reason"],
+            " ".join(one["preview"].split())[:_PREVIEW],
+        ]
+        for one in found["parked"]
+    ]
+    print_table("parked", _PARKED, rows)
+    if found["count"] > len(rows):
+        click.echo(f"… and {found['count'] - len(rows)} more")
+
+
 def _row(one: dict[str, Any]) -> list[str]:
-    inputs = " ".join(f"{name}={_number(value)}" for name, value in one["inputs"].items())
-    at = datetime.fromtimestamp(one["last"], UTC).strftime("%H:%M:%S.%f")[:-3]
+    known = {name: value for name, value in one["inputs"].items() if value is not None}
+    inputs = " ".join(f"{name}={_number(value)}" for name, value in known.items())
+    at = _time(one["last"], "%H:%M:%S.%f")[:-3]
     return [at, one["rule"], one["what"], one["why"], inputs, str(one["times"])]
+
+
+def _time(at: float, form: str) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime(form)
 
 
 def _number(value: Any) -> str:

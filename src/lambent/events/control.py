@@ -59,7 +59,8 @@ class Control(Protocol):
         ...
 
     def wait(self) -> float | None:
-        """After no grant: seconds until it is worth asking again; None: when woken."""
+        """After no grant: seconds until it is worth asking again; None: when woken. After no
+        `more`: the same; None: this call gets no more."""
         ...
 
     def withdraw(self) -> None:

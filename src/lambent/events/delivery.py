@@ -365,7 +365,11 @@ class Lane:
             if load.control is not None and load.grant is not None:
                 limit = load.control.more(load.grant, limit)
                 if limit <= 0:
-                    return True
+                    pause = load.control.wait()
+                    if pause is None:
+                        return True
+                    await self._clock.wait(self._changed, min(left, pause))
+                    continue
             try:
                 claim = await self._claim(limit)
             except Exception as error:

@@ -147,6 +147,20 @@ async def test_the_rate_is_kept_and_nothing_spins_meanwhile(
     await lane.stop()
 
 
+async def test_a_window_gathers_what_the_rate_lets_out(world: World, regulated: Regulated) -> None:
+    policy = FakePolicy(ok, batch_size=40, window=4.0, rule=WIDE)
+    world.source.add(*(f"m{number}" for number in range(60)))
+    regulator = regulated.regulator({"Rate": {"PerSecond": 5, "Burst": 10}})
+    lane = regulated.lane(policy, regulator)
+    await world.clock.advance(4)
+    (first,) = policy.calls
+    assert 25 <= len(first) <= 30, "the burst, and four seconds of the rate"
+    await world.clock.advance(8)
+    assert all(15 <= len(call) <= 20 for call in policy.calls[1:])
+    assert world.source.claims < 20, "not a claim for each item"
+    await lane.stop()
+
+
 async def test_the_higher_mapping_finds_its_places_free(world: World, regulated: Regulated) -> None:
     low = regulated.regulator({"Priority": {"Places": 4}}, "low")
     high = regulated.regulator({"Priority": {"Places": 4, "Level": 1, "Reserve": 2}}, "high")

@@ -283,11 +283,19 @@ class Regulator:
 
     def more(self, grant: Grant, items: int) -> int:
         """See `Control.more`."""
+        self._wait = None
         if grant.probe:
             return 0
         if self._rate is None:
             return items
-        return min(items, rate.allowed(self._empty_at, self._rate, self._clock.now()))
+        now = self._clock.now()
+        allowed = min(items, rate.allowed(self._empty_at, self._rate, now))
+        if allowed <= 0:
+            # Not one by one, which would be a claim for each; nor all that fit, as what runs
+            # over while the lane wakes is lost.
+            some = min(items, (self._rate.burst + 1) // 2)
+            self._wait = rate.wait(self._empty_at, self._rate, now, some)
+        return allowed
 
     def took(self, batch: Batch, now: float) -> None:
         """Pour the items into the bucket, and count those that are tried for the first time."""
