@@ -165,3 +165,36 @@ def test_a_transaction_of_statements_is_all_or_nothing(ddb: Any, run: Callable[.
     ddb.execute_transaction(TransactStatements=[insert, {"Statement": there.replace("{}", "1990")}])
     found = ddb.execute_transaction(TransactStatements=[select])["Responses"]
     assert found == [{"Item": {"Artist": {"S": "d"}, "Year": {"N": "1"}}}]
+
+
+def test_a_transaction_of_statements_is_done_once_for_a_token(
+    run: Callable[..., Any], ddb: Any, refused: Refused
+) -> None:
+    insert = "INSERT INTO Music VALUE {'Artist': 'once', 'Year': 1}"
+    given = {"TransactStatements": [{"Statement": insert}], "ClientRequestToken": "token"}
+    for _ in range(2):
+        assert ddb.execute_transaction(**given)["Responses"] == [{}]
+    other = [{"Statement": insert.replace("once", "twice")}]
+    refused(
+        ddb.execute_transaction,
+        "IdempotentParameterMismatchException",
+        **{**given, "TransactStatements": other},
+    )
+
+
+def test_a_failed_condition_gives_the_item_when_asked(run: Callable[..., Any], ddb: Any) -> None:
+    where = "WHERE Artist = 'a' AND \"Year\" = 1990 AND Genre = 'jazz'"
+    asked = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+    delete = f"DELETE FROM Music {where}"
+    with pytest.raises(ClientError) as caught:
+        ddb.execute_statement(Statement=delete, **asked)
+    assert caught.value.response["Item"]["Genre"] == {"S": "pop"}
+    insert = "INSERT INTO Music VALUE {'Artist': 'a', 'Year': 1990}"
+    answer = ddb.batch_execute_statement(Statements=[{"Statement": insert, **asked}])
+    error = answer["Responses"][0]["Error"]
+    assert error["Code"] == "DuplicateItem"
+    assert error["Item"]["Genre"] == {"S": "pop"}
+    with pytest.raises(ClientError) as caught:
+        ddb.execute_transaction(TransactStatements=[{"Statement": delete, **asked}])
+    [reason] = caught.value.response["CancellationReasons"]
+    assert reason["Item"]["Genre"] == {"S": "pop"}

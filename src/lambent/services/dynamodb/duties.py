@@ -43,6 +43,7 @@ from lambent.services.dynamodb.model import (
     stored_size,
 )
 from lambent.services.dynamodb.statistics import Count, Ledger, Statistics
+from lambent.services.dynamodb.tokens import TOKEN_SECONDS
 from lambent.store.contract import Store, Transaction
 
 _BATCH = 200
@@ -50,7 +51,6 @@ _FLUSH_SECONDS = 5.0
 _SWEEP_SECONDS = 60.0
 _RECOUNTS = 5
 _RECOUNT_SECONDS = 6 * 3600.0
-TOKEN_SECONDS = 600.0
 
 Position = tuple[bytes, bytes] | None
 _log = logging.getLogger("lambent.dynamodb")

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from typing import Any, NamedTuple
-
-import msgspec
 
 from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
 from lambent.services.dynamodb import capacity, keys
 from lambent.services.dynamodb.capacity import Meter
 from lambent.services.dynamodb.changes import read_item
-from lambent.services.dynamodb.duties import TOKEN_SECONDS
 from lambent.services.dynamodb.errors import invalid
 from lambent.services.dynamodb.expressions.request import Expressions
 from lambent.services.dynamodb.items import collection_metrics, projector
 from lambent.services.dynamodb.keys import StoreKey
-from lambent.services.dynamodb.model import TOKENS, Table, load_table, scope
+from lambent.services.dynamodb.model import Table, load_table
 from lambent.services.dynamodb.parameters import table_name
 from lambent.services.dynamodb.statistics import Ledger, Statistics
+from lambent.services.dynamodb.tokens import Token
 from lambent.services.dynamodb.values import clean_item
 from lambent.services.dynamodb.writes import (
     Plan,
@@ -63,7 +60,9 @@ class Member(NamedTuple):
     plan: Plan
 
 
-class _Done(NamedTuple):
+class Done(NamedTuple):
+    """What the writes of a transaction counted, consumed and touched."""
+
     statistics: Statistics
     meters: dict[str, Meter]
     collections: dict[str, Any]
@@ -79,17 +78,13 @@ class Transactions:
     async def write(self, context: RequestContext, params: Params) -> Result:
         """TransactWriteItems."""
         members = [_member(context, given) for given in params["TransactItems"]]
-        token: str | None = params.get("ClientRequestToken")
-        fingerprint = _fingerprint(params) if token else b""
+        token = Token(params)
 
-        async def body(tx: Transaction) -> _Done:
-            if token and await _done_before(tx, context, token, fingerprint):
-                return await _replayed(tx, context, members)
+        async def body(tx: Transaction) -> Done:
+            if await token.done_before(tx, context):
+                return await replayed(tx, context, members)
             done = await run_members(tx, context, members)
-            if token:
-                value = int(tx.now).to_bytes(8, "big") + fingerprint
-                where = scope(context.account, context.region)
-                await tx.put(TOKENS, where, token.encode(), value)
+            await token.note(tx, context)
             return done
 
         done = await self._store.transact(body)
@@ -170,7 +165,7 @@ def _member(context: RequestContext, given: Mapping[str, Any]) -> Member:
     return Member(table_name(context, request["TableName"]), plan)
 
 
-async def run_members(tx: Transaction, context: RequestContext, members: Sequence[Member]) -> _Done:
+async def run_members(tx: Transaction, context: RequestContext, members: Sequence[Member]) -> Done:
     """Carry the writes out; TransactionCanceledException when any of them fails."""
     statistics = Statistics()
     meters: dict[str, Meter] = {}
@@ -206,33 +201,10 @@ async def run_members(tx: Transaction, context: RequestContext, members: Sequenc
             collections[table.name].append(metrics)
     if any(reason is not _NO_REASON for reason in reasons):
         raise cancelled(reasons)
-    return _Done(statistics, meters, collections)
+    return Done(statistics, meters, collections)
 
 
-def _fingerprint(params: Params) -> bytes:
-    relevant = {
-        name: value for name, value in params.items() if name not in ("ClientRequestToken",)
-    }
-    return sha256(msgspec.msgpack.encode(relevant, order="deterministic")).digest()
-
-
-async def _done_before(
-    tx: Transaction, context: RequestContext, token: str, fingerprint: bytes
-) -> bool:
-    record = await tx.get(TOKENS, scope(context.account, context.region), token.encode())
-    if record is None or int.from_bytes(record.value[:8], "big") < tx.now - TOKEN_SECONDS:
-        return False
-    if record.value[8:] != fingerprint:
-        raise AwsError(
-            "IdempotentParameterMismatchException",
-            "DynamoDB rejected the request because you retried a request with a different payload "
-            "but with an idempotent token that was already used.",
-            400,
-        )
-    return True
-
-
-async def _replayed(tx: Transaction, context: RequestContext, members: Sequence[Member]) -> _Done:
+async def replayed(tx: Transaction, context: RequestContext, members: Sequence[Member]) -> Done:
     """A repetition changes nothing and costs reads."""
     meters: dict[str, Meter] = {}
     for name, plan in members:
@@ -240,4 +212,4 @@ async def _replayed(tx: Transaction, context: RequestContext, members: Sequence[
         stored = await read_item(tx, table, plan.locate(table))
         meter = meters.setdefault(table.name, Meter(table))
         meter.read(2 * capacity.read_units(stored.size if stored else 0, True))
-    return _Done(Statistics(), meters, {})
+    return Done(Statistics(), meters, {})

@@ -25,7 +25,8 @@ from lambent.services.dynamodb.partiql.statements import (
     Update,
 )
 from lambent.services.dynamodb.statistics import Ledger, Statistics
-from lambent.services.dynamodb.transactions import Member, cancelled, run_members
+from lambent.services.dynamodb.tokens import Token
+from lambent.services.dynamodb.transactions import Done, Member, cancelled, replayed, run_members
 from lambent.services.dynamodb.writes import Change, Plan
 from lambent.store.contract import Store, Transaction
 
@@ -36,7 +37,7 @@ _BATCH_CODES = {
     "ResourceNotFoundException": "ResourceNotFound",
     "ValidationException": "ValidationError",
 }
-_DUPLICATE = AwsError("DuplicateItemException", "Duplicate primary key exists in table", 400)
+_DUPLICATE = "Duplicate primary key exists in table"
 
 
 class PartiQL:
@@ -49,12 +50,16 @@ class PartiQL:
     async def execute(self, context: RequestContext, params: Params) -> Result:
         """ExecuteStatement."""
         statement = parse(params["Statement"], params.get("Parameters") or ())
-        return await self._run(context, statement, params)
+        wanted = params.get("ReturnConsumedCapacity")
+        return await self._run(context, statement, params, wanted)
 
     async def _run(
-        self, context: RequestContext, statement: Statement, params: Params
+        self,
+        context: RequestContext,
+        statement: Statement,
+        params: Mapping[str, Any],
+        wanted: str | None,
     ) -> dict[str, Any]:
-        wanted = params.get("ReturnConsumedCapacity")
         if isinstance(statement, Select):
 
             async def read(tx: Transaction) -> dict[str, Any]:
@@ -68,7 +73,7 @@ class PartiQL:
         async def write(tx: Transaction) -> tuple[Plan, Change, Statistics, Meter]:
             table = await load_table(tx, context.account, context.region, name)
             statistics, meter = Statistics(), Meter(table)
-            planned = plan(statement, table)
+            planned = plan(statement, table, give_old=_gives_old(params))
             where = planned.locate(table)
             change = await planned.run(tx, table, where, statistics, meter)
             return planned, change, statistics, meter
@@ -77,7 +82,7 @@ class PartiQL:
             planned, change, statistics, meter = await self._store.transact(write)
         except AwsError as error:
             if isinstance(statement, Insert) and error.code == "ConditionalCheckFailedException":
-                raise _DUPLICATE from None
+                raise _duplicate(error) from None
             raise
         self._ledger.add(statistics)
         given = None
@@ -130,7 +135,7 @@ class PartiQL:
             item, meter = await self._store.transact(read)
             reports.append(meter.report(wanted))
             return {} if item is None else {"Item": item}
-        answer = await self._run(context, statement, params)
+        answer = await self._run(context, statement, given, wanted)
         reports.append(answer["ConsumedCapacity"])
         return {"Item": answer["Items"][0]} if answer["Items"] else {}
 
@@ -148,7 +153,7 @@ class PartiQL:
         if reads:
             responses, meters = await self._transact_reads(context, reads)
         else:
-            meters = await self._transact_writes(context, writes)
+            meters = await self._transact_writes(context, writes, params)
             responses = [{} for _ in writes]
         result: dict[str, Any] = {"Responses": responses}
         if wanted in ("TOTAL", "INDEXES"):
@@ -173,30 +178,49 @@ class PartiQL:
         return await self._store.transact(body)
 
     async def _transact_writes(
-        self, context: RequestContext, statements: Sequence[Insert | Update | Delete | Exists]
+        self,
+        context: RequestContext,
+        statements: Sequence[Insert | Update | Delete | Exists],
+        params: Params,
     ) -> dict[str, Meter]:
-        async def body(tx: Transaction) -> tuple[Statistics, dict[str, Meter]]:
+        token = Token(params)
+        given = params["TransactStatements"]
+
+        async def body(tx: Transaction) -> Done:
             members: list[Member] = []
             reasons: list[Mapping[str, Any]] = []
-            for statement in statements:
+            for statement, each in zip(statements, given, strict=True):
                 name = table_name(context, statement.table)
                 table = await load_table(tx, context.account, context.region, name)
                 try:
-                    members.append(Member(name, plan(statement, table)))
+                    planned = plan(statement, table, give_old=_gives_old(each))
+                    members.append(Member(name, planned))
                     reasons.append(_NO_REASON)
                 except AwsError as error:
                     reasons.append({"Code": "ValidationError", "Message": error.message})
             if any(reason is not _NO_REASON for reason in reasons):
                 raise cancelled(reasons)
+            if await token.done_before(tx, context):
+                return await replayed(tx, context, members)
             done = await run_members(tx, context, members)
-            return done.statistics, done.meters
+            await token.note(tx, context)
+            return done
 
         try:
-            statistics, meters = await self._store.transact(body)
+            done = await self._store.transact(body)
         except AwsError as error:
             raise _with_duplicates(error, statements) from None
-        self._ledger.add(statistics)
-        return meters
+        self._ledger.add(done.statistics)
+        return done.meters
+
+
+def _gives_old(params: Mapping[str, Any]) -> bool:
+    return params.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
+
+
+def _duplicate(error: AwsError) -> AwsError:
+    """An INSERT's failed condition under its own name."""
+    return AwsError("DuplicateItemException", _DUPLICATE, 400, members=error.members)
 
 
 def _with_duplicates(error: AwsError, statements: Sequence[Statement]) -> AwsError:
@@ -206,7 +230,7 @@ def _with_duplicates(error: AwsError, statements: Sequence[Statement]) -> AwsErr
         return error
     return cancelled(
         [
-            {"Code": "DuplicateItem", "Message": _DUPLICATE.message}
+            {**reason, "Code": "DuplicateItem", "Message": _DUPLICATE}
             if isinstance(statement, Insert) and reason["Code"] == "ConditionalCheckFailed"
             else reason
             for statement, reason in zip(statements, reasons, strict=True)

@@ -113,15 +113,20 @@ def choices(condition: Condition, name: str) -> list[AttributeValue] | None:
     return None
 
 
-def plan(statement: Insert | Update | Delete | Exists, table: Table) -> Plan:
-    """A writing statement (or a check) as a plan."""
+def plan(
+    statement: Insert | Update | Delete | Exists, table: Table, *, give_old: bool = False
+) -> Plan:
+    """A writing statement (or a check) as a plan.
+
+    `give_old` when a failed condition is to give the item as it is.
+    """
     hash_path = (PathNode((table.key.hash,)),)
     if isinstance(statement, Insert):
         absent = compile_all([Function("attribute_not_exists", hash_path)])
         size = item_size(statement.item)
         if size > MAX_ITEM:
             raise invalid("Item size has exceeded the maximum allowed size")
-        return Put(statement.item, absent, {}, False, size)
+        return Put(statement.item, absent, {}, give_old, size)
     there = Function("attribute_exists", hash_path)
     if isinstance(statement, Exists):
         if statement.select.where is None:
@@ -129,10 +134,10 @@ def plan(statement: Insert | Update | Delete | Exists, table: Table) -> Plan:
                 "Where clause does not contain a mandatory equality on all key attributes"
             )
         named = _must_name(statement.select.where, table.key)
-        return Check(named.key, compile_all([there, *named.rest]), {}, False)
+        return Check(named.key, compile_all([there, *named.rest]), {}, give_old)
     named = _must_name(statement.where, table.key)
     if isinstance(statement, Delete):
-        return DeletePlan(named.key, compile_all(named.rest), {}, False)
+        return DeletePlan(named.key, compile_all(named.rest), {}, give_old)
     update = compiled.update_of(statement.actions, {})
     update.check({})
-    return UpdatePlan(named.key, compile_all([there, *named.rest]), {}, False, update, {})
+    return UpdatePlan(named.key, compile_all([there, *named.rest]), {}, give_old, update, {})

@@ -91,7 +91,7 @@ def _strategy(where: Condition | None, schema: KeySchema) -> _Strategy:
 
 
 async def select_page(
-    tx: Transaction, context: RequestContext, statement: Select, params: Params
+    tx: Transaction, context: RequestContext, statement: Select, params: Mapping[str, Any]
 ) -> dict[str, Any]:
     """One page of a SELECT, as ExecuteStatement's answer."""
     name = table_name(context, statement.table)
