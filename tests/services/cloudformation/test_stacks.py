@@ -285,14 +285,6 @@ def test_an_export_in_use_can_neither_go_nor_change(cfn: Any) -> None:
     assert cfn.list_exports()["Exports"] == []
 
 
-def test_a_missing_export_fails_the_resource(cfn: Any) -> None:
-    body = template({"A": queue(QueueName={"Fn::ImportValue": "nowhere"})})
-    cfn.create_stack(StackName="lonely", TemplateBody=body)
-    events = cfn.describe_stack_events(StackName="lonely")["StackEvents"]
-    [failed] = [one for one in events if one["ResourceStatus"] == "CREATE_FAILED"]
-    assert failed["ResourceStatusReason"] == "No export named nowhere found."
-
-
 def test_every_problem_of_a_template_is_named_at_once(cfn: Any) -> None:
     body = template(
         {

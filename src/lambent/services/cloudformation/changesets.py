@@ -10,7 +10,7 @@ import re
 
 from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
-from lambent.services.cloudformation import capabilities, intake, plan, records, sam, views
+from lambent.services.cloudformation import capabilities, intake, outputs, plan, records, sam, views
 from lambent.services.cloudformation.conditions import active
 from lambent.services.cloudformation.model import (
     ChangeSet,
@@ -32,6 +32,13 @@ UNCHANGED = (
     "a change set."
 )
 _CHANGE_SET_NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]*")
+
+
+class MissingImport(AwsError):
+    """A change set imports what nobody exports; it is made, and FAILED."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("ValidationError", f"No export named {name} found.")
 
 
 class ChangeSetOperations(QueryOperations):
@@ -77,6 +84,8 @@ class ChangeSetOperations(QueryOperations):
             change_set.changes = await self._changes(context, stack, change_set.definition)
         except sam.TransformFailed as error:
             _fail(change_set, str(error))
+        except MissingImport as error:
+            _fail(change_set, error.message)
         if (
             deployed
             and previous is not None
@@ -151,9 +160,12 @@ class ChangeSetOperations(QueryOperations):
             definition,
             {name: one.value for name, one in exports.items()},
         )
+        wanted = active(definition.processed, scope.conditions)
+        if name := outputs.missing_import(definition.processed, wanted, scope):
+            raise MissingImport(name)
         return plan.changes(
             resources,
-            active(definition.processed, scope.conditions),
+            wanted,
             scope,
             self.platform.resources,
         )

@@ -71,6 +71,9 @@ async def _forward(session: Session) -> None:
     scope = _scope(session, await session.platform.store.transact(read))
     resources = active(session.stack.definition.processed, scope.conditions)
     needs = graph.dependencies(resources, scope.conditions)
+    if name := outputs.missing_import(session.stack.definition.processed, resources, scope):
+        await _turn_back(session, f"No export named {name} found. ")
+        return
     kinds = session.platform.resources
 
     async def step(name: str) -> bool:
@@ -242,6 +245,7 @@ async def _complete(session: Session, scope: Scope) -> None:
 
 async def _turn_back(session: Session, reason: str) -> None:
     """Something failed on the way forward."""
+    reason = f"{reason.rstrip()} "
     if session.operation.kind == "update":
         if session.operation.on_failure == "DO_NOTHING":
             await session.finish("UPDATE_FAILED", reason, keep_operation=True)

@@ -12,8 +12,11 @@ from lambent.core.context import Params, RequestContext
 from lambent.core.errors import AwsError
 from lambent.services.cloudformation import (
     capabilities,
+    dynamic,
+    includes,
     loops,
     parameters,
+    rules,
     sam,
     source,
     template,
@@ -25,7 +28,7 @@ from lambent.services.cloudformation.scope import scope_of
 from lambent.services.cloudformation.template import invalid
 from lambent.services.contract import Platform
 
-_KNOWN = frozenset({sam.TRANSFORM, loops.TRANSFORM})
+_KNOWN = frozenset({sam.TRANSFORM, loops.TRANSFORM, includes.TRANSFORM})
 
 
 def read(body: str) -> dict[str, Any]:
@@ -35,12 +38,15 @@ def read(body: str) -> dict[str, Any]:
     for name in asked:
         if name not in _KNOWN:
             raise sam.unknown_transform(name)
-    validate.check_shape(sketch(parsed), sam=sam.TRANSFORM in asked)
+    seen = sketch(parsed)
+    if not includes.asked(parsed) and includes.TRANSFORM not in asked:
+        validate.check_shape(seen, sam=sam.TRANSFORM in asked)
     return parsed
 
 
 def sketch(parsed: dict[str, Any]) -> dict[str, Any]:
     """The template as far as it can be seen without parameters' values."""
+    parsed = includes.without(parsed)
     return loops.sketch(parsed) if loops.TRANSFORM in template.transforms(parsed) else parsed
 
 
@@ -87,9 +93,23 @@ async def define(
     values = parameters.complete(
         declared, texts, await _from_ssm(platform, context, declared, texts)
     )
+    kinds = {name: str(one["Type"]) for name, one in declared.items()}
+    if failed := rules.broken(
+        parsed.get("Rules") or {}, _given(context, stack_id, stack_name, parsed, values), kinds
+    ):
+        raise invalid(f"Rules validation failed: {' '.join(failed)}")
+    if includes.asked(parsed) or includes.TRANSFORM in asked:
+        asked = list(dict.fromkeys([*asked, includes.TRANSFORM]))
+
+        async def fetch(location: str) -> str:
+            return await source.download(platform.registry, context, location)
+
+        parsed = await includes.expand(
+            parsed, _given(context, stack_id, stack_name, parsed, values), fetch
+        )
+        validate.check_shape(sketch(parsed), sam=sam.TRANSFORM in asked)
     if loops.TRANSFORM in asked:
-        known = {name: one.value for name, one in values.items()}
-        parsed = _without_loops(context, stack_id, stack_name, parsed, known)
+        parsed = _without_loops(_given(context, stack_id, stack_name, parsed, values), parsed)
         validate.check_shape(parsed, sam=sam.TRANSFORM in asked)
     given = params.get("Capabilities") or []
     capabilities.check(capabilities.required(parsed["Resources"], () if expands else asked), given)
@@ -117,7 +137,9 @@ async def define(
         list(arns) if arns is not None else (previous.notification_arns if previous else []),
         params.get("RoleARN") or (previous.role_arn if previous else None),
     )
-    check(platform, context, definition, stack_id, stack_name)
+    extended = loops.TRANSFORM in asked
+    check(platform, context, definition, stack_id, stack_name, extended=extended)
+    await dynamic.check(processed["Resources"], platform.registry, context)
     return definition
 
 
@@ -127,29 +149,33 @@ def check(
     definition: Definition,
     stack_id: str,
     stack_name: str,
+    *,
+    extended: bool,
 ) -> None:
     """Refuse a definition that cannot be deployed, naming every problem."""
     validate.check_deployable(
         definition.processed,
         platform.resources,
-        lambda: (
-            scope_of(
-                context.account, context.region, stack_id, stack_name, definition, {}
-            ).conditions
-        ),
+        lambda: scope_of(context.account, context.region, stack_id, stack_name, definition, None),
+        extended=extended,
     )
 
 
-def _without_loops(
+def _given(
     context: RequestContext,
     stack_id: str,
     stack_name: str,
     parsed: dict[str, Any],
-    values: dict[str, Any],
-) -> dict[str, Any]:
-    """The template with its loops carried out, by the parameters and mappings there are."""
+    values: dict[str, ParameterValue],
+) -> Scope:
+    """What is known before there is anything but parameters and mappings."""
     pseudo = pseudo_parameters(context.account, context.region, stack_id, stack_name, [])
-    scope = Scope({**pseudo, **values}, parsed.get("Mappings") or {})
+    known = {name: one.value for name, one in values.items()}
+    return Scope({**pseudo, **known}, parsed.get("Mappings") or {})
+
+
+def _without_loops(scope: Scope, parsed: dict[str, Any]) -> dict[str, Any]:
+    """The template with its loops carried out, by the parameters and mappings there are."""
 
     def members(identifier: str, collection: Any) -> list[Any]:
         found = resolve(collection, scope)

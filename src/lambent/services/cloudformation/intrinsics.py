@@ -44,14 +44,14 @@ class Scope:
     """All that a value may refer to.
 
     `parameters` hold pseudo parameters too. `imported` collects the names of the exports
-    that were used.
+    that were used; None stands for exports that nobody has looked at yet.
     """
 
     parameters: Mapping[str, Any]
     mappings: Mapping[str, Any] = field(default_factory=dict)
     conditions: Mapping[str, bool] = field(default_factory=dict)
     resources: Mapping[str, Known] = field(default_factory=dict)
-    exports: Mapping[str, str] = field(default_factory=dict)
+    exports: Mapping[str, str] | None = field(default_factory=dict)
     imported: set[str] = field(default_factory=set)
 
 
@@ -254,7 +254,16 @@ def _split(argument: Any, scope: Scope) -> Any:
             "delimiter and (2) a string to be split or a function that returns a string to "
             "be split."
         )
-    return text(_resolve(argument[1], scope)).split(argument[0])
+    whole = _resolve(argument[1], scope)
+    if not isinstance(whole, list | dict) and UNKNOWN in text(whole):
+        return UNKNOWN
+    if isinstance(whole, list | dict):
+        raise invalid(
+            "Template error: every Fn::Split object requires two parameters, (1) a string "
+            "delimiter and (2) a string to be split or a function that returns a string to "
+            "be split."
+        )
+    return text(whole).split(argument[0])
 
 
 def _find_in_map(argument: Any, scope: Scope) -> Any:
@@ -264,6 +273,8 @@ def _find_in_map(argument: Any, scope: Scope) -> Any:
             "name, map key and the attribute for return value"
         )
     name, top, second = (text(_resolve(part, scope)) for part in argument[:3])
+    if UNKNOWN in f"{name}{top}{second}":
+        return UNKNOWN
     found = scope.mappings.get(name)
     fallback = argument[3] if len(argument) == 4 else None
     if found is not None and top in found and second in found[top]:
@@ -342,6 +353,8 @@ def _base64(argument: Any, scope: Scope) -> str:
 
 def _import_value(argument: Any, scope: Scope) -> str:
     name = text(_resolve(argument, scope))
+    if scope.exports is None:
+        return UNKNOWN
     if name not in scope.exports:
         raise invalid(f"No export named {name} found.")
     scope.imported.add(name)
@@ -354,8 +367,21 @@ def _get_azs(argument: Any, scope: Scope) -> list[str]:
     return [f"{region}{zone}" for zone in "abc"]
 
 
+def _even_bits(parts: list[Any]) -> int:
+    try:
+        block, count = ipaddress.ip_network(parts[0]), int(parts[1])
+    except (TypeError, ValueError):
+        return -1
+    return block.max_prefixlen - block.prefixlen - max(count - 1, 0).bit_length()
+
+
 def _cidr(argument: Any, scope: Scope) -> list[str]:
     parts = _resolve(argument, scope)
+    if UNKNOWN in parts or (parts and UNKNOWN in text(parts[0])):
+        return [UNKNOWN] * 256
+    if isinstance(parts, list) and len(parts) == 2:
+        # Without a size the block is divided evenly.
+        parts = [*parts, _even_bits(parts)]
     try:
         block, count, bits = ipaddress.ip_network(parts[0]), int(parts[1]), int(parts[2])
         subnets = block.subnets(new_prefix=block.max_prefixlen - bits)
@@ -372,6 +398,8 @@ def _cidr(argument: Any, scope: Scope) -> list[str]:
 
 def _length(argument: Any, scope: Scope) -> int:
     members = _resolve(argument, scope)
+    if members == UNKNOWN:
+        return 0
     if not isinstance(members, list):
         raise invalid("Template error: Fn::Length requires a list.")
     return len(members)
@@ -402,4 +430,6 @@ _FUNCTIONS: Mapping[str, Callable[[Any, Scope], Any]] = {
     "Ref": _ref,
 }
 
+EXTENSIONS = frozenset({"Fn::Length", "Fn::ToJsonString"})
+"""Functions that only AWS::LanguageExtensions brings."""
 FUNCTION_NAMES = frozenset(_FUNCTIONS)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from lambent.services.cloudformation import records
-from lambent.services.cloudformation.intrinsics import Scope, resolve, text
+from lambent.services.cloudformation import graph, records
+from lambent.services.cloudformation.intrinsics import UNKNOWN, Known, Scope, resolve, text
 from lambent.services.cloudformation.model import Output, Stack
 from lambent.services.cloudformation.template import invalid
 from lambent.store.contract import Transaction
@@ -31,6 +32,33 @@ def resolve_outputs(template: Mapping[str, Any], scope: Scope) -> list[Output]:
             Output(key, text(value), None if description is None else text(description), name)
         )
     return found
+
+
+def missing_import(
+    template: Mapping[str, Any], resources: Mapping[str, Any], scope: Scope
+) -> str | None:
+    """The first name that resources or outputs import and nobody exports."""
+    within = dataclasses.replace(
+        scope, resources={name: Known(UNKNOWN, None) for name in template["Resources"]}
+    )
+    left: list[Any] = [one.get("Properties") for one in resources.values()]
+    left += [
+        one["Value"]
+        for one in (template.get("Outputs") or {}).values()
+        if scope.conditions.get(one.get("Condition", ""), True)
+    ]
+    left = graph.prune(left, scope.conditions)
+    while left:
+        value = left.pop()
+        if isinstance(value, list):
+            left += value
+        elif isinstance(value, dict):
+            left += value.values()
+            if "Fn::ImportValue" in value and scope.exports is not None:
+                name = text(resolve(value["Fn::ImportValue"], within))
+                if UNKNOWN not in name and name not in scope.exports:
+                    return name
+    return None
 
 
 async def export_problem(tx: Transaction, stack: Stack, exports: Mapping[str, str]) -> str | None:

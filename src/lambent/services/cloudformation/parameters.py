@@ -49,6 +49,8 @@ def declaration_problems(declared: Mapping[str, Any]) -> list[str]:
             for member in parameter
             if member not in _MEMBERS
         ]
+        if isinstance(parameter.get("Default"), dict | list):
+            problems.append("Template format error: Every Default member must be a string.")
         kind = str(parameter["Type"])
         inner = SSM_VALUE.fullmatch(kind)
         if (inner.group(1) if inner else kind) not in _PLAIN and not _TYPED.fullmatch(

@@ -10,11 +10,19 @@ import msgspec
 from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
 from lambent.services.cloudformation import capabilities, intake, records, template, views
+from lambent.services.cloudformation.intrinsics import UNKNOWN
 from lambent.services.cloudformation.launch import Launcher
 from lambent.services.cloudformation.model import ChangeSet, Resource, Stack, StackEvent
 from lambent.services.cloudformation.paging import page
 from lambent.services.cloudformation.template import invalid
-from lambent.services.cloudformation.validate import check_deployable
+from lambent.services.cloudformation.validate import (
+    attribute_problems,
+    dangling_problems,
+    function_problems,
+    policy_problems,
+    reference_problems,
+    refuse,
+)
 from lambent.store.contract import Transaction
 
 _EVENTS = 100
@@ -184,7 +192,13 @@ class QueryOperations(Launcher):
             raise invalid("Either Template URL or Template Body must be specified.")
         parsed, asked = await self._template_asked(context, params)
         if not asked:
-            check_deployable(parsed, self.platform.resources, dict)
+            parameters = dict.fromkeys(parsed.get("Parameters") or {}, UNKNOWN)
+            problems = function_problems(parsed, extended=False) + reference_problems(parsed)
+            problems += attribute_problems(parsed, self.platform.resources)
+            problems += policy_problems(parsed["Resources"], parameters)
+            problems += dangling_problems(parsed, parsed["Resources"], {})
+            if problems:
+                raise refuse(problems)
         return {
             "Parameters": views.declared_parameters(parsed, full=False),
             "Description": parsed.get("Description"),

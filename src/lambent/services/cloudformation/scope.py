@@ -16,7 +16,7 @@ def scope_of(
     stack_id: str,
     stack_name: str,
     definition: Definition,
-    exports: Mapping[str, str],
+    exports: Mapping[str, str] | None,
 ) -> Scope:
     """Parameters, mappings, conditions and exports; AwsError when a condition is wrong."""
     template = definition.processed

@@ -27,7 +27,7 @@ async def body_of(
                 f"satisfy constraint: Member must have length less than or equal to {BODY_LIMIT}"
             )
         return str(body)
-    return None if url is None else await _download(registry, context, url)
+    return None if url is None else await download(registry, context, url)
 
 
 async def policy_of(registry: Registry, context: RequestContext, params: Params) -> str | None:
@@ -47,6 +47,8 @@ def s3_location(url: str) -> tuple[str, str, str | None]:
     """(bucket, key, version) of an S3 URL, in path style or virtual-host style."""
     parts = urlsplit(url)
     host, path = parts.hostname or "", unquote(parts.path).lstrip("/")
+    if parts.scheme == "s3":
+        return host, path, None
     if parts.scheme not in ("http", "https") or not host:
         raise invalid("TemplateURL must be a supported URL.")
     version = parse_qs(parts.query).get("versionId", [None])[0]
@@ -69,7 +71,8 @@ def s3_location(url: str) -> tuple[str, str, str | None]:
     return bucket, key, version
 
 
-async def _download(registry: Registry, context: RequestContext, url: str) -> str:
+async def download(registry: Registry, context: RequestContext, url: str) -> str:
+    """The text of the object at an S3 URL; AwsError ValidationError when there is none."""
     bucket, key, version = s3_location(url)
     params: dict[str, Any] = {"Bucket": bucket, "Key": key}
     if version:

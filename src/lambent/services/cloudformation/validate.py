@@ -5,6 +5,7 @@ One problem is told in CloudFormation's own words; several are told together, on
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,12 +13,24 @@ from lambent.core.errors import AwsError
 from lambent.core.resources import ResourceType, attribute_names
 from lambent.services.cloudformation import failures, graph, property_kinds
 from lambent.services.cloudformation.conditions import active
-from lambent.services.cloudformation.intrinsics import FUNCTION_NAMES, PSEUDO_NAMES
+from lambent.services.cloudformation.intrinsics import (
+    EXTENSIONS,
+    FUNCTION_NAMES,
+    PSEUDO_NAMES,
+    UNKNOWN,
+    Known,
+    Scope,
+    resolve,
+)
 from lambent.services.cloudformation.kinds import is_custom
 from lambent.services.cloudformation.parameters import declaration_problems
 from lambent.services.cloudformation.template import invalid, structure_problems
 
-_RESOURCES = 500
+_MOST = {"Resources": 500, "Parameters": 200, "Outputs": 200, "Mappings": 200}
+_POLICIES = {
+    "DeletionPolicy": ("Delete", "Retain", "RetainExceptOnCreate", "Snapshot"),
+    "UpdateReplacePolicy": ("Delete", "Retain", "Snapshot"),
+}
 
 
 def refuse(problems: list[str]) -> AwsError:
@@ -185,8 +198,9 @@ def attribute_problems(template: Mapping[str, Any], types: Mapping[str, Resource
     return problems
 
 
-def function_problems(template: Mapping[str, Any]) -> list[str]:
-    """Intrinsic functions that there are not."""
+def function_problems(template: Mapping[str, Any], *, extended: bool) -> list[str]:
+    """Intrinsic functions that there are not; `extended` with AWS::LanguageExtensions."""
+    known = FUNCTION_NAMES if extended else FUNCTION_NAMES - EXTENSIONS
     unknown: set[str] = set()
     left: list[Any] = [one.get("Properties") for one in template["Resources"].values()]
     left += [one.get("Value") for one in (template.get("Outputs") or {}).values()]
@@ -197,45 +211,104 @@ def function_problems(template: Mapping[str, Any]) -> list[str]:
         elif isinstance(value, dict):
             left += value.values()
             if len(value) == 1:
-                unknown |= {key for key in value if key.startswith("Fn::")} - FUNCTION_NAMES
+                unknown |= {key for key in value if key.startswith("Fn::")} - known
     return [
         f"Template format error: Encountered unsupported function: {name} Supported functions "
-        f"are: [{', '.join(sorted(FUNCTION_NAMES | {'Condition'}))}]"
+        f"are: [{', '.join(sorted(known | {'Condition'}))}]"
         for name in sorted(unknown)
     ]
 
 
 def size_problems(template: Mapping[str, Any]) -> list[str]:
-    """More resources than a stack may have."""
-    count = len(template["Resources"])
-    if count <= _RESOURCES:
-        return []
+    """More members of a section than a template may have."""
     return [
-        f"Template format error: Number of resources, {count}, is greater than maximum allowed, "
-        f"{_RESOURCES}"
+        f"Template format error: Number of {section.lower()}, {count}, is greater than maximum "
+        f"allowed, {most}"
+        for section, most in _MOST.items()
+        if (count := len(template.get(section) or {})) > most
     ]
+
+
+def policy_problems(resources: Mapping[str, Any], parameters: Mapping[str, Any]) -> list[str]:
+    """Deletion policies that there are not, or not for the type."""
+    problems: list[str] = []
+    for name, resource in resources.items():
+        for member, known in _POLICIES.items():
+            policy = resource.get(member)
+            if isinstance(policy, dict):
+                try:
+                    policy = resolve(policy, Scope(parameters))
+                except AwsError:
+                    policy = None
+            if policy is None:
+                continue
+            if policy not in known:
+                problems.append(
+                    f"Template error: Unrecognized {member} {policy} for resource {name}"
+                )
+            elif policy == "Snapshot":
+                problems.append(
+                    f"Template error: resource type {resource['Type']} does not support "
+                    f"{'deletion' if member == 'DeletionPolicy' else 'update replace'} policy "
+                    "Snapshot"
+                )
+    return problems
+
+
+def value_problems(
+    template: Mapping[str, Any], resources: Mapping[str, Any], scope: Scope
+) -> list[str]:
+    """Functions that cannot be carried out, whatever resources will turn out to be."""
+    within = dataclasses.replace(
+        scope, resources={name: Known(UNKNOWN, None) for name in template["Resources"]}
+    )
+    values = [("", one.get("Properties")) for one in resources.values()]
+    values += [
+        (name, one["Value"])
+        for name, one in (template.get("Outputs") or {}).items()
+        if scope.conditions.get(one.get("Condition", ""), True)
+    ]
+    problems: list[str] = []
+    for output, value in values:
+        try:
+            found = resolve(value, within)
+        except AwsError as error:
+            problems.append(error.message)
+            continue
+        if output and isinstance(found, dict | list) and UNKNOWN not in found:
+            problems.append(
+                "Template format error: The Value field of every Outputs member must evaluate to "
+                f"a String. ({output})"
+            )
+    return problems
 
 
 def check_deployable(
     template: Mapping[str, Any],
     types: Mapping[str, ResourceType],
-    conditions: Callable[[], Mapping[str, bool]],
+    scope: Callable[[], Scope],
+    *,
+    extended: bool = False,
 ) -> None:
     """Refuse a template that cannot be deployed: references, types, properties, circles.
 
-    `conditions` evaluates the template's conditions; it may raise an AwsError.
+    `scope` gives what is known before there are resources, with the conditions evaluated; it
+    may raise an AwsError. `extended`: the template asks for AWS::LanguageExtensions.
     """
-    problems = size_problems(template) + function_problems(template)
+    problems = size_problems(template) + function_problems(template, extended=extended)
     problems += reference_problems(template) + attribute_problems(template, types)
     try:
-        holding = conditions()
+        known = scope()
     except AwsError as error:
         if not problems:
             problems.append(error.message)
         problems += type_problems(template["Resources"], types)
         raise refuse(problems) from None
-    resources = active(template, holding)
+    resources = active(template, known.conditions)
     problems += type_problems(resources, types)
-    problems += dangling_problems(template, resources, holding)
+    problems += policy_problems(resources, known.parameters)
+    problems += dangling_problems(template, resources, known.conditions)
+    if not problems:
+        problems += value_problems(template, resources, known)
     if problems:
         raise refuse(problems)
