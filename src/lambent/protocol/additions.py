@@ -1,6 +1,7 @@
-"""Requests that AWS serves but botocore does not model, since SDKs never send them.
+"""What AWS serves but botocore does not model, in the models' own form.
 
-Browsers do: S3's form uploads and the CORS preflight. Written in the models' own form.
+Browsers send what SDKs never do: S3's form uploads and the CORS preflight. And statuses of S3
+that no model tells: 204 of two operations, 202 of a restore that begins.
 Source: Amazon S3 API Reference, "POST Object" and "OPTIONS object".
 """
 
@@ -59,6 +60,14 @@ _S3_SHAPES: Final[dict[str, Any]] = {
             "PostResponse": {"shape": "PostResponse"},
         },
     },
+    "RestoreObjectOutput": {
+        "type": "structure",
+        "members": {
+            "Status": {"shape": "AddedStatus", "location": "statusCode"},
+            "RequestCharged": _header("x-amz-request-charged"),
+            "RestoreOutputPath": _header("x-amz-restore-output-path"),
+        },
+    },
     "PreflightBucketRequest": {
         "type": "structure",
         "required": ["Bucket"],
@@ -100,11 +109,18 @@ _S3_OPERATIONS: Final = (
 )
 
 
+_S3_WITHOUT_CONTENT: Final = ("PutBucketPolicy", "PutBucketTagging")
+
+
 def with_additions(service: str, model: ServiceModel) -> ServiceModel:
     """The model, with what it lacks."""
     if service != "s3":
         return model
     operations = {entry["name"]: msgspec.convert(entry, OperationModel) for entry in _S3_OPERATIONS}
+    for name in _S3_WITHOUT_CONTENT:
+        known = model.operations[name]
+        http = msgspec.structs.replace(known.http, response_code=204)
+        operations[name] = msgspec.structs.replace(known, http=http)
     shapes = msgspec.convert(_S3_SHAPES, dict[str, ShapeModel])
     return msgspec.structs.replace(
         model, operations=model.operations | operations, shapes=model.shapes | shapes

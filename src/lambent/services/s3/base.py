@@ -10,12 +10,12 @@ from lambent.core.errors import AwsError
 from lambent.events.contract import Event
 from lambent.services.contract import Platform
 from lambent.services.s3 import details, event_json, notifications
+from lambent.services.s3.event_json import PRINCIPAL
 from lambent.services.s3.model import Bucket, Details, Version
 from lambent.services.s3.public_access import check_public_acl
 from lambent.services.s3.versions import Versions
 from lambent.store.contract import Transaction
 
-PRINCIPAL = "s3.amazonaws.com"
 _log = logging.getLogger("lambent.s3")
 
 

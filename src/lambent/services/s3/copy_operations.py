@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from lambent.core.context import Params, RequestContext, Result
-from lambent.services.s3 import checksums, details, reading
+from lambent.services.s3 import checksums, details, reading, restores
 from lambent.services.s3.access import check_object, open_bucket
 from lambent.services.s3.bodies import PUT_LIMIT, Received, receive
 from lambent.services.s3.copy_source import (
@@ -63,7 +63,7 @@ class CopyOperations(ObjectOperations):
                 "The source of a copy request may not specifically refer to a delete marker "
                 "by version id."
             )
-        if version.details.storage_class in details.ARCHIVED:
+        if restores.is_archived(version, tx.now):
             raise not_in_active_tier()
         details.check_customer_key(version, details.customer_key(params, "CopySource"))
         check_copy_conditions(version, params)
@@ -146,6 +146,7 @@ class CopyOperations(ObjectOperations):
                 },
                 **version.details.encryption,
             }
+            result["Expiration"] = await self.expiration(tx, bucket, params["Key"], version)
             if bucket.versioning == ENABLED:
                 result["VersionId"] = version.version_id
             if origin.versioning:

@@ -43,7 +43,6 @@ STORAGE_CLASSES: Final = frozenset(
         "GLACIER_IR",
     }
 )
-ARCHIVED: Final = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 
 
 def content_headers(params: Params) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from urllib.parse import quote_plus
 from lambent.core.context import RequestContext
 from lambent.services.s3.model import Bucket, Version
 
+PRINCIPAL = "s3.amazonaws.com"
 EMPTY_MD5 = "d41d8cd98f00b204e9800998ecf8427e"
 
 
@@ -40,6 +41,13 @@ def sequencer(seq: int) -> str:
     return f"{seq:018X}"
 
 
+def _who(context: RequestContext) -> str:
+    # What S3 does by itself it does under its own name.
+    if context.principal == PRINCIPAL:
+        return PRINCIPAL
+    return f"AWS:{context.access_key or context.account}"
+
+
 def event_record(
     context: RequestContext,
     bucket: Bucket,
@@ -58,21 +66,24 @@ def event_record(
     if name.startswith("ObjectCreated:"):
         described["size"] = version.size
         described["eTag"] = version.etag
-    elif name == "ObjectRemoved:DeleteMarkerCreated":
+    elif name.endswith(":DeleteMarkerCreated"):
         described["eTag"] = EMPTY_MD5
-    elif not name.startswith("ObjectRemoved:"):
+    elif name.startswith("ObjectRestore:"):
+        described["size"] = version.size
+        described["eTag"] = version.etag
+    elif not name.endswith(":Delete") or name == "ObjectTagging:Delete":
         described["eTag"] = version.etag
     if bucket.versioning and version.version_id:
         described["versionId"] = version.version_id
-    if name.startswith(("ObjectCreated:", "ObjectRemoved:")):
+    if name.startswith(("ObjectCreated:", "ObjectRemoved:", "LifecycleExpiration:")):
         described["sequencer"] = sequencer(version.seq)
-    return {
+    record: dict[str, Any] = {
         "eventVersion": "2.1" if name.startswith(("ObjectCreated", "ObjectRemoved")) else "2.3",
         "eventSource": "aws:s3",
         "awsRegion": bucket.region,
         "eventTime": timestamp(time),
         "eventName": name,
-        "userIdentity": {"principalId": f"AWS:{context.access_key or context.account}"},
+        "userIdentity": {"principalId": _who(context)},
         "requestParameters": {
             "sourceIPAddress": context.headers.get("x-forwarded-for", "127.0.0.1")
             .split(",")[0]
@@ -93,6 +104,18 @@ def event_record(
             "object": described,
         },
     }
+    if name == "LifecycleTransition":
+        record["lifecycleEventData"] = {
+            "transitionEventData": {"destinationStorageClass": version.details.storage_class}
+        }
+    if name in ("ObjectRestore:Completed", "ObjectRestore:Delete") and version.details.restored:
+        record["glacierEventData"] = {
+            "restoreEventData": {
+                "lifecycleRestorationExpiryTime": timestamp(version.details.restored[1]),
+                "lifecycleRestoreStorageClass": version.details.storage_class,
+            }
+        }
+    return record
 
 
 def event_body(record: dict[str, Any]) -> bytes:

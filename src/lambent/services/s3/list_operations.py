@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import quote_plus
 
 from lambent.core.context import Params, RequestContext, Result
-from lambent.services.s3 import acl
+from lambent.services.s3 import acl, restores
 from lambent.services.s3.access import open_bucket
 from lambent.services.s3.base import Base
 from lambent.services.s3.errors import invalid_argument
@@ -76,7 +76,9 @@ def read_token(token: str) -> bytes:
     return raw[1:]
 
 
-def _listed(key: str, version: Version, params: Params, *, owner: bool) -> dict[str, Any]:
+def _listed(
+    key: str, version: Version, params: Params, now: float, *, owner: bool
+) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "Key": key,
         "LastModified": int(version.modified),
@@ -87,6 +89,8 @@ def _listed(key: str, version: Version, params: Params, *, owner: bool) -> dict[
     if version.algorithm:
         entry["ChecksumAlgorithm"] = [version.algorithm]
         entry["ChecksumType"] = version.checksum_type
+    if version.details.restored is not None and "OptionalObjectAttributes" in params:
+        entry["RestoreStatus"] = restores.listed(version, now)
     if owner:
         entry["Owner"] = acl.owner(version.details.owner)
     return entry
@@ -120,7 +124,7 @@ class ListOperations(Base):
         write = encoder(params)
         marker = params.get("Marker", "")
         bucket, page = await self._page(context, params, encode_bytes(marker) or None, limit)
-        result = _head(params, bucket, page, limit, write, owner=True)
+        result = _head(params, bucket, page, limit, write, context.now, owner=True)
         result["Marker"] = write(marker)
         if page.last is not None and params.get("Delimiter"):
             result["NextMarker"] = write(key_text(page.last))
@@ -139,7 +143,8 @@ class ListOperations(Base):
         else:
             marker = encode_bytes(params.get("StartAfter", ""))
         bucket, page = await self._page(context, params, marker or None, limit)
-        result = _head(params, bucket, page, limit, write, owner=bool(params.get("FetchOwner")))
+        owner = bool(params.get("FetchOwner"))
+        result = _head(params, bucket, page, limit, write, context.now, owner=owner)
         result["KeyCount"] = len(page.entries) + len(page.prefixes)
         if token is not None:
             result["ContinuationToken"] = token
@@ -189,7 +194,7 @@ class ListOperations(Base):
                     "Owner": acl.owner(version.details.owner or bucket.account),
                 }
             else:
-                shown = _listed(key, version, params, owner=True)
+                shown = _listed(key, version, params, context.now, owner=True)
             shown["VersionId"] = version.shown_id
             shown["IsLatest"] = latest
             result["DeleteMarkers" if version.marker else "Versions"].append(shown)
@@ -222,6 +227,7 @@ def _head(
     page: Page[Version],
     limit: int,
     write: Callable[[str], str],
+    now: float,
     *,
     owner: bool,
 ) -> dict[str, Any]:
@@ -229,7 +235,7 @@ def _head(
         **_frame(dict(params), bucket, limit, write),
         "IsTruncated": page.last is not None,
         "Contents": [
-            _listed(write(key_text(raw)), version, dict(params), owner=owner)
+            _listed(write(key_text(raw)), version, dict(params), now, owner=owner)
             for raw, version in page.entries
         ],
         "CommonPrefixes": [{"Prefix": write(key_text(raw))} for raw in page.prefixes],

@@ -80,6 +80,8 @@ class Bucket(msgspec.Struct, omit_defaults=True, frozen=True):
     """Whether there is a bucket policy among the settings."""
     default_retention: tuple[str, int, str] | None = None
     """Object lock's default: mode, number, "Days" or "Years"."""
+    lifecycle: str = ""
+    """Names the lifecycle configuration that is in force; "" without one."""
 
     @property
     def arn(self) -> str:
@@ -133,6 +135,8 @@ class Details(msgspec.Struct, omit_defaults=True, frozen=True):
     retention: tuple[str, float] | None = None
     """Object lock: mode, and until when in seconds since the epoch."""
     legal_hold: str = ""
+    restored: tuple[float, float] | None = None
+    """Of an archived object: from when to when it is readable, in seconds since the epoch."""
 
 
 class Version(msgspec.Struct, omit_defaults=True, frozen=True):

@@ -6,7 +6,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from lambent.core.context import Params, RequestContext, Result
-from lambent.services.s3 import acl, checksums, details, multipart
+from lambent.services.s3 import acl, checksums, details, lifecycle, multipart
 from lambent.services.s3.access import open_bucket
 from lambent.services.s3.bodies import Received, asked_checksum, body_length, expected_md5, receive
 from lambent.services.s3.copy_operations import CopyOperations
@@ -72,9 +72,20 @@ class MultipartOperations(CopyOperations):
             if asked:
                 result["ChecksumAlgorithm"] = algorithm
                 result["ChecksumType"] = kind
+            await self._show_abortion(tx, bucket, params["Key"], upload, result)
             return result
 
         return await self.store.transact(create)
+
+    async def _show_abortion(
+        self, tx: Transaction, bucket: Bucket, key: str, upload: Upload, result: dict[str, Any]
+    ) -> None:
+        if not bucket.lifecycle:
+            return
+        rules = await self.lifecycle_rules(tx, bucket)
+        due = lifecycle.abortion(rules, key, upload.initiated)
+        if due is not None:
+            result["AbortDate"], result["AbortRuleId"] = due.time, due.rule
 
     async def _upload(self, tx: Transaction, bucket: Bucket, params: Params) -> Upload:
         upload_id = params["UploadId"]
@@ -225,7 +236,9 @@ class MultipartOperations(CopyOperations):
             )
             event = "s3:ObjectCreated:CompleteMultipartUpload"
             await self.emit(tx, context, bucket, event, key, version)
-            return _completed(context, bucket, key, version)
+            result = _completed(context, bucket, key, version)
+            result["Expiration"] = await self.expiration(tx, bucket, key, version)
+            return result
 
         return await self.store.transact(complete)
 
@@ -276,6 +289,7 @@ class MultipartOperations(CopyOperations):
             if upload.asked:
                 result["ChecksumAlgorithm"] = upload.algorithm
                 result["ChecksumType"] = upload.checksum_type
+            await self._show_abortion(tx, bucket, params["Key"], upload, result)
             return result
 
         return await self.store.transact(read)

@@ -9,7 +9,7 @@ from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
 from lambent.events.contract import Event
 from lambent.services.s3 import event_json, notifications
-from lambent.services.s3.base import PRINCIPAL
+from lambent.services.s3.event_json import PRINCIPAL
 from lambent.services.s3.model import Bucket, Rule
 from lambent.services.s3.object_settings_operations import ObjectSettingsOperations
 from lambent.store.contract import Transaction

@@ -10,7 +10,7 @@ import msgspec
 from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
 from lambent.core.streams import StreamingResult
-from lambent.services.s3 import checksums, details, reading
+from lambent.services.s3 import checksums, details, lifecycle, reading, restores
 from lambent.services.s3.access import open_bucket
 from lambent.services.s3.base import Base
 from lambent.services.s3.bodies import (
@@ -30,7 +30,15 @@ from lambent.services.s3.errors import (
     no_such_key,
 )
 from lambent.services.s3.locking import check_unlocked
-from lambent.services.s3.model import ENABLED, Bucket, Details, Part, Version
+from lambent.services.s3.model import (
+    ENABLED,
+    SETTINGS,
+    Bucket,
+    Details,
+    Part,
+    Version,
+    unpack_document,
+)
 from lambent.services.s3.names import key_bytes
 from lambent.services.s3.reading import Selection, quoted
 from lambent.store.contract import Transaction
@@ -81,9 +89,26 @@ class ObjectOperations(Base):
             bucket, about = await self._admit(tx, context, params)
             version = await self.link(tx, bucket, params["Key"], received, about)
             await self.emit(tx, context, bucket, event, params["Key"], version)
-            return written(bucket, version)
+            result = written(bucket, version)
+            if bucket.lifecycle:
+                result["Expiration"] = await self.expiration(tx, bucket, params["Key"], version)
+            return result
 
         return await self.store.transact(store)
+
+    async def expiration(
+        self, tx: Transaction, bucket: Bucket, key: str, version: Version
+    ) -> str | None:
+        """When lifecycle rules end the current version, as x-amz-expiration says it."""
+        if not bucket.lifecycle:
+            return None
+        rules = await self.lifecycle_rules(tx, bucket)
+        return lifecycle.expiration_header(lifecycle.expiration(rules, key, version))
+
+    async def lifecycle_rules(self, tx: Transaction, bucket: Bucket) -> list[lifecycle.Rule]:
+        """The bucket's lifecycle rules that act."""
+        record = await tx.get(SETTINGS, bucket.key, b"lifecycle")
+        return lifecycle.enabled(None if record is None else unpack_document(record.value))
 
     async def _admit(
         self, tx: Transaction, context: RequestContext, params: Params
@@ -129,14 +154,14 @@ class ObjectOperations(Base):
     async def get_object(self, context: RequestContext, params: Params) -> Result:
         for attempt in range(_READ_ATTEMPTS):
             bucket, version, selection = await self._select(context, params, "GET")
-            if version.details.storage_class in details.ARCHIVED:
+            if restores.is_archived(version, context.now):
                 raise AwsError(
                     "InvalidObjectState",
                     "The operation is not valid for the object's storage class",
                     403,
                     {"StorageClass": version.details.storage_class},
                 )
-            result = reading.describe(bucket, version, params, selection)
+            result = reading.describe(bucket, version, params, selection, context.now)
             length = result["ContentLength"]
             start = 0 if selection.span is None else selection.span.start
             try:
@@ -156,7 +181,7 @@ class ObjectOperations(Base):
 
     async def head_object(self, context: RequestContext, params: Params) -> Result:
         bucket, version, selection = await self._select(context, params, "HEAD")
-        return reading.describe(bucket, version, params, selection)
+        return reading.describe(bucket, version, params, selection, context.now)
 
     async def _select(
         self, context: RequestContext, params: Params, method: str
@@ -166,17 +191,19 @@ class ObjectOperations(Base):
                 "Request specific response headers cannot be used for anonymous GET requests."
             )
 
-        async def look(tx: Transaction) -> tuple[Bucket, Version]:
+        async def look(tx: Transaction) -> tuple[Bucket, Version, str | None]:
             bucket = await open_bucket(tx, context, params, "s3:GetObject")
             version = await reading.resolve(
                 tx, self.versions, context, bucket, params, method=method
             )
-            return bucket, version
+            if not bucket.lifecycle or "VersionId" in params:
+                return bucket, version, None
+            return bucket, version, await self.expiration(tx, bucket, params["Key"], version)
 
-        bucket, version = await self.store.transact(look)
+        bucket, version, expiration = await self.store.transact(look)
         reading.check_conditions(version, params)
         details.check_customer_key(version, details.customer_key(params))
-        return bucket, version, reading.select(version, params)
+        return bucket, version, reading.select(version, params, expiration)
 
     async def delete_object(self, context: RequestContext, params: Params) -> Result:
         async def delete(tx: Transaction) -> dict[str, Any]:

@@ -8,6 +8,7 @@ SettingsOperations          a bucket's settings
 NamedSettingsOperations     those of which there are several
 ObjectSettingsOperations    tags, grants, retention of an object
 NotificationOperations      who hears of events
+RestoreOperations           archived objects made readable
 ListOperations              keys and versions
 """
 
@@ -16,7 +17,8 @@ from __future__ import annotations
 from lambent.services.s3.cors_operations import CorsOperations
 from lambent.services.s3.list_operations import ListOperations
 from lambent.services.s3.post_operations import PostOperations
+from lambent.services.s3.restore_operations import RestoreOperations
 
 
-class Operations(PostOperations, ListOperations, CorsOperations):
+class Operations(PostOperations, RestoreOperations, ListOperations, CorsOperations):
     """What the registry serves."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from lambent.core.context import Params, RequestContext
 from lambent.core.errors import AwsError
-from lambent.services.s3 import checksums, conditions
+from lambent.services.s3 import checksums, conditions, restores
 from lambent.services.s3.access import check_object
 from lambent.services.s3.details import overrides
 from lambent.services.s3.errors import (
@@ -37,6 +37,8 @@ class Selection:
 
     span: Span | None
     part: int | None = None
+    expiration: str | None = None
+    """When lifecycle rules end the object, as x-amz-expiration says it."""
 
 
 async def resolve(
@@ -110,12 +112,13 @@ def check_conditions(version: Version, params: Params) -> None:
         )
 
 
-def select(version: Version, params: Params) -> Selection:
+def select(version: Version, params: Params, expiration: str | None = None) -> Selection:
     """The span that Range or partNumber asks for."""
     number = params.get("PartNumber")
     if number is None:
         header = params.get("Range")
-        return Selection(parse_range(header, version.size) if header else None)
+        span = parse_range(header, version.size) if header else None
+        return Selection(span, None, expiration)
     if "Range" in params:
         raise invalid_request("Cannot specify both Range header and partNumber query parameter")
     if not 1 <= number <= 10_000:
@@ -133,11 +136,12 @@ def select(version: Version, params: Params) -> Selection:
             {"ActualPartCount": count, "PartNumberRequested": number},
         )
     if version.size == 0:
-        return Selection(None, number)
+        return Selection(None, number, expiration)
     if not version.multipart:
-        return Selection(Span(0, version.size, version.size), number)
+        return Selection(Span(0, version.size, version.size), number, expiration)
     start = sum(part.size for part in version.parts[: number - 1])
-    return Selection(Span(start, version.parts[number - 1].size, version.size), number)
+    span = Span(start, version.parts[number - 1].size, version.size)
+    return Selection(span, number, expiration)
 
 
 def shown_checksum(version: Version) -> dict[str, Any]:
@@ -164,7 +168,7 @@ def _checksum_of(version: Version, selection: Selection) -> dict[str, Any]:
 
 
 def describe(
-    bucket: Bucket, version: Version, params: Params, selection: Selection
+    bucket: Bucket, version: Version, params: Params, selection: Selection, now: float
 ) -> dict[str, Any]:
     """The members that GetObject and HeadObject answer with, but for the body."""
     details = version.details
@@ -185,6 +189,10 @@ def describe(
         result["PartsCount"] = len(version.parts)
     if bucket.versioning:
         result["VersionId"] = version.shown_id
+    if selection.expiration is not None:
+        result["Expiration"] = selection.expiration
+    if details.restored is not None:
+        result["Restore"] = restores.header(version, now)
     if details.tags:
         result["TagCount"] = len(details.tags)
     if details.storage_class != "STANDARD":

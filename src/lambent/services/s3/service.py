@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lambent.services.contract import Platform, Service
+from lambent.services.s3.housekeeping import Housekeeping
 from lambent.services.s3.operations import Operations
 from lambent.services.s3.resources import resource_types
 from lambent.services.s3.retirement import PARTS_OF_UPLOAD, UPLOADS_OF_BUCKET, retirement
@@ -16,5 +17,8 @@ def create(platform: Platform) -> Service:
         operations=operations,
         resources=resource_types(operations),
         removes=(PARTS_OF_UPLOAD, UPLOADS_OF_BUCKET),
-        duties=(retirement(platform.store, platform.clock),),
+        duties=(
+            retirement(platform.store, platform.clock),
+            Housekeeping(operations).duty,
+        ),
     )

@@ -14,6 +14,7 @@ from lambent.services.s3.access import find_bucket, open_bucket
 from lambent.services.s3.bucket_operations import BucketOperations, write_bucket
 from lambent.services.s3.details import acl_not_supported
 from lambent.services.s3.errors import malformed_xml
+from lambent.services.s3.housekeeping import plan_passes
 from lambent.services.s3.lifecycle_rules import check_lifecycle
 from lambent.services.s3.model import (
     ENABLED,
@@ -143,9 +144,15 @@ class SettingsOperations(BucketOperations):
         )
         size = params.get("TransitionDefaultMinimumObjectSize", "all_storage_classes_128K")
         document["TransitionDefaultMinimumObjectSize"] = size
-        await self._put_setting(
-            context, params, "s3:PutLifecycleConfiguration", "lifecycle", lambda _: document
-        )
+        generation = self.platform.ids.hex(16)
+
+        async def change(tx: Transaction, bucket: Bucket) -> Bucket:
+            await tx.put(SETTINGS, bucket.key, b"lifecycle", pack_document(document))
+            changed = msgspec.structs.replace(bucket, lifecycle=generation)
+            await plan_passes(tx, changed)
+            return changed
+
+        await self._change(context, params, "s3:PutLifecycleConfiguration", change)
         return {"TransitionDefaultMinimumObjectSize": size}
 
     async def get_bucket_lifecycle_configuration(
@@ -157,7 +164,11 @@ class SettingsOperations(BucketOperations):
         return found
 
     async def delete_bucket_lifecycle(self, context: RequestContext, params: Params) -> Result:
-        await self._delete_setting(context, params, "s3:PutLifecycleConfiguration", "lifecycle")
+        async def change(tx: Transaction, bucket: Bucket) -> Bucket:
+            await tx.delete(SETTINGS, bucket.key, b"lifecycle")
+            return msgspec.structs.replace(bucket, lifecycle="")
+
+        await self._change(context, params, "s3:PutLifecycleConfiguration", change)
         return None
 
     async def put_bucket_website(self, context: RequestContext, params: Params) -> Result:
