@@ -39,6 +39,8 @@ from lambent.services.s3.model import (
 )
 from lambent.services.s3.multipart_operations import MultipartOperations
 from lambent.services.s3.names import key_bytes, key_text
+from lambent.services.s3.retirement import PARTS_OF_UPLOAD
+from lambent.store import removal
 from lambent.store.contract import NewWork, Transaction
 
 QUEUE: Final = "s3.housekeeping"
@@ -257,7 +259,8 @@ class _Pass:
             upload = unpack(Upload, record.value)
             due = lifecycle.abortion(self._rules, key_text(raw), upload.initiated)
             if due is not None and due.time <= tx.now:
-                await self._operations.drop_upload(tx, bucket, raw, upload_id.decode())
+                await tx.delete(UPLOADS, bucket.key, record.sort)
+                await removal.remove(tx, removal.Gone(PARTS_OF_UPLOAD, upload_id))
         return records[-1].sort + b"\0" if len(records) == _PAGE else None
 
     async def _emit(self, event: str, key: str, version: Version) -> None:
