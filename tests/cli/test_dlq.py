@@ -87,7 +87,9 @@ def test_replay_edit_discard_and_the_audit_of_it(
 ) -> None:
     sqs, source = letters
     ran = command("dlq", "replay", "dead", "--body", "$.item=lamp", "--dry-run")
-    assert ran.out.startswith("1 messages of dead are meant.\n")
+    assert ran.out.startswith("1 message of dead is meant.\n")
+    ran = command("dlq", "replay", "dead", "--contains", "nothing", "--dry-run")
+    assert (ran.out, ran.err) == ("0 messages of dead are meant.\n", "")
     (letter,) = command("dlq", "show", "dead", "--contains", "chair", "--json").json
     (tmp_path / "body.json").write_text('{"item": "sofa"}')
     ran = command("dlq", "edit", "dead", letter["id"], "--body", f"@{tmp_path / 'body.json'}")

@@ -199,11 +199,10 @@ def discard(
         if dry_run:
             _run(client, preview, detach, as_json)
             return
+        meant = _counted(preview["count"], "message")
         if not sys.stdin.isatty():
-            raise CommandError(
-                f"{preview['count']} messages of {queue} would be gone for good: add --yes."
-            )
-        click.confirm(f"Discard {preview['count']} messages of {queue}, for good?", abort=True)
+            raise CommandError(f"{meant} of {queue} would be gone for good: add --yes.")
+        click.confirm(f"Discard {meant} of {queue}, for good?", abort=True)
     sure = {**asked, "dry_run": False, "confirm": True}
     started = client.ask(_path(queue, "discard"), "POST", sure, _COUNTING_SECONDS)
     _run(client, started, detach, as_json)
@@ -362,7 +361,7 @@ def _letter(message: dict[str, Any]) -> None:
     click.echo(
         f"message {message['id']}"
         + (f" from {source}" if source else "")
-        + f", dead for {_age(message['age_seconds'])}, replayed {message['replays']} times"
+        + f", dead for {_age(message['age_seconds'])}, replayed {_counted(message['replays'], 'time')}"
         + (", in flight" if message["in_flight"] else "")
     )
     click.echo(f"  body: {message['body']}")
@@ -390,11 +389,13 @@ def _run(client: NodeClient, answer: dict[str, Any], detach: bool, as_json: bool
             print_json(answer)
             return
         left = _left(answer)
+        verb = "is" if answer["count"] == 1 else "are"
         click.echo(
-            f"{answer['count']} messages of {answer['queue']} are meant"
+            f"{_counted(answer['count'], 'message')} of {answer['queue']} {verb} meant"
             + (f" ({left})." if left else ".")
         )
-        _groups([answer] if answer["groups"] else [])
+        if answer["groups"]:
+            _groups([answer])
         return
     if not detach:
         try:
@@ -452,11 +453,15 @@ def _progress(task: dict[str, Any]) -> str:
 
 def _left(task: dict[str, Any]) -> str:
     reasons = (
-        ("capped", f"replayed {task['max_replays']} times before, see --max-replays"),
+        ("capped", f"replayed {_counted(task['max_replays'], 'time')} before, see --max-replays"),
         ("in_flight", "in flight"),
         ("unroutable", "with nowhere to go, see --to"),
     )
     return ", ".join(f"{task[name]} {text}" for name, text in reasons if task.get(name))
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _is_json(text: str) -> bool:

@@ -105,6 +105,9 @@ def test_what_a_function_reports_as_failed_says_so(
     (attempt,) = letter["attempts"]
     assert attempt["error"] == "BatchItemFailure"
     assert attempt["request_id"]
+    for name, count in {"f:$LATEST": 1, "f": 1, "f:1": 0}.items():
+        found = api("POST", "dlq/queues/dead", {"selection": {"function": name}})
+        assert found["count"] == count, "as the list shows it"
 
 
 @pytest.mark.parametrize("way", ["dead letter queue", "destination"])

@@ -16,11 +16,11 @@ class Selection(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
     """Letters that meet all that is given.
 
     `fingerprint` may be a beginning, "-" means letters of which no failure is known.
-    `function` is a name (with or without qualifier) or ARN. `error` is looked for in the last
-    failure's type and message, `contains` in the body. `since` and `until` (in seconds since
-    the epoch) are about when a letter came to the dead-letter queue. `attributes` are message
-    attributes and their values; `body` what lies at paths of a JSON body (`events.paths`).
-    `ids` are message ids.
+    `function` is a name (with or without qualifier or version) or ARN. `error` is looked for
+    in the last failure's type and message, `contains` in the body. `since` and `until` (in
+    seconds since the epoch) are about when a letter came to the dead-letter queue.
+    `attributes` are message attributes and their values; `body` what lies at paths of a JSON
+    body (`events.paths`). `ids` are message ids.
     """
 
     fingerprint: str | None = None
@@ -53,7 +53,7 @@ def matches(selection: Selection, letter: Letter) -> bool:
     return (
         (not selection.ids or message.id in selection.ids)
         and _fingerprint(selection.fingerprint, letter.fingerprint)
-        and _function(selection.function, letter.function)
+        and _function(selection.function, letter)
         and selection.version in (None, letter.version)
         and _error(selection.error, letter)
         and (selection.since is None or letter.arrived >= selection.since)
@@ -70,11 +70,12 @@ def _fingerprint(wanted: str | None, found: str) -> bool:
     return found == wanted if UNEXPLAINED in (wanted, found) else found.startswith(wanted)
 
 
-def _function(wanted: str | None, arn: str) -> bool:
-    if wanted is None or wanted == arn:
+def _function(wanted: str | None, letter: Letter) -> bool:
+    if wanted is None or wanted == letter.function:
         return True
-    name = short_function(arn)
-    return wanted in (name, name.partition(":")[0])
+    name = short_function(letter.function)
+    bare = name.partition(":")[0]
+    return wanted in (name, bare, f"{bare}:{letter.version}")
 
 
 def _error(wanted: str | None, letter: Letter) -> bool:
