@@ -361,7 +361,8 @@ def _letter(message: dict[str, Any]) -> None:
     click.echo(
         f"message {message['id']}"
         + (f" from {source}" if source else "")
-        + f", dead for {_age(message['age_seconds'])}, replayed {_counted(message['replays'], 'time')}"
+        + f", dead for {_age(message['age_seconds'])}"
+        + f", replayed {_counted(message['replays'], 'time')}"
         + (", in flight" if message["in_flight"] else "")
     )
     click.echo(f"  body: {message['body']}")
