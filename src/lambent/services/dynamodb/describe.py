@@ -9,13 +9,14 @@ from lambent.core.arns import Arn
 from lambent.services.dynamodb.model import Index, KeySchema, Restore, Table, Throughput
 from lambent.services.dynamodb.statistics import Count
 
-_ON_DEMAND_WARM = {"ReadUnitsPerSecond": 12000, "WriteUnitsPerSecond": 4000, "Status": "ACTIVE"}
+_ON_DEMAND_WARM = Throughput(12000, 4000)
+"""What a new table on demand can take at once."""
 
 
 def describe(
-    table: Table, counts: Mapping[str, Count], *, status: str | None = None
+    table: Table, counts: Mapping[str, Count], *, told: str | None = None
 ) -> dict[str, Any]:
-    """The TableDescription. `status` is what the operation says of the table (CREATING)."""
+    """The TableDescription. `told` is what the operation says of the table (CREATING)."""
     total = counts.get("", Count())
     result: dict[str, Any] = {
         "AttributeDefinitions": [
@@ -23,7 +24,7 @@ def describe(
         ],
         "TableName": table.name,
         "KeySchema": key_elements(table.key),
-        "TableStatus": status or _status(table),
+        "TableStatus": told or status(table),
         "CreationDateTime": table.created,
         "ProvisionedThroughput": _throughput(table.throughput) | _changed(table.throughput_changed),
         "TableSizeBytes": total.bytes,
@@ -31,14 +32,14 @@ def describe(
         "TableArn": table.arn,
         "TableId": table.id,
         "DeletionProtectionEnabled": table.protected,
-        "WarmThroughput": _warm(table, table.throughput),
+        "WarmThroughput": _warm(table, table.throughput, table.warm),
     }
     if table.on_demand:
         result["BillingModeSummary"] = {
             "BillingMode": "PAY_PER_REQUEST",
             # Not yet in the answer to CreateTable.
             "LastUpdateToPayPerRequestDateTime": (
-                None if status == "CREATING" else table.on_demand_since
+                None if told == "CREATING" else table.on_demand_since
             ),
         }
     elif table.on_demand_since:
@@ -52,7 +53,7 @@ def describe(
     if local:
         result["LocalSecondaryIndexes"] = local
     general = [
-        _index(table, index, counts) | _global(table, index, status)
+        _index(table, index, counts) | _global(table, index, told)
         for index in table.indexes
         if index.is_global
     ]
@@ -78,7 +79,8 @@ def describe(
     return result
 
 
-def _status(table: Table) -> str:
+def status(table: Table) -> str:
+    """The TableStatus of a table that is not being changed."""
     if table.restoring:
         return "CREATING"
     return "UPDATING" if any(index.filling for index in table.indexes) else "ACTIVE"
@@ -105,12 +107,12 @@ def _changed(times: tuple[float, float]) -> dict[str, Any]:
     return {name: time for name, time in zip(names, times, strict=True) if time}
 
 
-def _warm(table: Table, throughput: Throughput) -> dict[str, Any]:
-    if table.on_demand:
-        return dict(_ON_DEMAND_WARM)
+def _warm(table: Table, throughput: Throughput, asked: Throughput | None) -> dict[str, Any]:
+    least = _ON_DEMAND_WARM if table.on_demand else throughput
+    wanted = asked or Throughput()
     return {
-        "ReadUnitsPerSecond": throughput.read,
-        "WriteUnitsPerSecond": throughput.write,
+        "ReadUnitsPerSecond": max(least.read, wanted.read),
+        "WriteUnitsPerSecond": max(least.write, wanted.write),
         "Status": "ACTIVE",
     }
 
@@ -142,11 +144,11 @@ def _index(table: Table, index: Index, counts: Mapping[str, Count]) -> dict[str,
     }
 
 
-def _global(table: Table, index: Index, status: str | None) -> dict[str, Any]:
-    state = "CREATING" if index.filling or status == "CREATING" else "ACTIVE"
+def _global(table: Table, index: Index, told: str | None) -> dict[str, Any]:
+    state = "CREATING" if index.filling or told == "CREATING" else "ACTIVE"
     result: dict[str, Any] = {
         "IndexStatus": state,
-        "WarmThroughput": _warm(table, index.throughput),
+        "WarmThroughput": _warm(table, index.throughput, index.warm),
     }
     if index.filling:
         result["Backfilling"] = True

@@ -9,6 +9,7 @@
 | `dynamodb.ttl/ID`, from the second enabling on `…/N` | "ttl", expiry and table key | table key |
 | `dynamodb.statistics` | table id | item counts and sizes |
 | `dynamodb.counted` | empty | empty: the counts were written when the node stopped |
+| `dynamodb.policies` | account/region, the ARN's resource | a policy and its revision |
 | `dynamodb.tokens` | account/region, client request token | a transaction's fingerprint |
 
 A table's id is new with each creation, so a table of the same name never sees old items.
@@ -29,6 +30,7 @@ TABLES: Final = "dynamodb.tables"
 STATISTICS: Final = "dynamodb.statistics"
 COUNTED: Final = "dynamodb.counted"
 TOKENS: Final = "dynamodb.tokens"
+POLICIES: Final = "dynamodb.policies"
 
 
 class KeySchema(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -68,6 +70,7 @@ class Index(msgspec.Struct, frozen=True, omit_defaults=True):
     throughput: Throughput = Throughput()
     on_demand: dict[str, int] | None = None
     filling: bool = False
+    warm: Throughput | None = None
 
 
 def stream_log(table_id: str, label: str) -> str:
@@ -92,14 +95,23 @@ class Restore(msgspec.Struct, frozen=True, omit_defaults=True):
     under_way: bool = True
 
 
+class Insight(msgspec.Struct, frozen=True, array_like=True):
+    """A setting of Contributor Insights, `changed` in seconds since the epoch."""
+
+    mode: str
+    enabled: bool
+    changed: float
+
+
 class Table(msgspec.Struct, frozen=True, omit_defaults=True):
     """A table's definition. `created` is in seconds since the epoch.
 
     `attributes` are the AttributeDefinitions in the order given. `ttl` is the attribute
     that holds the expiry, "" when items do not expire; `ttl_disabled` is how often that was
     ended. `recovery_days` is the period of point-in-time recovery, 0 when it is off;
-    `recovery_since` is when that was switched on. `copies` are the backups and tables into which
-    it is being copied.
+    `recovery_since` is when that was switched on. `insights` are by index, "" for the table
+    itself. `warm` is the throughput that it was warmed for, when someone asked for it. `copies`
+    are the backups and tables into which it is being copied.
     """
 
     name: str
@@ -129,6 +141,8 @@ class Table(msgspec.Struct, frozen=True, omit_defaults=True):
     copies: tuple[str, ...] = ()
     restore: Restore | None = None
     tags: dict[str, str] = {}
+    insights: dict[str, Insight] = {}
+    warm: Throughput | None = None
 
     @property
     def arn(self) -> str:

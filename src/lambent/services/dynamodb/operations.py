@@ -5,9 +5,12 @@ from __future__ import annotations
 from lambent.core.context import Params, RequestContext, Result
 from lambent.services.dynamodb.backups.operations import Backups
 from lambent.services.dynamodb.batch import Batches
+from lambent.services.dynamodb.insights import Insights
 from lambent.services.dynamodb.items import Items
 from lambent.services.dynamodb.partiql.execution import PartiQL
+from lambent.services.dynamodb.policies import Policies
 from lambent.services.dynamodb.reads import Reads
+from lambent.services.dynamodb.replicas import Replicas
 from lambent.services.dynamodb.tables import Tables
 from lambent.services.dynamodb.transactions import Transactions
 
@@ -24,6 +27,9 @@ class DynamoDB:
         transactions: Transactions,
         partiql: PartiQL,
         backups: Backups,
+        policies: Policies,
+        replicas: Replicas,
+        insights: Insights,
     ) -> None:
         self._tables = tables
         # The hot ones are bound without a step between.
@@ -50,6 +56,17 @@ class DynamoDB:
         self.list_tags_of_resource = tables.list_tags
         self.update_time_to_live = tables.update_ttl
         self.describe_time_to_live = tables.describe_ttl
+        self.list_global_tables = replicas.list_global_tables
+        self.describe_global_table = replicas.describe_global_table
+        self.describe_global_table_settings = replicas.describe_global_table
+        self.describe_table_replica_auto_scaling = replicas.describe_scaling
+        self.describe_kinesis_streaming_destination = replicas.describe_kinesis
+        self.put_resource_policy = policies.put
+        self.get_resource_policy = policies.get
+        self.delete_resource_policy = policies.delete
+        self.update_contributor_insights = insights.update
+        self.describe_contributor_insights = insights.describe
+        self.list_contributor_insights = insights.list
         self.describe_continuous_backups = backups.describe_recovery
         self.update_continuous_backups = backups.update_recovery
         self.restore_table_to_point_in_time = backups.restore_to_time

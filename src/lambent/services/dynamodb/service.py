@@ -12,10 +12,13 @@ from lambent.services.dynamodb.backups.copying import Copier
 from lambent.services.dynamodb.backups.operations import Backups
 from lambent.services.dynamodb.batch import Batches
 from lambent.services.dynamodb.duties import Duties
+from lambent.services.dynamodb.insights import Insights
 from lambent.services.dynamodb.items import Items
 from lambent.services.dynamodb.operations import DynamoDB
 from lambent.services.dynamodb.partiql.execution import PartiQL
+from lambent.services.dynamodb.policies import Policies
 from lambent.services.dynamodb.reads import Reads
+from lambent.services.dynamodb.replicas import Replicas
 from lambent.services.dynamodb.resources import GlobalTableResource, TableResource
 from lambent.services.dynamodb.statistics import Ledger
 from lambent.services.dynamodb.streams.operations import Streams
@@ -43,6 +46,9 @@ def create(platform: Platform) -> Sequence[Service]:
         Transactions(store, ledger),
         PartiQL(store, ledger),
         backups,
+        Policies(store),
+        Replicas(store),
+        Insights(store),
     )
     figures.measure(operations, platform.metrics, platform.clock)
     streams = Streams(store, platform.clock)

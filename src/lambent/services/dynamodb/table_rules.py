@@ -65,6 +65,7 @@ def new_table(
         throughput=throughput,
         on_demand_since=now if on_demand else 0.0,
         on_demand_limits=params.get("OnDemandThroughput"),
+        warm=warm_throughput(params.get("WarmThroughput")),
         stream_view=view,
         stream_label=stream_label(now) if view else "",
         encryption=params.get("SSESpecification"),
@@ -111,6 +112,22 @@ def throughput_of(given: Mapping[str, Any] | None, index: str = "") -> Throughpu
         if given[name] > _MAX_UNITS:
             raise invalid(f"Given value {given[name]} for {name} is out of bounds{suffix}")
     return Throughput(given["ReadCapacityUnits"], given["WriteCapacityUnits"])
+
+
+def warm_throughput(given: Mapping[str, Any] | None) -> Throughput | None:
+    """WarmThroughput; None when it is not asked for."""
+    if given is None:
+        return None
+    read, write = given.get("ReadUnitsPerSecond"), given.get("WriteUnitsPerSecond")
+    if read is None and write is None:
+        raise invalid_parameter(
+            "At least one of ReadUnitsPerSecond and WriteUnitsPerSecond must be specified in "
+            "WarmThroughput"
+        )
+    for name, units in (("ReadUnitsPerSecond", read), ("WriteUnitsPerSecond", write)):
+        if units is not None and units < 1:
+            raise invalid_parameter(f"{name} of WarmThroughput must be at least 1")
+    return Throughput(read or 0, write or 0)
 
 
 def _check_names(elements: Sequence[Mapping[str, str]], definitions: Definitions) -> None:
@@ -235,6 +252,7 @@ def global_index(
         throughput_of(units, name),
         given.get("OnDemandThroughput"),
         filling,
+        warm_throughput(given.get("WarmThroughput")),
     )
 
 

@@ -18,6 +18,7 @@ from lambent.services.dynamodb.table_rules import (
     stream_label,
     stream_view,
     throughput_of,
+    warm_throughput,
 )
 
 _CHANGES = (
@@ -99,6 +100,8 @@ def update_table(table: Table, params: Mapping[str, Any], now: float, ids: Ids) 
         changes |= {"table_class": params["TableClass"], "table_class_changed": now}
     if params.get("OnDemandThroughput") is not None:
         changes["on_demand_limits"] = params["OnDemandThroughput"]
+    if params.get("WarmThroughput") is not None:
+        changes["warm"] = _warmer(table.warm, warm_throughput(params["WarmThroughput"]))
     return Updated(msgspec.structs.replace(table, **changes), dropped)
 
 
@@ -209,6 +212,9 @@ def _existing(table: Table, name: str) -> Index:
 def _changed(table: Table, index: Index, change: Mapping[str, Any]) -> Index:
     if change.get("OnDemandThroughput") is not None:
         index = msgspec.structs.replace(index, on_demand=change["OnDemandThroughput"])
+    if change.get("WarmThroughput") is not None:
+        warm = _warmer(index.warm, warm_throughput(change["WarmThroughput"]))
+        index = msgspec.structs.replace(index, warm=warm)
     given = change.get("ProvisionedThroughput")
     if given is None:
         return index
@@ -224,6 +230,13 @@ def _changed(table: Table, index: Index, change: Mapping[str, Any]) -> Index:
             "Guide for current limits and how to request higher limits."
         )
     return msgspec.structs.replace(index, throughput=wanted)
+
+
+def _warmer(present: Throughput | None, wanted: Throughput | None) -> Throughput | None:
+    """What is not given stays as it was."""
+    if present is None or wanted is None:
+        return wanted
+    return Throughput(wanted.read or present.read, wanted.write or present.write)
 
 
 def _stream(table: Table, given: Mapping[str, Any], now: float) -> Table:

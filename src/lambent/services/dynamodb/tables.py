@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from lambent.core.arns import Arn
 from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
 from lambent.core.ids import Ids
@@ -28,6 +29,7 @@ from lambent.services.dynamodb.model import (
     scope,
 )
 from lambent.services.dynamodb.parameters import check_name, name_from_arn, table_name
+from lambent.services.dynamodb.policies import attach, check_policy, detach
 from lambent.services.dynamodb.statistics import Count, Ledger
 from lambent.services.dynamodb.streams.model import follow_table
 from lambent.store import removal
@@ -48,6 +50,9 @@ class Tables:
     async def create(self, context: RequestContext, params: Params) -> Result:
         """CreateTable."""
         check_name(params["TableName"])
+        policy = params.get("ResourcePolicy")
+        if policy is not None:
+            check_policy(policy)
 
         async def body(tx: Transaction) -> Table:
             table = table_rules.new_table(
@@ -57,10 +62,12 @@ class Tables:
                 raise AwsError("ResourceInUseException", f"Table already exists: {table.name}", 400)
             await save_table(tx, table)
             await follow_table(tx, None, table)
+            if policy is not None:
+                await attach(tx, Arn.parse(table.arn), policy)
             return table
 
         table = await self._store.transact(body)
-        return {"TableDescription": describe(table, {}, status="CREATING")}
+        return {"TableDescription": describe(table, {}, told="CREATING")}
 
     async def describe(self, context: RequestContext, params: Params) -> Result:
         """DescribeTable."""
@@ -83,6 +90,7 @@ class Tables:
             await tx.delete(TABLES, scope(context.account, context.region), name.encode())
             await tx.delete(STATISTICS, table.id.encode())
             await follow_table(tx, table, None)
+            await detach(tx, Arn.parse(table.arn))
             gone = [
                 removal.records(table.expiries),
                 *(removal.records(table.entries(index)) for index in table.indexes),
@@ -97,7 +105,7 @@ class Tables:
 
         table = await self._store.transact(body)
         self._ledger.forget(table.id)
-        description = describe(table, {}, status="DELETING")
+        description = describe(table, {}, told="DELETING")
         for gone in ("AttributeDefinitions", "KeySchema", "CreationDateTime", "WarmThroughput"):
             description.pop(gone, None)
         return {"TableDescription": description}
@@ -122,7 +130,7 @@ class Tables:
         if any(index.filling for index in table.indexes):
             self._duties.fill(table)
         counts = await self._ledger.counts(table.id)
-        return {"TableDescription": describe(table, counts, status="UPDATING")}
+        return {"TableDescription": describe(table, counts, told="UPDATING")}
 
     async def list(self, context: RequestContext, params: Params) -> Result:
         """ListTables."""

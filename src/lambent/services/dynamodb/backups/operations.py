@@ -288,7 +288,7 @@ class Backups:
 
     def _begun(self, table: Table) -> Result:
         self._copier.restore(table)
-        return {"TableDescription": describe_table(table, {}, status="CREATING")}
+        return {"TableDescription": describe_table(table, {}, told="CREATING")}
 
 
 async def keep_deleted(tx: Transaction, table: Table, count: Count) -> None:
