@@ -183,6 +183,25 @@ def test_an_event_that_went_in_circles_is_parked(mapped: Any, ask: Ask, function
     assert [(one["rule"], one["preview"]) for one in parked] == [("loop", "round and round")]
 
 
+def test_a_circle_of_two_functions_ends(
+    make: Make, functions: Any, queue: Callable[..., Queue], ask: Ask
+) -> None:
+    passes_on = """
+import boto3, os
+sqs = boto3.client("sqs")
+def handler(event, context):
+    sqs.send_message(QueueUrl=os.environ["NEXT"], MessageBody=event["Records"][0]["body"])
+"""
+    ping, pong = queue("ping"), queue("pong")
+    uuids = []
+    for name, source, after in (("f", ping, pong), ("g", pong, ping)):
+        make(name, passes_on, Environment={"Variables": {"NEXT": after.url}})
+        made = functions.create_event_source_mapping(FunctionName=name, EventSourceArn=source.arn)
+        uuids.append(made["UUID"])
+    ping.send("round and round")
+    until(lambda: any(ask("GET", f"flow/{uuid}/parked")["parked"] for uuid in uuids), 30)
+
+
 def test_retries_back_off_by_the_mappings_own_rule(mapped: Any, ask: Ask) -> None:
     uuid, source = mapped(
         "import json\nseen = set()\n"
