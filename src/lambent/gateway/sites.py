@@ -16,13 +16,22 @@ from lambent.gateway.request import Request
 from lambent.protocol.contract import WireResponse
 
 _log = logging.getLogger("lambent.gateway")
+_WEBSITE: Final = "s3-website"
 _JSON: Final = (("Content-Type", "application/json"),)
 
 
 @lru_cache(maxsize=4096)
 def labels_of(host: str) -> tuple[str, str] | None:
-    """The id and the label of a host `ID.LABEL.REGION.…`; None for shorter names."""
-    parts = host.lower().split(".", 3)
+    """The id and the label of a host `ID.LABEL.REGION.…`; None for shorter names.
+
+    S3's websites have `ID.s3-website-REGION.…` too, and `ID.s3-website.localhost` serves all
+    regions; the id may have dots.
+    """
+    name = host.lower()
+    bucket, found, _ = name.partition(f".{_WEBSITE}")
+    if found and bucket:
+        return bucket, _WEBSITE
+    parts = name.split(".", 3)
     return (parts[0], parts[1]) if len(parts) == 4 else None
 
 

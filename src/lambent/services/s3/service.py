@@ -7,6 +7,7 @@ from lambent.services.s3.housekeeping import Housekeeping
 from lambent.services.s3.operations import Operations
 from lambent.services.s3.resources import resource_types
 from lambent.services.s3.retirement import PARTS_OF_UPLOAD, UPLOADS_OF_BUCKET, retirement
+from lambent.services.s3.websites import Websites
 
 
 def create(platform: Platform) -> Service:
@@ -16,6 +17,7 @@ def create(platform: Platform) -> Service:
         name="s3",
         operations=operations,
         resources=resource_types(operations),
+        sites=(Websites(operations).site,),
         removes=(PARTS_OF_UPLOAD, UPLOADS_OF_BUCKET),
         duties=(
             retirement(platform.store, platform.clock),
