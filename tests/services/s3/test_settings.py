@@ -432,3 +432,44 @@ def test_xml_that_breaks_the_schema_is_malformed(bucket, raw, query, body):
     answer = raw(method, f"/{bucket}?{query}", body, {"Content-MD5": md5}, sign="s3")
     assert answer.status == 400
     assert "<Code>MalformedXML</Code>" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"Effect": "allow"}, "Invalid effect: allow"),
+        ({"Principal": {"AWS": "junk"}}, "Invalid principal in policy"),
+        ({"Action": "s3:ListBucket"}, "Action does not apply to any resource(s) in statement"),
+        ({"Principal": "junk"}, "Invalid policy syntax."),
+    ],
+)
+def test_unsound_policies(s3, bucket, changes, message):
+    statement = {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{bucket}/*",
+        **changes,
+    }
+    text = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    refusal = refused(s3.put_bucket_policy, Bucket=bucket, Policy=text)
+    assert (refusal.code, refusal.status, refusal.message) == ("MalformedPolicy", 400, message)
+
+
+def test_restricting_public_buckets_closes_a_public_policy_to_others(s3, bucket, client):
+    other = client("s3", access_key="123123123123")
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    statement = {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{bucket}/*",
+    }
+    text = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    s3.put_bucket_policy(Bucket=bucket, Policy=text)
+    assert body_of(other.get_object(Bucket=bucket, Key="k")) == b"x"
+    s3.put_public_access_block(
+        Bucket=bucket, PublicAccessBlockConfiguration={"RestrictPublicBuckets": True}
+    )
+    assert refused(other.get_object, Bucket=bucket, Key="k").code == "AccessDenied"
+    assert body_of(s3.get_object(Bucket=bucket, Key="k")) == b"x"

@@ -194,3 +194,29 @@ def test_a_locked_version_stays(s3, name):
         s3.put_bucket_versioning, Bucket=name, VersioningConfiguration={"Status": "Suspended"}
     )
     assert (suspended.code, suspended.status) == ("InvalidBucketState", 409)
+
+
+def test_mfa_delete_asks_for_mfa(s3, bucket):
+    def put(**more):
+        return s3.put_bucket_versioning(Bucket=bucket, **more)
+
+    both = {"Status": "Enabled", "MFADelete": "Enabled"}
+    without = refused(put, VersioningConfiguration=both)
+    assert (without.code, without.status) == ("AccessDenied", 403)
+    assert without.message == "Mfa Authentication must be used for this request"
+    wrong = refused(put, VersioningConfiguration=both, MFA="junk")
+    assert (wrong.code, wrong.status) == ("InvalidArgument", 400)
+    code = "arn:aws:iam::123456789012:mfa/root 123456"
+    put(VersioningConfiguration=both, MFA=code)
+    shown = s3.get_bucket_versioning(Bucket=bucket)
+    assert (shown["Status"], shown["MFADelete"]) == ("Enabled", "Enabled")
+    version = s3.put_object(Bucket=bucket, Key="k", Body=b"x")["VersionId"]
+    named = {"Bucket": bucket, "Key": "k", "VersionId": version}
+    assert refused(s3.delete_object, **named).code == "AccessDenied"
+    batch = {"Objects": [{"Key": "k", "VersionId": version}]}
+    assert s3.delete_objects(Bucket=bucket, Delete=batch)["Errors"][0]["Code"] == "AccessDenied"
+    assert s3.delete_object(Bucket=bucket, Key="k")["DeleteMarker"] is True
+    s3.delete_object(**named, MFA=code)
+    assert refused(put, VersioningConfiguration={"Status": "Suspended"}).code == "AccessDenied"
+    put(VersioningConfiguration={"Status": "Enabled", "MFADelete": "Disabled"}, MFA=code)
+    assert s3.get_bucket_versioning(Bucket=bucket)["MFADelete"] == "Disabled"

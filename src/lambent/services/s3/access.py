@@ -130,4 +130,7 @@ async def _policy_decides(
         return None
     arn = bucket.arn if key is None else f"{bucket.arn}/{key}"
     document = policy.check_policy(unpack_document(record.value), bucket.name)
-    return resource_policy.decide(document, context.account, context.principal, action, arn)
+    decided = resource_policy.decide(document, context.account, context.principal, action, arn)
+    if decided and policy.is_public(document) and await is_set(tx, bucket, "RestrictPublicBuckets"):
+        return False
+    return decided

@@ -8,7 +8,7 @@ import msgspec
 
 from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
-from lambent.services.s3 import acl, regions
+from lambent.services.s3 import acl, mfa, regions
 from lambent.services.s3.access import find_bucket, open_bucket
 from lambent.services.s3.errors import invalid_argument, malformed_xml
 from lambent.services.s3.list_operations import make_token, read_token
@@ -253,7 +253,8 @@ class BucketOperations(MultipartOperations):
                 "The Versioning element must be specified",
                 400,
             )
-        if status not in ("Enabled", "Suspended"):
+        with_mfa = configuration.get("MFADelete", "")
+        if status not in ("Enabled", "Suspended") or with_mfa not in ("", "Enabled", "Disabled"):
             raise malformed_xml()
 
         async def put(tx: Transaction) -> None:
@@ -265,14 +266,19 @@ class BucketOperations(MultipartOperations):
                     "state cannot be changed.",
                     409,
                 )
-            await write_bucket(tx, msgspec.structs.replace(bucket, versioning=status))
+            mfa.demand(bucket, params, enables=with_mfa == ENABLED)
+            changed = msgspec.structs.replace(
+                bucket, versioning=status, mfa_delete=with_mfa or bucket.mfa_delete
+            )
+            await write_bucket(tx, changed)
 
         await self.store.transact(put)
         return None
 
     async def get_bucket_versioning(self, context: RequestContext, params: Params) -> Result:
         bucket = await self._look(context, params, "s3:GetBucketVersioning")
-        return {"Status": bucket.versioning} if bucket.versioning else {}
+        shown = {"Status": bucket.versioning, "MFADelete": bucket.mfa_delete}
+        return {name: value for name, value in shown.items() if value}
 
 
 def _not_empty(bucket: Bucket, message: str) -> AwsError:

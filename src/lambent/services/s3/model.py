@@ -80,6 +80,8 @@ class Bucket(msgspec.Struct, omit_defaults=True, frozen=True):
     """Whether there is a bucket policy among the settings."""
     default_retention: tuple[str, int, str] | None = None
     """Object lock's default: mode, number, "Days" or "Years"."""
+    mfa_delete: str = ""
+    """Whether removing versions takes MFA: "Enabled" or "Disabled", and "" until it was said."""
     lifecycle: str = ""
     """Names the lifecycle configuration that is in force; "" without one."""
 

@@ -10,7 +10,7 @@ import msgspec
 from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
 from lambent.core.streams import StreamingResult
-from lambent.services.s3 import checksums, details, lifecycle, reading, restores
+from lambent.services.s3 import checksums, details, lifecycle, mfa, reading, restores
 from lambent.services.s3.access import open_bucket
 from lambent.services.s3.base import Base
 from lambent.services.s3.bodies import (
@@ -229,6 +229,7 @@ class ObjectOperations(Base):
             event = "s3:ObjectRemoved:DeleteMarkerCreated"
             await self.emit(tx, context, bucket, event, key, deleted.marker)
             return {"DeleteMarker": True, "VersionId": deleted.marker.shown_id}
+        mfa.demand(bucket, params)
         version = await self.versions.find(tx, bucket, raw, version_id)
         if version is None:
             return {"VersionId": version_id} if bucket.versioning else {}
@@ -255,6 +256,8 @@ class ObjectOperations(Base):
                     "Key": entry["Key"],
                     "BypassGovernanceRetention": params.get("BypassGovernanceRetention"),
                 }
+                if "MFA" in params:
+                    request["MFA"] = params["MFA"]
                 if entry.get("VersionId"):
                     request["VersionId"] = entry["VersionId"]
                 if "ETag" in entry:

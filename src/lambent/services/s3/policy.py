@@ -15,6 +15,14 @@ from lambent.core.errors import AwsError
 from lambent.core.resource_policy import listed
 
 SIZE_LIMIT: Final = 20 * 1024
+_PRINCIPALS: Final = ("AWS", "Service", "Federated", "CanonicalUser")
+_AWS: Final = re.compile(r"\*|\d{12}|arn:[\w-]+:(iam|sts)::\d{12}:\S+|A[A-Z0-9]{15,}")
+_OF_OBJECTS: Final = frozenset(
+    {"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:GetObjectVersion", "s3:PutObjectAcl"}
+)
+_OF_BUCKETS: Final = frozenset(
+    {"s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketVersions", "s3:DeleteBucket"}
+)
 
 
 def _malformed(message: str) -> AwsError:
@@ -31,16 +39,22 @@ def check_policy(text: str, bucket: str) -> dict[str, Any]:
         raise _malformed("Policies must be valid JSON and the first byte must be '{'") from None
     if not isinstance(policy, dict):
         raise _malformed("Policies must be valid JSON and the first byte must be '{'")
+    if policy.get("Version", "2008-10-17") not in ("2012-10-17", "2008-10-17"):
+        raise _malformed("The policy must contain a valid version string")
     statements = listed(policy.get("Statement"))
     if not statements:
         raise _malformed("Missing required field Statement")
     for statement in statements:
         if not isinstance(statement, dict):
             raise _malformed("Invalid policy syntax.")
-        if statement.get("Effect") not in ("Allow", "Deny"):
+        if "Effect" not in statement:
             raise _malformed("Missing required field Effect")
+        if statement["Effect"] not in ("Allow", "Deny"):
+            raise _malformed(f"Invalid effect: {statement['Effect']}")
         if "Principal" not in statement and "NotPrincipal" not in statement:
             raise _malformed("Missing required field Principal")
+        for name in ("Principal", "NotPrincipal"):
+            _check_principal(statement.get(name, "*"))
         if "Action" not in statement and "NotAction" not in statement:
             raise _malformed("Missing required field Action")
         if "Resource" not in statement and "NotResource" not in statement:
@@ -51,7 +65,31 @@ def check_policy(text: str, bucket: str) -> dict[str, Any]:
         for resource in listed(statement.get("Resource")):
             if not _concerns(str(resource), bucket):
                 raise _malformed("Policy has invalid resource")
+        _check_action_fits(statement)
     return policy
+
+
+def _check_principal(principal: Any) -> None:
+    if principal == "*":
+        return
+    if not isinstance(principal, dict) or not principal:
+        raise _malformed("Invalid policy syntax.")
+    for kind, named in principal.items():
+        if kind not in _PRINCIPALS:
+            raise _malformed("Invalid policy syntax.")
+        if kind == "AWS" and any(_AWS.fullmatch(str(each)) is None for each in listed(named)):
+            raise _malformed("Invalid principal in policy")
+
+
+def _check_action_fits(statement: Mapping[str, Any]) -> None:
+    # An action on objects alone with buckets alone, or the other way round, can do nothing.
+    actions = [str(action) for action in listed(statement.get("Action"))]
+    resources = [str(resource) for resource in listed(statement.get("Resource"))]
+    for action in actions:
+        if action in _OF_OBJECTS and resources and not any("/" in r or "*" in r for r in resources):
+            raise _malformed("Action does not apply to any resource(s) in statement")
+        if action in _OF_BUCKETS and resources and all("/" in r for r in resources):
+            raise _malformed("Action does not apply to any resource(s) in statement")
 
 
 def _concerns(resource: str, bucket: str) -> bool:
