@@ -57,10 +57,18 @@ def test_a_batch_is_refused_as_a_whole(ddb: Any, make: Make, refused: Refused) -
         write, "ResourceNotFoundException", RequestItems={"tbl": [put("a")], "none": [put("a")]}
     )
     message = refused(write, RequestItems={"tbl": [put("a"), {"PutRequest": {"Item": {}}}]})
-    assert message.endswith("Missing the key pk in the item")
+    assert message == "The provided key element does not match the schema"
+    wrong = {"PutRequest": {"Item": {"pk": {"N": "1"}}}}
+    assert refused(write, RequestItems={"tbl": [wrong]}) == message
+    empty = {"PutRequest": {"Item": {"pk": {"S": ""}}}}
+    assert refused(write, RequestItems={"tbl": [empty]}).endswith("empty string value. Key: pk")
     assert ddb.scan(TableName="tbl")["Count"] == 0
     get = ddb.batch_get_item
     assert refused(get, RequestItems={"tbl": {"Keys": [key("a"), key("a")]}}) == duplicates
+    make("other", "pk:S")
+    old = {"Keys": [key("a")], "AttributesToGet": ["pk"]}
+    new = {"Keys": [key("a")], "ProjectionExpression": "pk"}
+    assert refused(get, RequestItems={"tbl": old, "other": new}).startswith("Can not use both")
     message = refused(get, RequestItems={"tbl": {"Keys": [{"x": {"S": "a"}}]}})
     assert message == "The provided key element does not match the schema"
 

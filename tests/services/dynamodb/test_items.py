@@ -396,3 +396,14 @@ def test_accounts_and_regions_do_not_see_each_others_tables(
         refused(
             other.get_item, "ResourceNotFoundException", TableName="tbl", Key={"pk": {"S": "k"}}
         )
+
+
+def test_the_size_of_a_string_is_that_of_its_utf_16(ddb: Any, make: Callable[..., str]) -> None:
+    make("tbl", "pk:S")
+    ddb.put_item(TableName="tbl", Item={"pk": {"S": "k"}, "v": {"S": "\u00e9\U0001d11e"}})
+    found = ddb.scan(
+        TableName="tbl",
+        FilterExpression="size(v) = :n",
+        ExpressionAttributeValues={":n": {"N": "3"}},
+    )
+    assert found["Count"] == 1

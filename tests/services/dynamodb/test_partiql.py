@@ -76,8 +76,8 @@ def test_scans_indexes_and_columns(run: Callable[..., Any]) -> None:
     assert len(run('SELECT * FROM Music WHERE "Year" = 1990')) == 2
     rows = run('SELECT Artist, Info.Sales[1] FROM "Music"."by_genre" WHERE Genre = \'rock\'')
     assert rows == [
-        {"Artist": {"S": artist}, "Sales": {"N": "2.5"}} for artist in ("a", "b")
-    ] or rows == [{"Artist": {"S": artist}, "Sales": {"N": "2.5"}} for artist in ("b", "a")]
+        {"Artist": {"S": artist}, "Sales[1]": {"N": "2.5"}} for artist in ("a", "b")
+    ] or rows == [{"Artist": {"S": artist}, "Sales[1]": {"N": "2.5"}} for artist in ("b", "a")]
 
 
 def test_pages_join_up(ddb: Any, run: Callable[..., Any]) -> None:
@@ -198,3 +198,18 @@ def test_a_failed_condition_gives_the_item_when_asked(run: Callable[..., Any], d
         ddb.execute_transaction(TransactStatements=[{"Statement": delete, **asked}])
     [reason] = caught.value.response["CancellationReasons"]
     assert reason["Item"]["Genre"] == {"S": "pop"}
+
+
+def test_what_no_statement_may_say_is_refused(
+    run: Callable[..., Any], ddb: Any, refused: Refused
+) -> None:
+    message = refused(ddb.execute_statement, Statement="DESCRIBE Music")
+    assert message == (
+        "Statement wasn't well formed, can't be processed: Expected data manipulation"
+    )
+    delete = "DELETE FROM Music WHERE Artist = 'a' AND \"Year\" = 1990 RETURNING {} *"
+    for returning in ("ALL NEW", "MODIFIED OLD", "MODIFIED NEW"):
+        refused(ddb.execute_statement, Statement=delete.format(returning))
+    given = [{"Statement": delete.format("ALL OLD")}]
+    refused(ddb.execute_transaction, TransactStatements=given)
+    assert len(run("SELECT * FROM Music WHERE Artist = 'a' AND \"Year\" = 1990")) == 1

@@ -147,3 +147,38 @@ def test_unsound_transactions_are_refused(ddb: Any, make: Make, refused: Refused
         TransactItems=[put("a"), {"Put": {"TableName": "none", "Item": key("a")}}],
     )
     assert count(ddb) == 0
+
+
+def test_an_empty_key_is_the_whole_requests_fault_and_another_a_reason(
+    ddb: Any, make: Make, refused: Refused
+) -> None:
+    make("tbl", "pk:S", gsi={"by_g": ("g:S", "ALL")})
+    write, empty = ddb.transact_write_items, {"S": ""}
+    table = {"TableName": "tbl"}
+    update = {"UpdateExpression": "REMOVE v"}
+    for member in (
+        {"Put": {**table, "Item": {"pk": empty}}},
+        {"Put": {**table, "Item": {"pk": {"S": "k"}, "g": empty}}},
+        {"Delete": {**table, "Key": {"pk": empty}}},
+        {"Update": {**table, "Key": {"pk": empty}, **update}},
+    ):
+        assert "empty string value" in refused(write, TransactItems=[member])
+    get = {"Get": {**table, "Key": {"pk": empty}}}
+    assert "empty string value" in refused(ddb.transact_get_items, TransactItems=[get])
+    number = {"Delete": {**table, "Key": {"pk": {"N": "1"}}}}
+    refused(write, "TransactionCanceledException", TransactItems=[number])
+
+
+def test_a_transaction_holds_at_most_4_mb(ddb: Any, make: Make, refused: Refused) -> None:
+    make("tbl", "pk:S")
+    item = {"v": {"S": "x" * 390_000}}
+    puts = [{"Put": {"TableName": "tbl", "Item": {"pk": {"S": str(n)}, **item}}} for n in range(11)]
+    refused(ddb.transact_write_items, TransactItems=puts)
+    assert ddb.scan(TableName="tbl", Select="COUNT")["Count"] == 0
+
+
+def test_a_projection_that_finds_nothing_leaves_the_item_out(ddb: Any, make: Make) -> None:
+    make("tbl", "pk:S")
+    ddb.put_item(TableName="tbl", Item={"pk": {"S": "k"}})
+    get = {"TableName": "tbl", "Key": {"pk": {"S": "k"}}, "ProjectionExpression": "v"}
+    assert ddb.transact_get_items(TransactItems=[{"Get": get}])["Responses"] == [{}]

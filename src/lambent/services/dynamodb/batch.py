@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from lambent.core.context import Params, RequestContext, Result
@@ -49,6 +50,7 @@ class Batches:
         requests: dict[str, dict[str, Any]] = params["RequestItems"]
         if sum(len(request["Keys"]) for request in requests.values()) > MAX_GETS:
             raise invalid("Too many items requested for the BatchGetItem call")
+        _check_mixing(requests.values())
         plans = [_plan_gets(context, given, request) for given, request in requests.items()]
 
         async def body(tx: Transaction) -> tuple[dict[str, Any], dict[str, Any], list[Meter]]:
@@ -104,6 +106,8 @@ class Batches:
                 table = await load_table(tx, context.account, context.region, name)
                 meter = Meter(table)
                 meters.append(meter)
+                for plan in writes:
+                    keys.check_has_key(table.key, plan.item)
                 located = [(plan.locate(table), plan) for plan in writes]
                 if len({where for where, _ in located}) != len(located):
                     raise invalid(_DUPLICATES)
@@ -126,9 +130,16 @@ class Batches:
         return result
 
 
+def _check_mixing(requests: Iterable[dict[str, Any]]) -> None:
+    """Refuse old-style parameters beside expressions, in one table's request or in two."""
+    given: dict[str, Any] = {}
+    for request in requests:
+        given |= {name: value for name, value in request.items() if value is not None}
+    check_mixing(given, ("AttributesToGet",), ("ProjectionExpression",))
+
+
 def _plan_gets(context: RequestContext, given: str, request: dict[str, Any]) -> _Gets:
     name = table_name(context, given)
-    check_mixing(request, ("AttributesToGet",), ("ProjectionExpression",))
     expressions = Expressions(request, ("ProjectionExpression",))
     cleaned = [clean_item(key) for key in request["Keys"]]
     project = projector(request, expressions)

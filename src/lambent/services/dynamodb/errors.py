@@ -19,6 +19,14 @@ def invalid_parameter(message: str) -> AwsError:
     return AwsError("ValidationException", INVALID_PARAMETER + message, 400)
 
 
+class EmptyKey(AwsError):
+    """The ValidationException of an empty key attribute, which in a transaction is the whole
+    request's, while other faults of a key are reasons for its cancellation."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("ValidationException", message, 400)
+
+
 def table_not_found(name: str | None = None) -> AwsError:
     """ResourceNotFoundException: data operations do not name the table, others do."""
     message = "Requested resource not found"

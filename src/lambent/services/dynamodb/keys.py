@@ -14,7 +14,7 @@ from hashlib import md5
 from typing import NamedTuple
 
 from lambent.services.dynamodb import numbers
-from lambent.services.dynamodb.errors import invalid, invalid_parameter
+from lambent.services.dynamodb.errors import EmptyKey, invalid, invalid_parameter
 from lambent.services.dynamodb.model import Index, KeySchema, Table
 from lambent.services.dynamodb.values import AttributeValue, Item, kind_of
 
@@ -106,6 +106,14 @@ def check_key(schema: KeySchema, key: Mapping[str, AttributeValue]) -> None:
         check_value(name, kind, value, is_hash)
 
 
+def check_has_key(schema: KeySchema, item: Mapping[str, AttributeValue]) -> None:
+    """Raise unless an item has all attributes of a key, each of its type."""
+    for name, kind, _ in _parts(schema):
+        value = item.get(name)
+        if value is None or kind not in value:
+            raise invalid(MISMATCH)
+
+
 def check_item(table: Table, item: Mapping[str, AttributeValue]) -> None:
     """Raise unless an item (cleaned) has the table's key, and fit types for its indexes."""
     for name, kind, is_hash in _parts(table.key):
@@ -133,7 +141,7 @@ def check_index_key(index: Index, item: Mapping[str, AttributeValue]) -> None:
                 f"IndexName: {index.name}"
             )
         if kind != "N" and not value[kind]:
-            raise invalid(
+            raise EmptyKey(
                 "One or more parameter values are not valid. A value specified for a secondary "
                 "index key is not supported. The AttributeValue for a key attribute cannot "
                 f"contain an empty {_WORDS[kind]} value. IndexName: {index.name}, IndexKey: {name}"
@@ -158,7 +166,7 @@ def check_value(name: str, kind: str, value: AttributeValue, is_hash: bool) -> N
     if kind == "N":
         return
     if not value[kind]:
-        raise invalid(_EMPTY_KEY.format(_WORDS[kind], name))
+        raise EmptyKey(_EMPTY_KEY.format(_WORDS[kind], name))
     _check_size(value, kind, is_hash)
 
 

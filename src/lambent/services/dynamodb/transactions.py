@@ -10,7 +10,7 @@ from lambent.core.errors import AwsError
 from lambent.services.dynamodb import capacity, keys
 from lambent.services.dynamodb.capacity import Meter
 from lambent.services.dynamodb.changes import read_item
-from lambent.services.dynamodb.errors import invalid
+from lambent.services.dynamodb.errors import EmptyKey, invalid
 from lambent.services.dynamodb.expressions.request import Expressions
 from lambent.services.dynamodb.items import collection_metrics, projector
 from lambent.services.dynamodb.keys import StoreKey
@@ -18,9 +18,10 @@ from lambent.services.dynamodb.model import Table, load_table
 from lambent.services.dynamodb.parameters import table_name
 from lambent.services.dynamodb.statistics import Ledger, Statistics
 from lambent.services.dynamodb.tokens import Token
-from lambent.services.dynamodb.values import clean_item
+from lambent.services.dynamodb.values import clean_item, item_size
 from lambent.services.dynamodb.writes import (
     Plan,
+    Put,
     plan_check,
     plan_delete,
     plan_put,
@@ -28,6 +29,7 @@ from lambent.services.dynamodb.writes import (
 )
 from lambent.store.contract import Store, Transaction
 
+MAX_BYTES = 4 * 1024 * 1024
 _KINDS = ("ConditionCheck", "Put", "Delete", "Update")
 _NO_REASON: Mapping[str, Any] = {"Code": "None"}
 _TWICE = "Transaction request cannot include multiple operations on one item"
@@ -78,6 +80,7 @@ class Transactions:
     async def write(self, context: RequestContext, params: Params) -> Result:
         """TransactWriteItems."""
         members = [_member(context, given) for given in params["TransactItems"]]
+        _check_size(members)
         token = Token(params)
 
         async def body(tx: Transaction) -> Done:
@@ -120,6 +123,8 @@ class Transactions:
                     keys.check_key(table.key, key)
                     located.append((table, keys.store_key(table.key, key)))
                     reasons.append(_NO_REASON)
+                except EmptyKey:
+                    raise
                 except AwsError as error:
                     reasons.append({"Code": "ValidationError", "Message": error.message})
             if any(reason is not _NO_REASON for reason in reasons):
@@ -131,10 +136,10 @@ class Transactions:
                 stored = await read_item(tx, table, where)
                 meter = meters.setdefault(table.name, Meter(table))
                 meter.read(2 * capacity.read_units(stored.size if stored else 0, True))
-                if stored is None:
-                    responses.append({})
-                else:
-                    responses.append({"Item": project(stored.item) if project else stored.item})
+                item = stored.item if stored is not None else None
+                if item is not None and project is not None:
+                    item = project(item)
+                responses.append({"Item": item} if item else {})
             return responses, meters
 
         responses, meters = await self._store.transact(body)
@@ -145,6 +150,15 @@ class Transactions:
                 meter.report(wanted, split=True) for meter in meters.values()
             ]
         return result
+
+
+def _check_size(members: Sequence[Member]) -> None:
+    """Raise when the items and keys that are sent are too much for one transaction."""
+    total = sum(plan.size if isinstance(plan, Put) else item_size(plan.item) for _, plan in members)
+    if total > MAX_BYTES:
+        raise invalid(
+            f"Transaction request size has exceeded the maximum allowed size of {MAX_BYTES} bytes"
+        )
 
 
 def _member(context: RequestContext, given: Mapping[str, Any]) -> Member:
@@ -178,6 +192,8 @@ async def run_members(tx: Transaction, context: RequestContext, members: Sequenc
         try:
             located.append((table, plan.locate(table)))
             reasons.append(_NO_REASON)
+        except EmptyKey:
+            raise
         except AwsError as error:
             located.append((table, None))
             reasons.append({"Code": "ValidationError", "Message": error.message})

@@ -56,7 +56,11 @@ def _size(read: Read) -> Read:
         value = read(item, values)
         if value is None or (kind := kind_of(value)) not in SIZED:
             return None
-        return {"N": str(len(value[kind]))}
+        content = value[kind]
+        # Strings are as long as their UTF-16 has units, as in Java.
+        if kind == "S" and not content.isascii():
+            return {"N": str(len(content.encode("utf-16-le")) // 2)}
+        return {"N": str(len(content))}
 
     return size
 

@@ -145,6 +145,8 @@ class PartiQL:
             parse(each["Statement"], each.get("Parameters") or ())
             for each in params["TransactStatements"]
         ]
+        if any(isinstance(each, Update | Delete) and each.returning for each in statements):
+            raise invalid("RETURNING is not supported in a transaction")
         reads = [each for each in statements if isinstance(each, Select)]
         writes = [each for each in statements if not isinstance(each, Select)]
         if reads and writes:

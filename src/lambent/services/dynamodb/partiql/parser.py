@@ -150,14 +150,19 @@ class _Parser:
         if self._word("DELETE", "FROM"):
             table = self._name()
             self._expect_word("WHERE")
-            return Delete(table, self._condition(), self._returning())
+            where, returning = self._condition(), self._returning()
+            if returning not in ("", "ALL_OLD"):
+                raise invalid("DELETE can only be used with RETURNING ALL OLD *")
+            return Delete(table, where, returning)
         if self._word("EXISTS"):
             self._expect("(")
             self._expect_word("SELECT")
             select = self._select()
             self._expect(")")
             return Exists(select)
-        raise self._fail()
+        raise invalid(
+            "Statement wasn't well formed, can't be processed: Expected data manipulation"
+        )
 
     def _select(self) -> Select:
         paths: list[Path] | None = None

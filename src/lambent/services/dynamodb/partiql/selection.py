@@ -46,9 +46,14 @@ class _Columns(Projector):
         for path in self._paths:
             value = lookup(item, path)
             if value is not None:
-                name = next(part for part in reversed(path) if isinstance(part, str))
-                row[name] = value
+                row[_column(path)] = value
         return row
+
+
+def _column(path: Path) -> str:
+    """A column's name: the path from its last name on, as in `b[0]` of `a.b[0]`."""
+    start = max(at for at, part in enumerate(path) if isinstance(part, str))
+    return str(path[start]) + "".join(f"[{index}]" for index in path[start + 1 :])
 
 
 def _projection(statement: Select) -> CompiledProjection | None:
