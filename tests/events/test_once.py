@@ -222,6 +222,23 @@ async def test_another_payload_under_a_done_key_fails_with_the_reason(world: Wor
     assert history is not None and history.failures[0].type == "IdempotencyMismatch"
 
 
+async def test_another_payload_in_the_same_claim_is_an_error_too_once_the_first_is_done(
+    world: World,
+) -> None:
+    queue = await world.queue()
+    source = world.source({"Key": "body.key", "Payload": "body.amount"})
+    await world.send(queue, "a", amount=1)
+    await world.send(queue, "a", amount=2)
+    batch = await world.claim(source, queue)
+    assert (len(batch.records), batch.suppressed) == (1, 0)
+    await world.settle(source, queue, batch.tickets)
+    await world.clock.advance(once.LOOK_AGAIN)
+    assert (await world.claim(source, queue)).records == []
+    (item,) = await world.items(queue)
+    history = decode_message(item.payload).history
+    assert history is not None and history.failures[0].type == "IdempotencyMismatch"
+
+
 async def test_a_backlog_of_duplicates_is_gone_through_in_one_claim(world: World) -> None:
     queue, source = await world.queue(), world.source()
     await world.send(queue, "a")

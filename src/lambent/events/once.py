@@ -5,7 +5,8 @@ message its key is begun (`events.idempotency`), in the one that settles it the 
 written, in the one that lets it come again the key is given up. A duplicate
 
 - of what is done is settled in the claim;
-- of another in the same claim shares that one's fate;
+- of another in the same claim shares that one's fate, unless its payload is another: then it
+  comes again later;
 - of what is in progress elsewhere comes again later, and the claim does not count as a receive.
 
 In a FIFO queue, what comes after one that is held back in its group is held back with it.
@@ -111,6 +112,15 @@ class Rich(Source, Remembering, Keeping, Postponing, Protocol):
     """What a source must be able to do for its duplicates to be suppressed."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Leader:
+    """The first of a key in a claim: which it is, its group, and its payload's digest."""
+
+    index: int
+    group: str | None
+    digest: str
+
+
 @dataclass(slots=True)
 class _Sieve:
     """What one claim gave, as it is gone through."""
@@ -118,7 +128,7 @@ class _Sieve:
     records: list[Mapping[str, Any]] = field(default_factory=list)
     identifiers: list[str] = field(default_factory=list)
     tickets: list[Keyed] = field(default_factory=list)
-    leaders: dict[str, tuple[int, str | None]] = field(default_factory=dict)
+    leaders: dict[str, _Leader] = field(default_factory=dict)
     stuck: set[str] = field(default_factory=set)
     done: list[Any] = field(default_factory=list)
     suppressed: int = 0
@@ -130,11 +140,11 @@ class _Sieve:
 
     def follow(self, key: str, ticket: Any, group: str | None) -> None:
         """It repeats one of this claim."""
-        index, leaders_group = self.leaders[key]
-        leader = self.tickets[index]
-        self.tickets[index] = replace(leader, followers=(*leader.followers, ticket))
+        first = self.leaders[key]
+        leader = self.tickets[first.index]
+        self.tickets[first.index] = replace(leader, followers=(*leader.followers, ticket))
         self.suppressed += 1
-        if group is not None and group != leaders_group:
+        if group is not None and group != first.group:
             # Should that one fail, this one must still come before the rest of its group.
             self.stuck.add(group)
 
@@ -194,10 +204,17 @@ class OnceSource:
             if key is None:
                 sieve.add(record, identifier, Keyed(ticket))
                 continue
-            if key in sieve.leaders:
+            digest = digest_of(self._rule, view)
+            first = sieve.leaders.get(key)
+            if first is not None and first.digest == digest:
                 sieve.follow(key, ticket, group)
                 continue
-            digest = digest_of(self._rule, view)
+            if first is not None:
+                # Another payload: what it is depends on how the first one ends.
+                await self._source.postpone(tx, arn, [ticket], min(hold, LOOK_AGAIN))
+                if group is not None:
+                    sieve.stuck.add(group)
+                continue
             holder = msgspec.json.encode([identifier, ticket]).decode()
             state, entry = await idempotency.begin(
                 tx,
@@ -210,7 +227,7 @@ class OnceSource:
                 digest=digest,
             )
             if state is State.STARTED:
-                sieve.leaders[key] = (len(sieve.tickets), group)
+                sieve.leaders[key] = _Leader(len(sieve.tickets), group, digest)
                 sieve.add(record, identifier, Keyed(ticket, key, holder))
             elif state is State.DONE:
                 sieve.done.append(ticket)

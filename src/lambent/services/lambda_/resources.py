@@ -351,7 +351,7 @@ class EventSourceMappingResource(Resource):
     async def create(self, request: ResourceRequest, properties: Properties) -> Created:
         flow = template_flow.document(request.logical_id, request.metadata)
         params = chosen(properties, self._params)
-        params[IDEMPOTENCY] = _idempotency(request)
+        params[IDEMPOTENCY] = template_flow.idempotency(request.logical_id, request.metadata)
         params["Tags"] = tags(request, properties)
         try:
             made = await self._call(request.context, "CreateEventSourceMapping", params)
@@ -379,7 +379,7 @@ class EventSourceMappingResource(Resource):
             new, changeable
         )
         params["UUID"] = physical_id
-        params[IDEMPOTENCY] = _idempotency(request)
+        params[IDEMPOTENCY] = template_flow.idempotency(request.logical_id, request.metadata)
         made = await self._call(request.context, "UpdateEventSourceMapping", params)
         await self._call(request.context, "SetFlow", {"UUID": physical_id, "Flow": flow})
         return _mapping(made)
@@ -388,10 +388,6 @@ class EventSourceMappingResource(Resource):
         self, request: ResourceRequest, physical_id: str, properties: Properties
     ) -> None:
         await self._remove(request.context, "DeleteEventSourceMapping", {"UUID": physical_id})
-
-
-def _idempotency(request: ResourceRequest) -> dict[str, Any]:
-    return template_flow.section(request.logical_id, request.metadata, "Idempotency")
 
 
 def _mapping(made: Mapping[str, Any]) -> Created:

@@ -15,6 +15,7 @@ from typing import Any
 
 from lambent.core import unknown
 from lambent.core.errors import AwsError
+from lambent.events import once
 from lambent.events.flow import settings
 from lambent.services.lambda_ import own_settings
 
@@ -23,12 +24,23 @@ _OF_AN_EVENT = ("Flow", "Idempotency")
 
 def document(logical_id: str, metadata: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of the mapping with that logical id; AwsError when they cannot be."""
-    return _checked(section(logical_id, metadata, "Flow"))
+    return _checked(_named(logical_id, metadata, "Flow"))
 
 
 def of_function(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a function's asynchronous invocations; AwsError when they cannot be."""
     return _checked(_section(own_settings.section(metadata), "Flow"))
+
+
+def idempotency(logical_id: str, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes a duplicate for that mapping; AwsError when it cannot be."""
+    found = _named(logical_id, metadata, "Idempotency")
+    try:
+        if found:
+            once.parse(found)
+    except once.InvalidIdempotency as error:
+        raise AwsError("ValidationError", f"Metadata.Lambent.{error}", 400) from None
+    return found
 
 
 def _checked(flow: dict[str, Any]) -> dict[str, Any]:
@@ -39,7 +51,7 @@ def _checked(flow: dict[str, Any]) -> dict[str, Any]:
     return flow
 
 
-def section(logical_id: str, metadata: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _named(logical_id: str, metadata: Mapping[str, Any], name: str) -> dict[str, Any]:
     """What the template says under a name for the mapping; empty when nothing."""
     own = own_settings.section(metadata)
     events = _section(own, "Events")
