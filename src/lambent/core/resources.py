@@ -101,6 +101,23 @@ class ResourceType(Protocol):
     ) -> None: ...
 
 
+class Reading(Protocol):
+    """A resource type that can tell what there is, for drift detection."""
+
+    async def read(
+        self, request: ResourceRequest, physical_id: str, properties: Properties
+    ) -> Properties | None:
+        """The properties of the resource as they are now, in the template's form: of those that
+        `properties` gives, as many as can be read. None, or an AwsError, when it is gone."""
+        ...
+
+
+def reading(kind: ResourceType | None) -> Reading | None:
+    """The type as one that can tell what there is; None when it cannot."""
+    found: Any = kind
+    return found if hasattr(kind, "read") else None
+
+
 def attribute_names(kind: ResourceType) -> frozenset[str] | None:
     """What Fn::GetAtt can name, for a type that lists it; None when only creation tells."""
     listed: frozenset[str] | None = getattr(kind, "attributes", None)

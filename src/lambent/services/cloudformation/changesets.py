@@ -178,6 +178,19 @@ class ChangeSetOperations(QueryOperations):
         shown["Changes"], token = page(shown["Changes"], params.get("NextToken"))
         return {**shown, "NextToken": token}
 
+    async def describe_change_set_hooks(self, context: RequestContext, params: Params) -> Result:
+        change_set = await self.find_change_set(
+            context, params["ChangeSetName"], params.get("StackName")
+        )
+        return {
+            "ChangeSetId": change_set.id,
+            "ChangeSetName": change_set.name,
+            "Hooks": [],
+            "Status": "PLANNED",
+            "StackId": change_set.stack_id,
+            "StackName": change_set.stack_name,
+        }
+
     async def list_change_sets(self, context: RequestContext, params: Params) -> Result:
         stack = await self.existing(context, params["StackName"])
 
@@ -208,10 +221,12 @@ class ChangeSetOperations(QueryOperations):
         reference = params["ChangeSetName"]
         change_set = await self.find_change_set(context, reference, params.get("StackName"))
         if change_set.execution != "AVAILABLE":
+            now = f"status of [{change_set.status}]"
+            if change_set.status == "CREATE_COMPLETE":
+                now = f"execution status of [{change_set.execution}]"
             raise AwsError(
                 "InvalidChangeSetStatusException",
-                f"ChangeSet [{change_set.id}] cannot be executed in its current status of "
-                f"[{change_set.status}]",
+                f"ChangeSet [{change_set.id}] cannot be executed in its current {now}",
             )
         definition = change_set.definition
         capabilities.check(

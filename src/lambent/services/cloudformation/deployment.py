@@ -28,6 +28,7 @@ from lambent.services.cloudformation import (
     plan,
     records,
     schedule,
+    stack_policy,
     steps,
 )
 from lambent.services.cloudformation.conditions import active
@@ -74,6 +75,10 @@ async def _forward(session: Session) -> None:
     if name := outputs.missing_import(session.stack.definition.processed, resources, scope):
         await _turn_back(session, f"No export named {name} found. ")
         return
+    for one in [one for name, one in session.resources.items() if name not in resources]:
+        if problem := _forbidden(session, "Update:Delete", one):
+            await _turn_back(session, problem)
+            return
     kinds = session.platform.resources
 
     async def step(name: str) -> bool:
@@ -180,10 +185,22 @@ async def _deploy(
         existing.replace_policy = own.replace_policy
         await session.put(existing)
         return True
+    if existing is not None and todo in ("update", "replace"):
+        change: stack_policy.Change = "Update:Replace" if todo == "replace" else "Update:Modify"
+        if problem := _forbidden(session, change, existing):
+            return await _refuse(session, name, own, needs, problem)
     resource = await steps.begin(
         session, name, own, todo, properties, needs, shown=shown, creation_policy=policy
     )
     return await steps.carry_out(session, resource, kind, resumed=False) is None
+
+
+def _forbidden(session: Session, change: stack_policy.Change, one: Resource) -> str | None:
+    """Why the stack's policy does not let this be done; None when it does."""
+    policy = session.operation.policy or session.stack.policy
+    if stack_policy.allows(policy, change, one.logical_id, one.type):
+        return None
+    return stack_policy.DENIED.format(change, one.logical_id)
 
 
 async def _refuse(

@@ -21,6 +21,11 @@ look."""
 _PHASES: dict[Kind, Phase] = {"create": "forward", "update": "forward", "delete": "delete"}
 
 
+def began(kind: Kind, token: str | None) -> str | None:
+    """What a stack remembers of the request that set it in motion, for when it is repeated."""
+    return None if token is None else f"{kind}:{token}"
+
+
 class Launcher:
     """What every call that sets a stack in motion has in common."""
 
@@ -52,6 +57,7 @@ class Launcher:
         if stack.operation is not None and stack.operation.work:
             await tx.settle(QUEUE, stack.operation.work, None)
         operation.before = stack.status
+        stack.token = began(operation.kind, operation.client_token)
         ticket = records.Ticket(stack.account, stack.region, stack.id, operation.id)
         [operation.work] = await tx.enqueue(QUEUE, [ticket.enqueued()])
         stack.operation = operation

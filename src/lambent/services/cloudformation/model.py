@@ -70,6 +70,8 @@ class Operation(Struct):
     """The stack's status before the operation, for a deletion that is refused."""
     retain: list[str] = field(default_factory=list)
     force: bool = False
+    policy: str | None = None
+    """The stack policy for this update alone."""
     work: int = 0
     """The id of the work item that carries it."""
 
@@ -105,6 +107,10 @@ class Stack(Struct):
     change_set: str | None = None
     parent: str | None = None
     root: str | None = None
+    drift: str = "NOT_CHECKED"
+    drift_time: float | None = None
+    token: str | None = None
+    """What began its last operation: the kind and the client's token."""
 
 
 class Snapshot(Struct, frozen=True):
@@ -158,6 +164,8 @@ class Resource(Struct):
     pending: Pending | None = None
     before: Snapshot | None = None
     shown: dict[str, Any] | None = None
+    drift: str = "NOT_CHECKED"
+    drift_time: float | None = None
 
     def snapshot(self) -> Snapshot:
         """The resource as it is now."""

@@ -8,25 +8,26 @@ from collections.abc import Callable
 from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
 from lambent.services.cloudformation import intake, mail, plan, records, sam, source
+from lambent.services.cloudformation.catalogue import CatalogueOperations
 from lambent.services.cloudformation.changesets import ChangeSetOperations
+from lambent.services.cloudformation.drift import DriftOperations
+from lambent.services.cloudformation.launch import began
 from lambent.services.cloudformation.model import Definition, Operation, Stack
-from lambent.services.cloudformation.queries import QueryOperations
 from lambent.services.cloudformation.stack_rules import check_name, check_types, check_updatable
 from lambent.services.cloudformation.template import invalid
 from lambent.services.cloudformation.waiting import signalled
 from lambent.store.contract import Transaction
 
 
-class Operations(ChangeSetOperations, QueryOperations):
+class Operations(ChangeSetOperations, CatalogueOperations, DriftOperations):
     """CloudFormation's API; one method per operation."""
 
     async def create_stack(self, context: RequestContext, params: Params) -> Result:
         name = params["StackName"]
         check_name(name)
         if existing := await self._stack(context, name):
-            token = params.get("ClientRequestToken")
-            running = existing.operation
-            if token and running and running.kind == "create" and running.client_token == token:
+            token = began("create", params.get("ClientRequestToken"))
+            if token is not None and existing.token == token:
                 return {"StackId": existing.id}
             raise AwsError("AlreadyExistsException", f"Stack [{name}] already exists")
         stack_id = context.arn("cloudformation", f"stack/{name}/{self.platform.ids.uuid()}")
@@ -71,6 +72,9 @@ class Operations(ChangeSetOperations, QueryOperations):
         found = await self._stack(context, name)
         if found is None or found.status == "DELETE_COMPLETE":
             raise invalid(f"Stack [{name}] does not exist")
+        token = began("update", params.get("ClientRequestToken"))
+        if token is not None and found.token == token:
+            return {"StackId": found.id}
         check_updatable(found)
         try:
             definition = await intake.define(
@@ -85,6 +89,9 @@ class Operations(ChangeSetOperations, QueryOperations):
         if params.get("DisableRollback"):
             operation.on_failure = "DO_NOTHING"
         policy = await source.policy_of(self.platform.registry, context, params)
+        during = await source.policy_of(
+            self.platform.registry, context, params, "StackPolicyDuringUpdate"
+        )
 
         async def body(tx: Transaction) -> Stack:
             stack = await records.get_stack(tx, context.account, context.region, found.id)
@@ -92,6 +99,7 @@ class Operations(ChangeSetOperations, QueryOperations):
                 raise invalid(f"Stack [{name}] does not exist")
             if policy is not None:
                 stack.policy = policy
+            operation.policy = during
             await self.begin_update(tx, stack, definition, operation)
             return stack
 

@@ -53,7 +53,10 @@ class QueryOperations(Launcher):
             stack = await records.get_stack(tx, context.account, context.region, reference)
             if stack is None:
                 raise invalid(f"Stack with id {reference} does not exist")
-            return stack, await records.get_resources(tx, stack.id)
+            resources = await records.get_resources(tx, stack.id)
+            if stack.status in ("DELETE_COMPLETE", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"):
+                resources = {**await records.get_gone(tx, stack.id), **resources}
+            return stack, resources
 
         return await self.platform.store.transact(body)
 

@@ -18,6 +18,7 @@ from lambent.store.contract import NewWork, Transaction
 STACKS = "cloudformation.stacks"
 NAMES = "cloudformation.names"
 RESOURCES = "cloudformation.resources"
+GONE = "cloudformation.gone"
 LEFTOVERS = "cloudformation.leftovers"
 CHANGE_SETS = "cloudformation.change_sets"
 CHANGE_SET_OWNERS = "cloudformation.change_set_owners"
@@ -104,6 +105,18 @@ async def get_resources(tx: Transaction, stack_id: str) -> dict[str, Resource]:
     records = await tx.scan(RESOURCES, stack_id.encode())
     found = [msgspec.json.decode(record.value, type=Resource) for record in records]
     return {resource.logical_id: resource for resource in found}
+
+
+async def get_gone(tx: Transaction, stack_id: str) -> dict[str, Resource]:
+    """The resources that a stack had and that were deleted with it, by logical id."""
+    records = await tx.scan(GONE, stack_id.encode())
+    found = [msgspec.json.decode(record.value, type=Resource) for record in records]
+    return {resource.logical_id: resource for resource in found}
+
+
+async def put_gone(tx: Transaction, stack_id: str, resource: Resource) -> None:
+    """Remember a resource that was deleted with its stack."""
+    await tx.put(GONE, stack_id.encode(), resource.logical_id.encode(), _encode(resource))
 
 
 async def put_resource(tx: Transaction, stack_id: str, resource: Resource) -> None:

@@ -30,9 +30,11 @@ async def body_of(
     return None if url is None else await download(registry, context, url)
 
 
-async def policy_of(registry: Registry, context: RequestContext, params: Params) -> str | None:
+async def policy_of(
+    registry: Registry, context: RequestContext, params: Params, member: str = "StackPolicy"
+) -> str | None:
     """The stack policy that a request gives, if any; it must be a JSON object."""
-    policy = await body_of(registry, context, params, "StackPolicy")
+    policy = await body_of(registry, context, params, member)
     if policy is not None:
         try:
             held = isinstance(json.loads(policy), dict)

@@ -258,6 +258,9 @@ async def forget(
             await session.write_event(tx, item, status, reason)
         if isinstance(item, Resource):
             await records.delete_resource(tx, session.stack.id, item.logical_id)
+            if status is not None and session.operation.kind != "update":
+                item.status, item.reason, item.updated = status, reason, tx.now
+                await records.put_gone(tx, session.stack.id, item)
         else:
             await records.delete_leftover(tx, session.stack.id, item)
 

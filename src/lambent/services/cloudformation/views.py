@@ -18,8 +18,6 @@ from lambent.services.cloudformation.model import (
 )
 from lambent.services.cloudformation.parameters import MASK
 
-_UNCHECKED = {"StackDriftStatus": "NOT_CHECKED"}
-_UNCHECKED_RESOURCE = {"StackResourceDriftStatus": "NOT_CHECKED"}
 _CONSTRAINTS = ("AllowedValues",)
 
 
@@ -37,6 +35,14 @@ def parameter_list(values: Mapping[str, ParameterValue]) -> list[dict[str, Any]]
             entry["ResolvedValue"] = text(one.value)
         shown.append(entry)
     return shown
+
+
+def _stack_drift(one: Stack) -> dict[str, Any]:
+    return {"StackDriftStatus": one.drift, "LastCheckTimestamp": one.drift_time}
+
+
+def _resource_drift(one: Resource) -> dict[str, Any]:
+    return {"StackResourceDriftStatus": one.drift, "LastCheckTimestamp": one.drift_time}
 
 
 def stack(one: Stack) -> dict[str, Any]:
@@ -72,7 +78,7 @@ def stack(one: Stack) -> dict[str, Any]:
         "EnableTerminationProtection": one.termination_protection,
         "ParentId": one.parent,
         "RootId": one.root,
-        "DriftInformation": _UNCHECKED,
+        "DriftInformation": _stack_drift(one),
     }
 
 
@@ -89,7 +95,7 @@ def summary(one: Stack) -> dict[str, Any]:
         "StackStatusReason": one.reason,
         "ParentId": one.parent,
         "RootId": one.root,
-        "DriftInformation": _UNCHECKED,
+        "DriftInformation": _stack_drift(one),
     }
 
 
@@ -119,7 +125,7 @@ def resource_summary(one: Resource) -> dict[str, Any]:
         "LastUpdatedTimestamp": one.updated,
         "ResourceStatus": one.status,
         "ResourceStatusReason": one.reason,
-        "DriftInformation": _UNCHECKED_RESOURCE,
+        "DriftInformation": _resource_drift(one),
     }
 
 
@@ -134,7 +140,7 @@ def resource(owner: Stack, one: Resource) -> dict[str, Any]:
         "Timestamp": one.updated,
         "ResourceStatus": one.status,
         "ResourceStatusReason": one.reason,
-        "DriftInformation": _UNCHECKED_RESOURCE,
+        "DriftInformation": _resource_drift(one),
     }
 
 

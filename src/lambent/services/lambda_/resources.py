@@ -122,6 +122,25 @@ class FunctionResource(Resource):
             raise
         return _function(made)
 
+    async def read(
+        self, request: ResourceRequest, physical_id: str, properties: Properties
+    ) -> Properties | None:
+        """The function's configuration as it is."""
+        held = await self._call(
+            request.context, "GetFunctionConfiguration", {"FunctionName": physical_id}
+        )
+        found = {name: held[name] for name in _CONFIGURATION if name in held}
+        found["FunctionName"] = held["FunctionName"]
+        if isinstance(held.get("Layers"), list):
+            found["Layers"] = [layer["Arn"] for layer in held["Layers"]]
+        same = {name: found[name] for name in found if name in properties}
+        for name in ("VpcConfig", "SnapStart", "LoggingConfig", "TracingConfig", "Environment"):
+            # The answer has defaults that the template need not give.
+            if isinstance(same.get(name), dict) and isinstance(properties[name], dict):
+                given = properties[name]
+                same[name] = {key: value for key, value in same[name].items() if key in given}
+        return same
+
     async def update(
         self, request: ResourceRequest, physical_id: str, old: Properties, new: Properties
     ) -> Created:

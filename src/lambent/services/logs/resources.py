@@ -56,6 +56,22 @@ class LogGroupResource:
         await self._set_retention(request, physical_id, new)
         return self._created(request, physical_id)
 
+    async def read(
+        self, request: ResourceRequest, physical_id: str, properties: Properties
+    ) -> Properties | None:
+        """The group as it is."""
+        answer = await self._operations.describe_log_groups(
+            request.context, {"logGroupNamePrefix": physical_id}
+        )
+        for held in (answer or {}).get("logGroups") or ():
+            if held["logGroupName"] == physical_id:
+                found = {
+                    "LogGroupName": physical_id,
+                    "RetentionInDays": held.get("retentionInDays"),
+                }
+                return {name: found[name] for name in found if name in properties}
+        return None
+
     async def _set_retention(
         self, request: ResourceRequest, name: str, properties: Properties
     ) -> None:

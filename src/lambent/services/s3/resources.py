@@ -173,6 +173,19 @@ class BucketType:
         await self._apply(request, physical_id, old, new)
         return _created(request.context, physical_id)
 
+    async def read(
+        self, request: ResourceRequest, physical_id: str, properties: Properties
+    ) -> Properties | None:
+        """The bucket as it is."""
+        bucket = {"Bucket": physical_id}
+        await self._operations.head_bucket(request.context, bucket)
+        versions = await self._operations.get_bucket_versioning(request.context, bucket)
+        found = {
+            "BucketName": physical_id,
+            "VersioningConfiguration": {"Status": (versions or {}).get("Status", "Suspended")},
+        }
+        return {name: found[name] for name in found if name in properties}
+
     async def delete(
         self, request: ResourceRequest, physical_id: str, properties: Properties
     ) -> None:

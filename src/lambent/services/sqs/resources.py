@@ -5,6 +5,7 @@ Source: CloudFormation template reference, AWS::SQS::Queue and AWS::SQS::QueuePo
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from lambent.core.errors import AwsError
@@ -102,6 +103,22 @@ class QueueResource:
                 request.context, {"QueueUrl": physical_id, "Tags": wanted}
             )
         return self._created(request, physical_id)
+
+    async def read(
+        self, request: ResourceRequest, physical_id: str, properties: Properties
+    ) -> Properties | None:
+        """The queue's attributes as they are."""
+        result = await self._operations.get_queue_attributes(
+            request.context, {"QueueUrl": physical_id, "AttributeNames": ["All"]}
+        )
+        held = (result or {}).get("Attributes") or {}
+        found: dict[str, Any] = {
+            name: held[name] for name in _PLAIN if name in held and name in properties
+        }
+        for name in ("RedrivePolicy", "RedriveAllowPolicy"):
+            if name in found and isinstance(properties[name], dict):
+                found[name] = json.loads(found[name])
+        return found
 
     async def _present_tags(self, request: ResourceRequest, url: str) -> dict[str, str]:
         result = await self._operations.list_queue_tags(request.context, {"QueueUrl": url})

@@ -45,6 +45,14 @@ class ParameterResource:
         await self._put(request, physical_id, new, {"Overwrite": True})
         return self._created(physical_id, new)
 
+    async def read(
+        self, request: ResourceRequest, physical_id: str, properties: Properties
+    ) -> Properties | None:
+        """The parameter as it is."""
+        answer = await self._operations.get_parameter(request.context, {"Name": physical_id})
+        held = (answer or {})["Parameter"]
+        return {name: held[name] for name in ("Name", "Type", "Value") if name in properties}
+
     async def _put(
         self, request: ResourceRequest, name: str, properties: Properties, more: Properties
     ) -> None:
