@@ -80,7 +80,9 @@ def test_a_stack_policy_protects_resources_from_updates(cfn: Any) -> None:
         "Statement": [
             {"Effect": "Allow", "Principal": "*", "Action": "Update:*", "Resource": "*"},
             {
-                "Effect": "Deny", "Principal": "*", "Action": "Update:Modify",
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "Update:Modify",
                 "Resource": "LogicalResourceId/A",
             },
         ]
