@@ -115,6 +115,7 @@ def test_unwanted_messages_are_deleted_unseen(
         FilterCriteria={
             "Filters": [
                 {"Pattern": json.dumps({"body": {"kind": ["wanted"]}})},
+                {"Pattern": json.dumps({"body": {"kind": [{"exists": False}]}})},
                 {"Pattern": json.dumps({"body": [{"prefix": "plain"}]})},
             ]
         },

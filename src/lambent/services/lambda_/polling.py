@@ -141,8 +141,20 @@ def policy_of(mapping: Mapping, invocable: Invocable) -> QueuePolicy:
         window=float(settings["MaximumBatchingWindowInSeconds"]),
         rule=scaling.Rule(scaling.SQS.start, scaling.SQS.per_minute, most),
         reports_failures="ReportBatchItemFailures" in settings.get("FunctionResponseTypes", ()),
-        filters=tuple(parse(pattern) for pattern in patterns if pattern) or None,
+        filters=tuple(_filter(pattern) for pattern in patterns if pattern) or None,
     )
+
+
+def _filter(text: str) -> Matcher:
+    """A filter's pattern; one that looks into bodies drops what is plain text, whatever it asks.
+
+    Source: Lambda Developer Guide, "Using event filtering with an Amazon SQS event source",
+    "Properly filtering Amazon SQS messages".
+    """
+    matches = parse(text)
+    if not isinstance(json.loads(text).get("body"), dict):
+        return matches
+    return lambda seen: not isinstance(seen.get("body"), str) and matches(seen)
 
 
 def view(record: Document[str, Any]) -> Document[str, Any]:
