@@ -12,7 +12,7 @@ import pytest
 from lambent.core.arns import Arn
 from lambent.core.clock import VirtualClock
 from lambent.core.errors import AwsError, StoreUnavailable
-from lambent.events.contract import Batch, Event, Outcome, Targets
+from lambent.events.contract import Batch, Event, Outcome, Sender, Targets
 from lambent.events.control import Fence
 from lambent.events.delivery import Lane
 from lambent.events.observer import SILENT, Observer
@@ -171,7 +171,7 @@ class FakePolicy:
         if attempt.outcome.error == "Throttled" and self.patience is not None:
             return Verdict(retry_after=self.patience, healthy=False)
         if self.dead_letter:
-            event = Event(b"dead", str(QUEUE), "test")
+            event = Event(b"dead", Sender("test", str(QUEUE), QUEUE.account))
             return Verdict(done=tickets, sends=[(DEAD, event)], healthy=False)
         return Verdict(again=[(ticket, self.delay) for ticket in tickets], healthy=False)
 
@@ -181,9 +181,7 @@ class FakeTarget:
     accepted: list[bytes] = field(default_factory=list)
     refuse: bool = False
 
-    async def check(
-        self, tx: Transaction, arn: Arn, event_source: str, principal: str
-    ) -> str | None:
+    async def check(self, tx: Transaction, arn: Arn, sender: Sender) -> str | None:
         return None
 
     async def accept(self, tx: Transaction, arn: Arn, event: Event) -> None:

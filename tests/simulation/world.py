@@ -22,7 +22,7 @@ from lambent.core.errors import StoreUnavailable
 from lambent.core.ids import SeededIds
 from lambent.core.metrics import Metrics
 from lambent.events import in_flight, scaling
-from lambent.events.contract import Batch, Event, Outcome, Targets
+from lambent.events.contract import Batch, Event, Outcome, Sender, Targets
 from lambent.events.delivery import Lane
 from lambent.events.flow import parking, settings
 from lambent.events.flow.regulator import Regulator
@@ -345,8 +345,7 @@ class World:
             poison = self.random.random() < 0.05
             event = Event(
                 json.dumps({"number": number, "poison": poison}).encode(),
-                "arn:aws:sns:us-east-1:1:t",
-                "sns.amazonaws.com",
+                Sender("sns.amazonaws.com", "arn:aws:sns:us-east-1:1:t", self.arn.account),
                 attributes={"MessageGroupId": group, "MessageDeduplicationId": str(number)}
                 if self.plan.fifo
                 else {},

@@ -26,8 +26,8 @@ class RequestContext(msgspec.Struct, frozen=True):
     for results that carry URLs. `principal` is the caller's ARN, and `user_id` the
     unique id that the caller's key carries ("AIDA…", "AROA…:session", the account for its
     root; "" when the key is none of this node). `now` is seconds since the
-    epoch when the request arrived. `headers` are the request's own, in lower case (empty
-    for calls from inside).
+    epoch when the request arrived. `headers` are the request's own, in lower case, and `client`
+    the peer's address (both empty for calls from inside).
     """
 
     account: str
@@ -40,6 +40,7 @@ class RequestContext(msgspec.Struct, frozen=True):
     trace: str | None = None
     headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     user_id: str = ""
+    client: str = ""
 
     def arn(self, service: str, resource: str) -> str:
         """The ARN of a resource in this account and region."""

@@ -21,17 +21,29 @@ from lambent.store.contract import Transaction
 
 
 @dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sends to a target, as its policy is to see it.
+
+    `principal` is the service that sends ("s3.amazonaws.com") for the resource `source_arn` of
+    `account`. It asks in its own name, or as the `role` it was given (an ARN).
+    """
+
+    principal: str
+    source_arn: str
+    account: str
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """Something for a target.
 
     `body` is the payload as the target is to see it (an SQS message body, a Lambda event's
-    JSON). `source_arn` is the resource it comes from and `principal` the service principal
-    that sends it ("s3.amazonaws.com"), both for permission checks and attributes.
+    JSON).
     """
 
     body: bytes
-    source_arn: str
-    principal: str
+    sender: Sender
     trace: str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
     """For SQS and SNS: message attributes in SQS's own shape; `MessageGroupId` and
@@ -43,18 +55,16 @@ class Event:
 class Target(Protocol):
     """A kind of resource that events can be sent to."""
 
-    async def check(
-        self, tx: Transaction, arn: Arn, event_source: str, principal: str
-    ) -> str | None:
-        """None when `principal` may send from the ARN `event_source` to the resource;
-        otherwise what is wrong, for people (it does not exist, permission is missing)."""
+    async def check(self, tx: Transaction, arn: Arn, sender: Sender) -> str | None:
+        """None when the sender may send to the resource; otherwise what is wrong, for people
+        (it does not exist, permission is missing)."""
         ...
 
     async def accept(self, tx: Transaction, arn: Arn, event: Event) -> None:
         """Take the event durably, in the caller's transaction.
 
-        Raises AwsError when the resource cannot take it (it is gone, the event is too
-        large); the caller decides what becomes of the event then.
+        Raises AwsError when the resource cannot take it (it is gone, its policy does not let
+        the sender, the event is too large); the caller decides what becomes of the event then.
         """
         ...
 

@@ -166,6 +166,7 @@ class Dispatcher:
                     _trace(headers.get("x-amzn-trace-id")),
                     wire.headers,
                     identity.user_id,
+                    request.client,
                 )
                 if service == "s3" and isinstance(wire.body, bytes) and wire.body:
                     digests.check(operation.name, wire.headers, wire.body)

@@ -10,12 +10,32 @@ from tests.conftest import ClientFactory
 from tests.services.lambda_.conftest import Make, payload
 from tests.services.lambda_.test_functions import refused
 
-from lambent.services.lambda_.policy import statement
-from lambent.services.lambda_.policy_rules import allows, allows_url
+from lambent.core.arns import Arn
+from lambent.core.context import RequestContext
+from lambent.events.contract import Sender
+from lambent.services.lambda_.names import from_arn
+from lambent.services.lambda_.policy import statement, whole
+from lambent.services.lambda_.policy_rules import may_visit, takes
 
 BUCKET = "arn:aws:s3:::photos"
 S3 = "s3.amazonaws.com"
-FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:f"
+ACCOUNT = "123456789012"
+FUNCTION = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:f"
+REFERENCE = from_arn(Arn.parse(FUNCTION))
+
+
+def allows(statements: list[dict[str, Any]], principal: str, source: str) -> bool:
+    """Whether a service may invoke the function for a resource of its own account, or for the
+    one that the resource's ARN names."""
+    account = source.split(":")[4] or ACCOUNT
+    return takes(whole(statements), Sender(principal, source, account), REFERENCE)
+
+
+def visits(statements: list[dict[str, Any]], account: str, auth_type: str) -> bool:
+    """Whether an account ("": anyone) may call the function's URL."""
+    who = f"arn:aws:iam::{account}:root" if account else ""
+    context = RequestContext(account, "us-east-1", "r", 0.0, "", who, client="10.0.0.1")
+    return may_visit(whole(statements), context, REFERENCE, auth_type)
 
 
 def test_a_permission_becomes_a_statement(make: Make, functions: Any) -> None:
@@ -92,7 +112,10 @@ def test_a_statement_id_is_used_once_and_can_be_removed(make: Make, functions: A
         ({"Principal": S3, "SourceArn": BUCKET}, S3, BUCKET, True),
         ({"Principal": S3, "SourceArn": "arn:aws:s3:::pho*"}, S3, BUCKET, True),
         ({"Principal": S3, "SourceArn": "arn:aws:s3:::other"}, S3, BUCKET, False),
-        ({"Principal": S3, "SourceAccount": "111111111111"}, S3, BUCKET, True),
+        ({"Principal": S3, "SourceAccount": "111111111111"}, S3, BUCKET, False),
+        ({"Principal": S3, "SourceAccount": ACCOUNT}, S3, BUCKET, True),
+        ({"Principal": S3, "PrincipalOrgID": "o-1234567890"}, S3, BUCKET, False),
+        ({"Principal": S3, "InvokedViaFunctionUrl": True}, S3, BUCKET, False),
         (
             {"Principal": "sns.amazonaws.com", "SourceAccount": "111111111111"},
             "sns.amazonaws.com",
@@ -106,7 +129,7 @@ def test_a_policy_allows_what_it_says(
     params: dict[str, Any], principal: str, source: str, allowed: bool
 ) -> None:
     made = statement({"StatementId": "s", "Action": "lambda:InvokeFunction", **params}, FUNCTION)
-    assert allows([made], principal, source, FUNCTION) is allowed
+    assert allows([made], principal, source) is allowed
 
 
 def _one(effect: str = "Allow", **more: Any) -> dict[str, Any]:
@@ -144,27 +167,49 @@ _FROM = {"aws:SourceArn": "arn:aws:s3:::pho*"}
         ([_one(Condition={"StringEqualsIfExists": {"aws:PrincipalOrgID": "o"}})], True),
         ([_one(Condition={"StringNotEquals": {"aws:PrincipalOrgID": "o"}})], True),
         ([_one(Condition={"Null": {"aws:PrincipalOrgID": "true"}})], True),
-        ([_one(Condition={"StringEquals": {"AWS:SourceAccount": ["1", "2"]}})], True),
+        ([_one(Condition={"StringEquals": {"AWS:SourceAccount": ["1", ACCOUNT]}})], True),
+        ([_one(Condition={"StringEquals": {"AWS:SourceAccount": ["1", "2"]}})], False),
+        ([_one(Condition={"Bool": {"aws:PrincipalIsAWSService": "true"}})], True),
         ([_one(Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}})], False),
     ],
-    ids=range(18),
+    ids=range(20),
 )
 def test_a_policy_that_was_put_as_a_whole_allows_what_it_says(
     statements: list[dict[str, Any]], allowed: bool
 ) -> None:
-    assert allows(statements, S3, BUCKET, FUNCTION) is allowed
+    assert allows(statements, S3, BUCKET) is allowed
 
 
 def test_a_url_is_open_to_whom_both_of_its_actions_are() -> None:
     everyone = _one(Principal="*", Action="lambda:Invoke*")
-    assert allows_url([everyone], None, "NONE", FUNCTION)
-    assert not allows_url([{**everyone, "Action": "lambda:InvokeFunction"}], None, "NONE", FUNCTION)
+    assert visits([everyone], "", "NONE")
+    assert not visits([{**everyone, "Action": "lambda:InvokeFunction"}], "", "NONE")
     friends = {**everyone, "Principal": {"AWS": ["arn:aws:iam::111122223333:root", "444455556666"]}}
-    assert allows_url([friends], "444455556666", "AWS_IAM", FUNCTION)
-    assert not allows_url([friends], "999999999999", "AWS_IAM", FUNCTION)
+    assert visits([friends], "444455556666", "AWS_IAM")
+    assert not visits([friends], "999999999999", "AWS_IAM")
     denied = {**everyone, "Effect": "Deny", "Principal": {"AWS": "444455556666"}}
-    assert not allows_url([friends, denied], "444455556666", "AWS_IAM", FUNCTION)
-    assert allows_url([friends, denied], "111122223333", "AWS_IAM", FUNCTION)
+    assert not visits([friends, denied], "444455556666", "AWS_IAM")
+    assert visits([friends, denied], "111122223333", "AWS_IAM")
+    assert visits([], ACCOUNT, "AWS_IAM")
+    assert not visits([_one("Deny", Principal="*", Action="lambda:*")], ACCOUNT, "AWS_IAM")
+
+
+@pytest.mark.parametrize(
+    ("condition", "auth_type", "allowed"),
+    [
+        ({"StringEquals": {"lambda:FunctionUrlAuthType": "NONE"}}, "NONE", True),
+        ({"StringEquals": {"lambda:FunctionUrlAuthType": "NONE"}}, "AWS_IAM", False),
+        ({"Bool": {"lambda:InvokedViaFunctionUrl": "true"}}, "NONE", True),
+        ({"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}, "NONE", True),
+        ({"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}}, "NONE", False),
+    ],
+    ids=range(5),
+)
+def test_a_url_is_open_under_the_conditions_of_its_policy(
+    condition: dict[str, Any], auth_type: str, allowed: bool
+) -> None:
+    everyone = _one(Principal="*", Action="lambda:Invoke*", Condition=condition)
+    assert visits([everyone], "", auth_type) is allowed
 
 
 def test_a_whole_policy_takes_the_place_of_what_was_there(make: Make, functions: Any) -> None:

@@ -101,6 +101,9 @@ def test_in_local_mode_functions_say_whose_role_they_have(
     assert user_id.startswith("AROA") and user_id.endswith(":g")
 
 
+FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:f"
+
+
 @pytest.mark.parametrize(
     ("statements", "trusted"),
     [
@@ -111,17 +114,28 @@ def test_in_local_mode_functions_say_whose_role_they_have(
         ([{"Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:TagSession"}], False),
         ([{"Principal": {"AWS": "arn:aws:iam::123456789012:root"}}], False),
         ([{"Principal": "*"}, {"Principal": "*", "Effect": "Deny"}], False),
+        ([{"Principal": "*", "Condition": {"ArnLike": {"aws:SourceArn": FUNCTION}}}], True),
+        ([{"Principal": "*", "Condition": {"ArnLike": {"aws:SourceArn": FUNCTION + "2"}}}], False),
+        ([{"Principal": "*", "Condition": {"StringEquals": {"sts:ExternalId": "x"}}}], False),
         ([], False),
     ],
-    ids=range(8),
+    ids=range(11),
 )
 def test_what_a_trust_policy_says(statements: list[dict[str, Any]], trusted: bool) -> None:
     common = {"Effect": "Allow", "Action": "sts:AssumeRole"}
-    assert trusts(json.dumps({"Statement": [{**common, **one} for one in statements]})) == trusted
+    document = json.dumps({"Statement": [{**common, **one} for one in statements]})
+    assert trusts(document, FUNCTION) == trusted
 
 
-def _policy(*actions: str, resource: str = "*", effect: str = "Allow") -> dict[str, Any]:
-    return {"Statement": [{"Effect": effect, "Action": list(actions), "Resource": resource}]}
+INSECURE = {"Bool": {"aws:SecureTransport": "false"}}
+HERE = {"StringEquals": {"aws:ResourceAccount": "123456789012", "aws:RequestedRegion": "us-east-1"}}
+
+
+def _policy(
+    *actions: str, resource: str = "*", effect: str = "Allow", **more: Any
+) -> dict[str, Any]:
+    one = {"Effect": effect, "Action": list(actions), "Resource": resource, **more}
+    return {"Statement": [one]}
 
 
 @pytest.mark.parametrize(
@@ -135,11 +149,16 @@ def _policy(*actions: str, resource: str = "*", effect: str = "Allow") -> dict[s
         ([_policy("sqs:*"), _policy("sqs:SendMessage", effect="Deny")], False),
         ([{"Statement": {"Effect": "Allow", "NotAction": "s3:*", "NotResource": "x"}}], True),
         ([{"Statement": {"Effect": "Allow", "NotAction": "sqs:*", "Resource": "*"}}], False),
+        ([_policy("sqs:*"), _policy("*", effect="Deny", Condition=INSECURE)], True),
+        ([_policy("sqs:*", Condition=INSECURE)], False),
+        ([_policy("sqs:*", Condition=HERE)], True),
     ],
+    ids=range(11),
 )
 def test_a_roles_policies_decide_together(documents: list[dict[str, Any]], may: bool) -> None:
     queue = "arn:aws:sqs:us-east-1:123456789012:dead"
-    assert role_permissions.allows(documents, "sqs:SendMessage", queue) is may
+    role = "arn:aws:iam::123456789012:role/r"
+    assert role_permissions.allows(documents, role, "sqs:SendMessage", queue) is may
 
 
 def test_server_mode_looks_at_what_the_role_may_reach(server: Callable[[str], Any]) -> None:

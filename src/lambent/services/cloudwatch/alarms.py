@@ -13,7 +13,7 @@ import msgspec
 
 from lambent.core.arns import Arn
 from lambent.core.errors import AwsError
-from lambent.events.contract import Event, Targets
+from lambent.events.contract import Event, Sender, Targets
 from lambent.services.cloudwatch import errors, notices
 from lambent.services.cloudwatch.evaluating import stamp
 from lambent.services.cloudwatch.model import (
@@ -144,10 +144,11 @@ async def _act(
     if target is None or told is None:
         problem = f"{target_arn.service} is not available to alarms on this node"
     else:
-        problem = await target.check(tx, target_arn, own, told.principal)
+        sender = Sender(told.principal, own, account)
+        problem = await target.check(tx, target_arn, sender)
     if problem is None and target is not None and told is not None:
         try:
-            await target.accept(tx, target_arn, Event(told.body, own, told.principal))
+            await target.accept(tx, target_arn, Event(told.body, sender))
         except AwsError as error:
             problem = error.message
     verb = "Successfully executed" if problem is None else "Failed to execute"

@@ -9,6 +9,7 @@ import json
 import re
 from typing import Any
 
+from lambent.core import conditions
 from lambent.services.iam.errors import malformed
 
 _TOP = frozenset({"Id", "Statement", "Version"})
@@ -47,9 +48,19 @@ def _statements(text: str) -> list[dict[str, Any]]:
             raise malformed("Syntax errors in policy.")
         if statement.get("Effect") not in ("Allow", "Deny"):
             raise malformed("Syntax errors in policy.")
-        if not isinstance(statement.get("Condition", {}), dict):
-            raise malformed("Syntax errors in policy.")
+        _check_condition(statement.get("Condition", {}))
     return statements
+
+
+def _check_condition(block: object) -> None:
+    wrong = conditions.problem(block)
+    if wrong is None:
+        return
+    if wrong.kind == "key":
+        raise malformed(
+            "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
+        )
+    raise malformed("Syntax errors in policy.")
 
 
 def _strings(value: Any) -> list[str]:

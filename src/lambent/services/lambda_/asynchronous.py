@@ -60,6 +60,7 @@ class Terms:
     on_success: Arn | None
     on_failure: Arn | None
     dead_letter: Arn | None
+    role: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,32 +153,32 @@ async def terms_of(tx: Transaction, reference: Reference, qualifier: str | None)
     """What the function's configuration says now of the events of a qualifier."""
     function = await records.find_function(tx, reference)
     config: Mapping[str, Any] = {}
-    dead_letter = None
+    settings: Mapping[str, Any] = {}
     if function is not None:
         config = function.retries.get(qualifier or LATEST, {})
-        dead_letter = await _dead_letter(tx, reference, function, qualifier)
+        settings = await _settings(tx, reference, function, qualifier)
     wanted = config.get("DestinationConfig", {})
     return Terms(
         config.get("MaximumRetryAttempts", MAXIMUM_RETRIES),
         float(config.get("MaximumEventAgeInSeconds", MAXIMUM_AGE)),
         _arn(wanted.get("OnSuccess", {}).get("Destination")),
         _arn(wanted.get("OnFailure", {}).get("Destination")),
-        _arn(dead_letter),
+        _arn(settings.get("DeadLetterConfig", {}).get("TargetArn")),
+        settings.get("Role", ""),
     )
 
 
-async def _dead_letter(
+async def _settings(
     tx: Transaction, reference: Reference, function: Function, qualifier: str | None
-) -> str | None:
-    """The dead-letter queue, which belongs to the version that is meant; $LATEST's when that
-    is gone."""
+) -> Mapping[str, Any]:
+    """The settings of the version that is meant (the dead-letter queue and the role are its
+    own); $LATEST's when that is gone."""
     meant = dataclasses.replace(reference, qualifier=qualifier)
     try:
         version = await records.resolve(tx, meant, function)
     except AwsError:
         version = function.latest
-    target: str | None = version.settings.get("DeadLetterConfig", {}).get("TargetArn")
-    return target
+    return version.settings
 
 
 def _arn(text: str | None) -> Arn | None:
@@ -314,6 +315,7 @@ def _end(
                 destination,
                 destinations.record(
                     f"{function}:{waiting.qualifier or LATEST}",
+                    ticket.terms.role,
                     waiting.request_id,
                     waiting.payload,
                     outcome,
@@ -327,7 +329,13 @@ def _end(
         )
     if outcome.error is not None and ticket.terms.dead_letter is not None:
         event = destinations.dead_letter(
-            function, waiting.request_id, waiting.payload, outcome, trace, history
+            function,
+            ticket.terms.role,
+            waiting.request_id,
+            waiting.payload,
+            outcome,
+            trace,
+            history,
         )
         sends.append((ticket.terms.dead_letter, event))
     return Verdict(done=[ticket], sends=sends, healthy=outcome.error != "Throttled")

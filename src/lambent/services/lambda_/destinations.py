@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lambent.core.arns import Arn
-from lambent.events.contract import Event, Outcome
+from lambent.events.contract import Event, Outcome, Sender
 from lambent.events.history import History
 
 PRINCIPAL = "lambda.amazonaws.com"
@@ -38,8 +38,14 @@ def can_be(destination: str, member: str) -> bool:
     return arn.service in ("lambda", "events")
 
 
+def sender(function: str, role: str) -> Sender:
+    """Who sends what a function's invocation leaves: Lambda, as the function's role."""
+    return Sender(PRINCIPAL, function, Arn.parse(function).account, role)
+
+
 def dead_letter(
     function: str,
+    role: str,
     request_id: str,
     payload: bytes,
     outcome: Outcome,
@@ -53,11 +59,12 @@ def dead_letter(
     }
     if message := error_message(outcome):
         attributes["ErrorMessage"] = {"DataType": "String", "StringValue": message}
-    return Event(payload, function, PRINCIPAL, trace, attributes, history)
+    return Event(payload, sender(function, role), trace, attributes, history)
 
 
 def record(
     function: str,
+    role: str,
     request_id: str,
     payload: bytes,
     outcome: Outcome,
@@ -90,7 +97,7 @@ def record(
             document["responseContext"]["functionError"] = outcome.error
         document["responsePayload"] = _json(outcome.payload)
     body = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
-    return Event(body, function, PRINCIPAL, trace, history=history)
+    return Event(body, sender(function, role), trace, history=history)
 
 
 def error_message(outcome: Outcome) -> str:

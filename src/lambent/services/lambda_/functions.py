@@ -180,7 +180,7 @@ class FunctionOperations(Base):
             return
         registry = self._platform.registry
         if "Role" in params:
-            await roles.require_assumable(registry, context, params["Role"])
+            await roles.require_assumable(registry, context, params["Role"], reference.arn)
         target = params.get("DeadLetterConfig", {}).get("TargetArn")
         if target:
             role = params.get("Role") or await self._role_of(reference)

@@ -21,7 +21,8 @@ from lambent.services.lambda_.asynchronous import Waiting
 from lambent.services.lambda_.base import Base
 from lambent.services.lambda_.durable import config, starting
 from lambent.services.lambda_.durable.invoking import Executed
-from lambent.services.lambda_.names import LATEST, Reference
+from lambent.services.lambda_.model import Function
+from lambent.services.lambda_.names import Reference
 from lambent.store.contract import Transaction
 
 SYNCHRONOUS_BYTES = 6_291_456
@@ -42,13 +43,14 @@ class InvokeOperations(Base):
         check_payload(payload, kind)
         client_context = _client_context(params.get("ClientContext"))
         if kind == "DryRun":
-            await self._runner.resolve(reference)
+            _admit(context, reference, (await self._runner.resolve(reference)).function)
             return {"StatusCode": 204, "Payload": b""}
         name = params.get("DurableExecutionName")
         if kind == "Event":
             execution = await self._accept(context, reference, payload, client_context, name)
             return {"StatusCode": 202, "Payload": b"", "DurableExecutionArn": execution}
         resolved = await self._runner.resolve(reference)
+        _admit(context, reference, resolved.function)
         executed = await self._executor.execute(
             *(reference, resolved, payload),
             request_id=context.request_id,
@@ -84,9 +86,10 @@ class InvokeOperations(Base):
         check_payload(payload, "RequestResponse")
         client_context = _client_context(params.get("ClientContext"))
         if params.get("InvocationType") == "DryRun":
-            await self._runner.resolve(reference)
+            _admit(context, reference, (await self._runner.resolve(reference)).function)
             return {"StatusCode": 204, "EventStream": _no_events()}
         resolved = await self._runner.resolve(reference)
+        _admit(context, reference, resolved.function)
         executed = await self._executor.execute(
             *(reference, resolved, payload), request_id=context.request_id, trace=context.trace
         )
@@ -125,11 +128,7 @@ class InvokeOperations(Base):
         reference = names.read(context, params["FunctionName"], params.get("Qualifier"))
         if reference.account != context.account:
             function = await self._store.transact(lambda tx: records.find_function(tx, reference))
-            statements = (function.policies if function else {}).get(reference.qualifier or LATEST)
-            if not policy_rules.allows_caller(
-                statements or (), context.account, context.principal, reference.qualified
-            ):
-                raise names.foreign(context, reference, "InvokeFunction")
+            _admit(context, reference, function)
         return reference
 
     async def _accept(
@@ -153,6 +152,7 @@ class InvokeOperations(Base):
 
         async def body(tx: Transaction) -> str | None:
             function = await records.get_function(tx, reference)
+            _admit(context, reference, function)
             version = await records.resolve(tx, reference, function, share)
             if config.of(version.settings) is not None:
                 return await starting.accept(tx, self._ids, reference, version, waiting, name)
@@ -163,6 +163,13 @@ class InvokeOperations(Base):
         execution = await self._store.transact(body)
         self._runner.figures.count(reference, "received")
         return execution
+
+
+def _admit(context: RequestContext, reference: Reference, function: Function | None) -> None:
+    """AwsError when the function's policy does not let the caller."""
+    policy = policy_rules.of(function, reference)
+    if not policy_rules.may_invoke(policy, context, reference):
+        raise names.foreign(context, reference, "InvokeFunction")
 
 
 def check_payload(payload: bytes, kind: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from lambent.core.arns import Arn
 from lambent.core.context import RequestContext
 from lambent.core.errors import AwsError
-from lambent.services.lambda_ import errors, policy, records
+from lambent.services.lambda_ import errors, policy_rules, records
 from lambent.services.lambda_.model import Layer
 from lambent.store.contract import Transaction
 
@@ -68,7 +68,7 @@ def require_access(
     """AccessDeniedException for another account's layer, unless its policy allows it."""
     if wanted.account == context.account:
         return
-    if layer is None or not policy.allows_layer(layer.policy, context.account):
+    if not policy_rules.may_use(layer, context, wanted.arn):
         raise AwsError(
             "AccessDeniedException",
             f"User: {context.principal} is not authorized to perform: lambda:{action} on "

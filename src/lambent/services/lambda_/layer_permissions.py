@@ -64,7 +64,7 @@ class LayerPermissionOperations(Base):
         layer = await self._store.transact(lambda tx: _layer(tx, wanted))
         if not layer.policy:
             raise errors.not_found("No policy is associated with the given resource.")
-        return {"Policy": policy.document(layer.policy), "RevisionId": layer.revision}
+        return {"Policy": policy.compact(policy.whole(layer.policy)), "RevisionId": layer.revision}
 
 
 def _own(context: RequestContext, params: Params, action: str) -> LayerVersion:

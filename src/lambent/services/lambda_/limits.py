@@ -11,13 +11,12 @@ from typing import Any
 from lambent.core.arns import Arn
 from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
-from lambent.events.contract import Targets
+from lambent.events.contract import Sender, Targets
 from lambent.services.lambda_ import (
     concurrency,
     describe,
     destinations,
     errors,
-    names,
     paging,
     records,
     role_permissions,
@@ -115,6 +114,7 @@ class LimitOperations(Base):
                     tx,
                     self._platform.targets,
                     reference,
+                    await _sender(tx, reference, function),
                     wanted,
                 )
             config["LastModified"] = tx.now
@@ -215,7 +215,11 @@ def _no_config(reference: Reference, qualifier: str) -> Exception:
 
 
 async def _destinations(
-    tx: Transaction, targets: Targets, reference: Reference, wanted: dict[str, Any]
+    tx: Transaction,
+    targets: Targets,
+    reference: Reference,
+    sender: Sender,
+    wanted: dict[str, Any],
 ) -> dict[str, Any]:
     chosen: dict[str, Any] = {}
     for member in ("OnSuccess", "OnFailure"):
@@ -224,22 +228,22 @@ async def _destinations(
             raise errors.invalid("You can't specify the function as a destination for itself.")
         if destination and not (
             destinations.can_be(destination, member)
-            and await _is_there(tx, targets, reference, Arn.parse(destination))
+            and await _is_there(tx, targets, sender, Arn.parse(destination))
         ):
             raise errors.invalid(f"The destination ARN {destination} is invalid.")
         chosen[member] = {"Destination": destination} if destination else {}
     return chosen
 
 
-async def _is_there(tx: Transaction, targets: Targets, source: Reference, arn: Arn) -> bool:
+async def _sender(tx: Transaction, reference: Reference, function: Function) -> Sender:
+    version = await records.resolve(tx, reference, function)
+    return destinations.sender(reference.qualified, version.settings["Role"])
+
+
+async def _is_there(tx: Transaction, targets: Targets, sender: Sender, arn: Arn) -> bool:
     """Whether a destination exists, as far as this node can say: it lacks some services."""
-    if arn.service == "lambda":
-        # Not asked as a target: the role of the function that sends counts, no policy.
-        try:
-            return await records.find_function(tx, names.from_arn(arn)) is not None
-        except AwsError:
-            return False
     target = targets.target(arn)
-    return target is None or (
-        await target.check(tx, arn, source.qualified, destinations.PRINCIPAL) is None
-    )
+    try:
+        return target is None or await target.check(tx, arn, sender) is None
+    except AwsError:  # the ARN is none of that service
+        return False

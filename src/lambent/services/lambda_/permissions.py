@@ -144,7 +144,8 @@ def _key(reference: Reference) -> str:
 
 def _document(function: Function, reference: Reference) -> str:
     key = _key(reference)
-    return policy.document(function.policies[key], function.policy_heads.get(key))
+    whole = policy.whole(function.policies[key], function.policy_heads.get(key))
+    return policy.compact(whole)
 
 
 def _check_qualifier(reference: Reference) -> None:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lambent.core import conditions
+from lambent.core.conditions import listed
 from lambent.core.context import Params
-from lambent.core.resource_policy import listed
 from lambent.services.lambda_ import errors
 
 INVOKE = "lambda:InvokeFunction"
 INVOKE_URL = "lambda:InvokeFunctionUrl"
+GET_LAYER = "lambda:GetLayerVersion"
 MOST_BYTES = 20_480
 """Of a function's whole policy (Lambda quotas)."""
 _MEMBERS = ("Effect", "Principal", "Action", "Resource")
@@ -74,16 +76,6 @@ def layer_statement(params: Params, resource: str) -> dict[str, Any]:
     return made
 
 
-def allows_layer(statements: Iterable[Mapping[str, Any]], account: str) -> bool:
-    """Whether another account may use a layer's version. There are no organisations here, so
-    what is for one alone is for nobody."""
-    return any(
-        "Condition" not in one
-        and (one["Principal"] == "*" or account in str(one["Principal"].get("AWS")).split(":"))
-        for one in statements
-    )
-
-
 def _principal(text: str) -> Any:
     if text == "*":
         return text
@@ -100,11 +92,12 @@ def _principal(text: str) -> Any:
     )
 
 
-def document(statements: Sequence[Mapping[str, Any]], head: Mapping[str, Any] | None = None) -> str:
-    """The whole policy, as GetPolicy gives it. `head` is what it has beside its statements, if
-    it was put as a whole."""
+def whole(
+    statements: Sequence[Mapping[str, Any]], head: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The whole policy. `head` is what it has beside its statements, if it was put as a whole."""
     head = {"Version": "2012-10-17", "Id": "default"} if head is None else head
-    return compact({**head, "Statement": list(statements)})
+    return {**head, "Statement": list(statements)}
 
 
 def compact(value: Mapping[str, Any]) -> str:
@@ -139,9 +132,7 @@ def parse(text: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
             raise errors.invalid(f"A statement of the policy lacks {', '.join(missing)}.")
         if one["Effect"] not in _EFFECTS:
             raise errors.invalid("The Effect of a statement must be Allow or Deny.")
-        condition = one.get("Condition", {})
-        if not isinstance(condition, dict) or not all(
-            isinstance(keys, dict) for keys in condition.values()
-        ):
-            raise errors.invalid("The Condition of a statement must be operators with keys.")
+        wrong = conditions.problem(one.get("Condition", {}))
+        if wrong is not None:
+            raise errors.invalid(f"The Condition of a statement has an invalid {wrong.kind}.")
     return value, statements

@@ -1,123 +1,84 @@
-"""What a function's resource policy allows. Plain functions.
+"""What the resource policies of functions and layers allow. Plain functions.
 
-A denial outweighs all permission. Source: IAM User Guide, "Policy evaluation logic" and "IAM JSON
-policy elements: Condition operators"; Lambda Developer Guide, "Working with resource-based
-policies in Lambda".
+Services and other accounts need to be allowed; the function's own account may do what the policy
+does not deny. Source: Lambda Developer Guide, "Working with resource-based policies in Lambda"
+and "Control access to Lambda function URLs".
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
 from typing import Any
 
+from lambent.core import policies, policy_keys
 from lambent.core.arns import Arn
-from lambent.core.resource_policy import listed, matches, names
-from lambent.services.lambda_.policy import INVOKE, INVOKE_URL
-
-Statements = Iterable[Mapping[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """Who wants to do what: a `service`, or someone of an `account` (`caller` is the ARN, where it
-    is known), or anyone ("" all). `carried` are the values of condition keys, by the key in lower
-    case."""
-
-    action: str
-    resource: str
-    service: str = ""
-    account: str = ""
-    caller: str = ""
-    carried: Mapping[str, str] = field(default_factory=dict)
+from lambent.core.context import RequestContext
+from lambent.core.policies import Ask, Document
+from lambent.events import senders
+from lambent.events.contract import Sender
+from lambent.services.lambda_.model import Function, Layer
+from lambent.services.lambda_.names import LATEST, Reference
+from lambent.services.lambda_.policy import GET_LAYER, INVOKE, INVOKE_URL, whole
 
 
-def allows(statements: Statements, principal: str, source: str, resource: str) -> bool:
-    """Whether a service `principal` may invoke the function `resource` for the resource `source`.
-
-    An ARN that names no account (a bucket's) meets any SourceAccount: who owns the bucket is
-    for the caller to know.
-    """
-    carried = {"aws:sourcearn": source}
-    try:
-        account = Arn.parse(source).account
-    except ValueError:
-        account = ""
-    carried["aws:sourceaccount"] = account or "*"
-    return _permitted(statements, Call(INVOKE, resource, service=principal, carried=carried))
+def of(function: Function | None, reference: Reference) -> Document:
+    """The policy of what is meant: the function as such, a version or an alias."""
+    if function is None:
+        return {}
+    key = reference.qualifier or LATEST
+    return whole(function.policies.get(key, ()), function.policy_heads.get(key))
 
 
-def allows_url(statements: Statements, account: str | None, auth_type: str, resource: str) -> bool:
-    """Whether the URL of the function `resource` may be called by `account`; None is anyone,
-    unsigned.
+def takes(policy: Document, sender: Sender, reference: Reference) -> bool:
+    """Whether a sender of events may invoke what is meant."""
+    ask = senders.ask(sender, INVOKE, Arn.parse(reference.qualified))
+    return _admits(policies.decide(policy, ask), own=ask.account == reference.account)
+
+
+def may_invoke(policy: Document, context: RequestContext, reference: Reference) -> bool:
+    """Whether a caller may invoke what is meant."""
+    return _may(policy, context, INVOKE, reference, {})
+
+
+def may_visit(
+    policy: Document, context: RequestContext, reference: Reference, auth_type: str
+) -> bool:
+    """Whether a caller, or with a context of no account anyone, may call the URL of what is
+    meant.
 
     It takes both: to invoke the URL, and to invoke the function (Lambda Developer Guide,
     "Control access to Lambda function URLs": for all URLs made since October 2025).
     """
     carried = {"lambda:functionurlauthtype": auth_type, "lambda:invokedviafunctionurl": "true"}
-    call = Call(INVOKE_URL, resource, account=account or "", carried=carried)
-    statements = list(statements)
-    return all(
-        _permitted(statements, replace(call, action=action)) for action in (INVOKE_URL, INVOKE)
-    )
+    return all(_may(policy, context, action, reference, carried) for action in (INVOKE_URL, INVOKE))
 
 
-def allows_caller(statements: Statements, account: str, caller: str, resource: str) -> bool:
-    """Whether a caller of another account may invoke the function `resource`."""
-    return _permitted(statements, Call(INVOKE, resource, account=account, caller=caller))
+def may_use(layer: Layer | None, context: RequestContext, arn: str) -> bool:
+    """Whether another account may use a layer's version. There are no organisations here, so
+    what is for one alone is for nobody."""
+    policy = whole(layer.policy) if layer is not None else {}
+    keys = policy_keys.of_request(context, policies.keys_of(policy))
+    ask = Ask(GET_LAYER, arn, context.account, context.principal, keys=keys)
+    return policies.decide(policy, ask) is True
 
 
-def _permitted(statements: Statements, call: Call) -> bool:
-    effects = {one["Effect"] for one in statements if _is_about(one, call)}
-    return effects == {"Allow"}
-
-
-def _is_about(one: Mapping[str, Any], call: Call) -> bool:
-    return (
-        _names(one["Principal"], call)
-        and matches((str(each).lower() for each in listed(one["Action"])), call.action.lower())
-        and matches(listed(one["Resource"]), call.resource)
-        and all(
-            _holds(operator, [str(each) for each in listed(value)], call.carried.get(key.lower()))
-            for operator, wanted in (one.get("Condition") or {}).items()
-            for key, value in wanted.items()
-        )
-    )
-
-
-def _names(principal: Any, call: Call) -> bool:
-    if not isinstance(principal, Mapping):
-        return bool(principal == "*")
-    if call.service and call.service in listed(principal.get("Service")):
+def _may(
+    policy: Document,
+    context: RequestContext,
+    action: str,
+    reference: Reference,
+    carried: Mapping[str, str],
+) -> bool:
+    own = context.account == reference.account
+    if own and not any(one["Effect"] == "Deny" for one in policy.get("Statement", ())):
         return True
-    if call.caller:
-        return names(principal, call.account, call.caller)
-    named = listed(principal.get("AWS"))
-    accounts = {part for each in named for part in (str(each), *str(each).split(":")[4:5])}
-    return "*" in named or (call.account != "" and call.account in accounts)
-
-
-def _holds(operator: str, wanted: list[str], value: str | None) -> bool:
-    """Whether a condition holds. A value of "*" is anything that is wanted; what an operator
-    of another kind compares, no call here carries."""
-    if operator.endswith("IfExists"):
-        if value is None:
-            return True
-        operator = operator.removesuffix("IfExists")
-    if operator == "Null":
-        return wanted == ["true" if value is None else "false"]
-    if operator not in _OPERATORS:
-        return False
-    negative, alike = "Not" in operator, operator.startswith("Arn") or operator.endswith("Like")
-    if value is None:
-        return negative
-    met = value == "*" or (matches(wanted, value) if alike else value in wanted)
-    return met is not negative
-
-
-_OPERATORS = frozenset(
-    (
-        *("StringEquals", "StringNotEquals", "StringLike", "StringNotLike", "Bool"),
-        *("ArnEquals", "ArnNotEquals", "ArnLike", "ArnNotLike"),
+    keys: dict[str, Any] = policy_keys.of_request(
+        context, policies.keys_of(policy), owner=reference.account
     )
-)
+    keys.update((key, (value,)) for key, value in carried.items())
+    ask = Ask(action, reference.qualified, context.account, context.principal, keys=keys)
+    return _admits(policies.decide(policy, ask), own=own)
+
+
+def _admits(decided: bool | None, *, own: bool) -> bool:
+    return decided is not False if own else decided is True

@@ -3,22 +3,23 @@ its destinations, and the queues that feed it. Looked at when it is set, in serv
 
 Source: Lambda Developer Guide, "Adding a dead-letter queue", "Capturing records of Lambda
 asynchronous invocations" and "Creating an SQS event source mapping": the permissions that the
-execution role needs. Conditions are taken to hold, and a policy of AWS's whose document is not
-known here allows everything.
+execution role needs. A policy of AWS's whose document is not known here allows everything.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Final
 from urllib.parse import unquote
 
 from lambent.core.arns import Arn
+from lambent.core.conditions import listed
 from lambent.core.context import RequestContext
 from lambent.core.errors import AwsError
+from lambent.core.policies import Ask, Document, permits
+from lambent.core.policy_keys import of_role
 from lambent.core.registry import Registry
-from lambent.core.resource_policy import listed, matches
 from lambent.services.lambda_ import errors
 
 _SENDS: Final = {
@@ -29,8 +30,6 @@ _SENDS: Final = {
     "s3": "PutObject",
 }
 _MANAGED: Final = "arn:aws:iam::aws:policy/"
-
-Document = Mapping[str, Any]
 
 
 async def require_dead_letters(
@@ -70,26 +69,12 @@ async def require_source(
         )
 
 
-def allows(documents: Iterable[Document], action: str, resource: str) -> bool:
-    """Whether policies let their principal do `action` ("sqs:SendMessage"). Pure."""
-    allowed = False
-    for document in documents:
-        for statement in listed(document.get("Statement")):
-            if _is_about(statement, action.lower(), resource):
-                if statement.get("Effect") == "Deny":
-                    return False
-                allowed = True
-    return allowed
-
-
-def _is_about(statement: Document, action: str, resource: str) -> bool:
-    if "NotAction" in statement:
-        meant = not matches((str(one).lower() for one in listed(statement["NotAction"])), action)
-    else:
-        meant = matches((str(one).lower() for one in listed(statement.get("Action"))), action)
-    if "NotResource" in statement:
-        return meant and not matches(listed(statement["NotResource"]), resource)
-    return meant and matches(listed(statement.get("Resource")), resource)
+def allows(documents: Iterable[Document], role: str, action: str, resource: str) -> bool:
+    """Whether policies let the role (its ARN) do `action` ("sqs:SendMessage"). Pure."""
+    arn = Arn.parse(resource)
+    keys = {**of_role(role, arn.region), "aws:resourceaccount": (arn.account,)}
+    ask = Ask(action, resource, Arn.parse(role).account, role, keys=keys)
+    return permits(documents, ask) is True
 
 
 async def _may(
@@ -101,7 +86,7 @@ async def _may(
         if error.code != "NoSuchEntityException":
             raise
         return False
-    return documents is None or allows(documents, action, resource)
+    return documents is None or allows(documents, role, action, resource)
 
 
 async def _documents(

@@ -1,29 +1,29 @@
 """Whether Lambda may act as a function's role: what the role's trust policy says. Pure.
 
 Source: Lambda Developer Guide, "Defining Lambda function permissions with an execution role".
-A statement's conditions are taken to hold: they are about the function that is being made.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import unquote
 
+from lambent.core import policy_keys
 from lambent.core.arns import Arn
 from lambent.core.context import RequestContext
 from lambent.core.errors import AwsError
+from lambent.core.policies import Ask, decide
 from lambent.core.registry import Registry
 from lambent.services.lambda_ import errors
 
 _LAMBDA = "lambda.amazonaws.com"
-_ACTION = "sts:assumerole"
 
 
-async def require_assumable(registry: Registry, context: RequestContext, role: str) -> None:
-    """AwsError when the role (its ARN) is not there or does not trust Lambda."""
+async def require_assumable(
+    registry: Registry, context: RequestContext, role: str, function: str
+) -> None:
+    """AwsError when the role (its ARN) is not there or does not trust Lambda with the function."""
     arn = Arn.parse(role)
     if arn.account != context.account:
         raise AwsError("AccessDeniedException", "Cross-account pass role is not allowed.", 403)
@@ -36,32 +36,16 @@ async def require_assumable(registry: Registry, context: RequestContext, role: s
             raise
         raise _refused() from None
     found = answer["Role"]
-    if found["Arn"] != role or not trusts(unquote(found["AssumeRolePolicyDocument"])):
+    if found["Arn"] != role or not trusts(unquote(found["AssumeRolePolicyDocument"]), function):
         raise _refused()
 
 
-def trusts(document: str) -> bool:
-    """Whether a trust policy (its JSON) lets Lambda assume the role."""
-    statements = _listed(json.loads(document).get("Statement", ()))
-    effects = {one["Effect"] for one in statements if _is_about_lambda(one)}
-    return effects == {"Allow"}
-
-
-def _is_about_lambda(statement: Mapping[str, Any]) -> bool:
-    principal = statement.get("Principal", {})
-    services = ["*"] if principal == "*" else _listed(dict(principal).get("Service", ()))
-    actions = _listed(statement.get("Action", ()))
-    return any(fnmatchcase(_LAMBDA, service) for service in services) and any(
-        fnmatchcase(_ACTION, action.lower()) for action in actions
-    )
-
-
-def _listed(value: Any) -> list[Any]:
-    return (
-        list(value)
-        if isinstance(value, Iterable) and not isinstance(value, str | dict)
-        else [value]
-    )
+def trusts(document: str, function: str) -> bool:
+    """Whether a trust policy (its JSON) lets Lambda assume the role for a function (its ARN)."""
+    arn = Arn.parse(function)
+    keys = policy_keys.of_service(_LAMBDA, function, arn.account, arn.region)
+    ask = Ask("sts:AssumeRole", "", service=_LAMBDA, keys=keys)
+    return decide(json.loads(document), ask) is True
 
 
 def _refused() -> AwsError:

@@ -11,6 +11,7 @@ import json
 from msgspec import structs
 
 from lambent.core.clock import Clock
+from lambent.core.context import RequestContext
 from lambent.core.errors import AwsError
 from lambent.core.streams import StreamingResult
 from lambent.core.web import Caller, Site, WebAnswer, WebRequest
@@ -87,11 +88,9 @@ class _Urls:
                 return _refusal(403, error.code, error.message)
             if caller is None:
                 return _refusal(403, "AccessDeniedException", _FORBIDDEN)
-        account = caller.account if caller else None
-        statements = resolved.function.policies.get(reference.qualifier or LATEST, [])
-        if account != reference.account and not policy_rules.allows_url(
-            statements, account, url.auth, reference.qualified
-        ):
+        policy = policy_rules.of(resolved.function, reference)
+        context = _context(request, reference, caller)
+        if not policy_rules.may_visit(policy, context, reference, url.auth):
             return _refusal(403, "AccessDeniedException", _FORBIDDEN)
         return await self._invoke(request, reference, resolved, url, caller)
 
@@ -129,6 +128,21 @@ class _Urls:
         except AwsError as error:
             return _refusal(error.status or 500, error.code, error.message)
         return _reply(invoked.result.payload, invoked.result.error)
+
+
+def _context(request: WebRequest, reference: Reference, caller: Caller | None) -> RequestContext:
+    """Who calls, as a policy is to see it."""
+    return RequestContext(
+        caller.account if caller else "",
+        reference.region,
+        request.request_id,
+        request.now,
+        "",
+        caller.principal if caller else "",
+        caller.access_key if caller else "",
+        headers=request.headers,
+        client=request.client,
+    )
 
 
 def _reply(payload: bytes, error: str | None) -> WebAnswer:

@@ -7,7 +7,7 @@ import logging
 from lambent.core.arns import Arn
 from lambent.core.context import Params, RequestContext
 from lambent.core.errors import AwsError
-from lambent.events.contract import Event
+from lambent.events.contract import Event, Sender
 from lambent.services.contract import Platform
 from lambent.services.s3 import details, event_json, notifications
 from lambent.services.s3.event_json import PRINCIPAL
@@ -17,6 +17,11 @@ from lambent.services.s3.versions import Versions
 from lambent.store.contract import Transaction
 
 _log = logging.getLogger("lambent.s3")
+
+
+def sender(bucket: Bucket) -> Sender:
+    """Who a bucket's events are sent by."""
+    return Sender(PRINCIPAL, bucket.arn, bucket.account)
 
 
 class Base:
@@ -58,8 +63,6 @@ class Base:
             record = event_json.event_record(context, bucket, rule.id, event, key, version, tx.now)
             body = event_json.event_body(record)
             try:
-                await target.accept(
-                    tx, arn, Event(body, bucket.arn, PRINCIPAL, trace=context.trace)
-                )
+                await target.accept(tx, arn, Event(body, sender(bucket), context.trace))
             except AwsError as error:
                 _log.warning("%s of %s was not taken by %s: %s", event, bucket.arn, arn, error)

@@ -53,7 +53,7 @@ class CopyOperations(ObjectOperations):
             version = await self.versions.current(tx, bucket, raw)
         else:
             version = await self.versions.find(tx, bucket, raw, source.version_id)
-        await check_object(tx, context, bucket, "s3:GetObject", source.key, version)
+        await check_object(tx, context, bucket, "s3:GetObject", source.key, version, params)
         if version is None:
             if source.version_id is not None:
                 raise no_such_version(source.key, source.version_id)

@@ -9,7 +9,7 @@ from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
 from lambent.events.contract import Event
 from lambent.services.s3 import event_json, notifications
-from lambent.services.s3.event_json import PRINCIPAL
+from lambent.services.s3.base import sender
 from lambent.services.s3.model import Bucket, Rule
 from lambent.services.s3.object_settings_operations import ObjectSettingsOperations
 from lambent.store.contract import Transaction
@@ -48,7 +48,7 @@ class NotificationOperations(ObjectSettingsOperations):
             if target is None:
                 wrong: str | None = "The destination does not exist"
             else:
-                wrong = await target.check(tx, arn, bucket.arn, PRINCIPAL)
+                wrong = await target.check(tx, arn, sender(bucket))
             if wrong is not None:
                 raise AwsError(
                     "InvalidArgument",
@@ -66,7 +66,7 @@ class NotificationOperations(ObjectSettingsOperations):
             arn = Arn.parse(text)
             target = self.platform.targets.target(arn)
             if target is not None and arn.service != "lambda":
-                await target.accept(tx, arn, Event(body, bucket.arn, PRINCIPAL))
+                await target.accept(tx, arn, Event(body, sender(bucket)))
 
     async def get_bucket_notification_configuration(
         self, context: RequestContext, params: Params

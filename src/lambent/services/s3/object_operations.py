@@ -11,7 +11,7 @@ from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
 from lambent.core.streams import StreamingResult
 from lambent.services.s3 import checksums, details, lifecycle, mfa, reading, restores
-from lambent.services.s3.access import open_bucket
+from lambent.services.s3.access import admit, expected_bucket, open_bucket
 from lambent.services.s3.base import Base
 from lambent.services.s3.bodies import (
     Received,
@@ -248,7 +248,7 @@ class ObjectOperations(Base):
         quiet = bool(params["Delete"].get("Quiet"))
 
         async def delete(tx: Transaction) -> dict[str, Any]:
-            bucket = await open_bucket(tx, context, params, "s3:DeleteObject")
+            bucket = await expected_bucket(tx, params)
             done: list[dict[str, Any]] = []
             failed: list[dict[str, Any]] = []
             for entry in wanted:
@@ -266,6 +266,7 @@ class ObjectOperations(Base):
                     name: request[name] for name in ("Key", "VersionId") if name in request
                 }
                 try:
+                    await admit(tx, context, bucket, request, "s3:DeleteObject")
                     result = await self._delete_one(tx, context, bucket, request)
                 except AwsError as error:
                     failed.append({**named, "Code": error.code, "Message": error.message})

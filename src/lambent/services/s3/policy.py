@@ -11,8 +11,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from lambent.core import conditions
+from lambent.core.conditions import listed
 from lambent.core.errors import AwsError
-from lambent.core.resource_policy import listed
 
 SIZE_LIMIT: Final = 20 * 1024
 _PRINCIPALS: Final = ("AWS", "Service", "Federated", "CanonicalUser")
@@ -59,6 +60,7 @@ def check_policy(text: str, bucket: str) -> dict[str, Any]:
             raise _malformed("Missing required field Action")
         if "Resource" not in statement and "NotResource" not in statement:
             raise _malformed("Missing required field Resource")
+        _check_condition(statement.get("Condition", {}))
         for action in listed(statement.get("Action")):
             if action != "*" and not str(action).lower().startswith("s3:"):
                 raise _malformed("Policy has invalid action")
@@ -92,15 +94,58 @@ def _check_action_fits(statement: Mapping[str, Any]) -> None:
             raise _malformed("Action does not apply to any resource(s) in statement")
 
 
+def _check_condition(block: object) -> None:
+    wrong = conditions.problem(block)
+    if wrong is None:
+        return
+    if wrong.kind == "operator":
+        raise _malformed(f"Invalid Condition type : {wrong.text}")
+    if wrong.kind == "key":
+        raise _malformed("Policy has an invalid condition key")
+    raise _malformed("Invalid policy syntax.")
+
+
 def _concerns(resource: str, bucket: str) -> bool:
     match = re.fullmatch(r"arn:[\w-]+:s3:::([^/]*)(/.*)?", resource, re.DOTALL)
     return match is not None and fnmatch.fnmatchcase(bucket, match[1].replace("[", "[[]"))
 
 
+_NARROWING: Final = frozenset(
+    (
+        "aws:principalorgid",
+        "aws:principalorgpaths",
+        "aws:sourceaccount",
+        "aws:sourcearn",
+        "aws:sourceip",
+        "aws:sourceowner",
+        "aws:sourcevpc",
+        "aws:sourcevpce",
+        "aws:userid",
+        "s3:dataaccesspointaccount",
+        "s3:dataaccesspointarn",
+        "s3:x-amz-server-side-encryption-aws-kms-key-id",
+    )
+)
+_EXACT: Final = ("StringEquals", "StringLike", "ArnEquals", "ArnLike", "IpAddress")
+
+
+def _narrows(condition: Mapping[str, Any]) -> bool:
+    """Whether a condition holds for fixed values of a key that tells requests apart.
+
+    Source: Amazon S3 User Guide, "The meaning of 'public'"."""
+    return any(
+        operator in _EXACT
+        and key.lower() in _NARROWING
+        and not any(str(value).startswith("*") or "${" in str(value) for value in listed(wanted))
+        for operator, keys in condition.items()
+        for key, wanted in keys.items()
+    )
+
+
 def is_public(policy: Mapping[str, Any]) -> bool:
-    """Whether some statement lets everyone in, whatever the circumstances."""
+    """Whether some statement lets everyone in, with no condition that narrows whom it means."""
     for statement in listed(policy.get("Statement")):
-        if statement.get("Effect") != "Allow" or statement.get("Condition"):
+        if statement.get("Effect") != "Allow" or _narrows(statement.get("Condition") or {}):
             continue
         principal = statement.get("Principal")
         named = listed(principal.get("AWS")) if isinstance(principal, Mapping) else [principal]

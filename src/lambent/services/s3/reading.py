@@ -60,7 +60,7 @@ async def resolve(
     version_id = params.get("VersionId")
     if version_id is None:
         version = await versions.newest(tx, bucket, raw)
-        await check_object(tx, context, bucket, action, key, version)
+        await check_object(tx, context, bucket, action, key, version, params)
         if version is None:
             raise no_such_key(key)
         if version.marker:
@@ -71,7 +71,7 @@ async def resolve(
     if not version_id:
         raise invalid_argument("Version id cannot be the empty string", "versionId", "")
     version = await versions.find(tx, bucket, raw, version_id)
-    await check_object(tx, context, bucket, action, key, version)
+    await check_object(tx, context, bucket, action, key, version, params)
     if version is None:
         raise no_such_version(key, version_id)
     if version.marker:

@@ -1,21 +1,11 @@
 """From a queue's URL to its definition for one who may use it, and from a dead-letter queue to
-its sources.
-
-The queue's own account may do everything that the queue's policy does not forbid; others need
-the policy to allow it. An account's root can always read and replace the policy, so that nobody
-locks a queue for good.
-Source: SQS Developer Guide, "Amazon SQS API permissions: Actions and resource reference" and
-"Amazon SQS Access Policy Language evaluation logic".
-"""
+its sources."""
 
 from __future__ import annotations
 
-import functools
-import json
-
-from lambent.core import resource_policy
 from lambent.core.context import Params, RequestContext
-from lambent.services.sqs import errors, policy, redrive
+from lambent.services.sqs import errors, redrive
+from lambent.services.sqs.access import permits
 from lambent.services.sqs.model import Queue
 from lambent.services.sqs.names import parse_url
 from lambent.services.sqs.queues import Queues
@@ -46,23 +36,6 @@ def check(queue: Queue, context: RequestContext, action: str) -> None:
     allowed = permits(queue, context, action)
     if allowed is False or (allowed is None and queue.account != context.account):
         raise errors.access_denied(context.principal, queue.arn, action, denied=allowed is False)
-
-
-def permits(queue: Queue, context: RequestContext, action: str) -> bool | None:
-    """Whether the queue's policy lets the caller; None: it does not say."""
-    text = queue.attributes.get("Policy")
-    if not text:
-        return None
-    decided = _decided(text, context.account, context.principal, f"sqs:{action}", queue.arn)
-    if queue.account != context.account:
-        return None if decided and action not in policy.SHARED else decided
-    root = context.principal == f"arn:aws:iam::{queue.account}:root"
-    return None if decided is False and root and action in policy.UNLOCKING else decided
-
-
-@functools.lru_cache(maxsize=4096)
-def _decided(text: str, account: str, caller: str, action: str, arn: str) -> bool | None:
-    return resource_policy.decide(json.loads(text), account, caller, action, arn)
 
 
 async def sources_of(

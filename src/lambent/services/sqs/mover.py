@@ -15,7 +15,7 @@ from lambent.core.clock import Clock
 from lambent.core.duty import Duty
 from lambent.core.errors import AwsError
 from lambent.core.ids import Ids
-from lambent.events.contract import Event, Targets
+from lambent.events.contract import Event, Sender, Targets
 from lambent.events.history import NOTHING
 from lambent.services.sqs import attributes, move_control, moves
 from lambent.services.sqs.model import Message, Queue, decode_message, placed
@@ -145,10 +145,11 @@ class Mover:
             if other is None:
                 return NO_SOURCE
             body = event(message.body)
+            # As the account itself: it is the account's own request that moves messages.
+            root = f"arn:aws:iam::{source.account}:root"
+            sender = Sender(PRINCIPAL, source.arn, source.account, root)
             try:
-                await other.accept(
-                    tx, arn, Event(body, source.arn, PRINCIPAL, message.trace, history=history)
-                )
+                await other.accept(tx, arn, Event(body, sender, message.trace, history=history))
             except AwsError as error:
                 return error.message
         await tx.settle(source.work, work.id, None)

@@ -9,8 +9,9 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from lambent.core import conditions
+from lambent.core.conditions import listed
 from lambent.core.errors import AwsError
-from lambent.core.resource_policy import listed
 from lambent.services.sqs import errors
 from lambent.services.sqs.model import Queue
 
@@ -78,6 +79,7 @@ def _is_statement(statement: object) -> bool:
         and statement.get("Effect") in ("Allow", "Deny")
         and ("Principal" in statement or "NotPrincipal" in statement)
         and ("Action" in statement or "NotAction" in statement)
+        and conditions.problem(statement.get("Condition", {})) is None
     )
 
 
@@ -101,9 +103,8 @@ def check_limits(document: dict[str, Any]) -> None:
         principal = statement.get("Principal")
         if isinstance(principal, dict):
             _at_most(MAX_PRINCIPALS, sum(len(listed(p)) for p in principal.values()), "Principals")
-        conditions = statement.get("Condition")
-        if isinstance(conditions, dict):
-            keys = sum(len(each) for each in conditions.values() if isinstance(each, dict))
+        if isinstance(block := statement.get("Condition"), dict):
+            keys = sum(map(len, block.values()))
             _at_most(MAX_CONDITIONS, keys, "Conditions")
 
 

@@ -12,7 +12,8 @@ from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError, StoreUnavailable
 from lambent.core.ids import Ids
 from lambent.services.sqs import attributes, errors, held_names, policy, redrive
-from lambent.services.sqs.lookup import check, permits, queue_of, sources_of
+from lambent.services.sqs.access import permits
+from lambent.services.sqs.lookup import check, queue_of, sources_of
 from lambent.services.sqs.model import Queue
 from lambent.services.sqs.names import check_name, next_token, parse_next_token, queue_url
 from lambent.services.sqs.queues import Queues

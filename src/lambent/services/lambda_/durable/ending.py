@@ -110,6 +110,7 @@ async def _send(book: Book, targets: Targets, result: str | None) -> None:
     if destination is not None:
         record = destinations.record(
             f"{reference.arn}:{execution.qualifier}",
+            terms.role,
             execution.request_id,
             payload,
             outcome,
@@ -122,7 +123,13 @@ async def _send(book: Book, targets: Targets, result: str | None) -> None:
         sends.append((destination, record))
     if failed and terms.dead_letter is not None:
         event = destinations.dead_letter(
-            reference.arn, execution.request_id, payload, outcome, execution.trace, None
+            reference.arn,
+            terms.role,
+            execution.request_id,
+            payload,
+            outcome,
+            execution.trace,
+            None,
         )
         sends.append((terms.dead_letter, event))
     for arn, event in sends:
