@@ -12,9 +12,9 @@ from collections.abc import Mapping
 import msgspec
 
 from lambent.core.arns import Arn
+from lambent.core.conditions import listed
 from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
-from lambent.core.resource_policy import listed
 from lambent.services.dynamodb.errors import invalid
 from lambent.services.dynamodb.model import POLICIES, find_table, scope
 from lambent.services.dynamodb.streams.model import STREAMS
