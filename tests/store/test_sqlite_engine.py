@@ -154,3 +154,20 @@ async def test_a_closed_store_is_unavailable(store: SqliteStore) -> None:
     await store.close()
     with pytest.raises(StoreUnavailable):
         await call(store, "get", "c", b"p")
+
+
+async def test_only_a_queue_with_moved_work_is_indexed_by_age(store: SqliteStore) -> None:
+    def indexed() -> int:
+        rows = store._engine.db.execute("SELECT count(*) FROM work WHERE dated").fetchall()
+        return int(rows[0][0])
+
+    await call(store, "enqueue", "q", [NewWork(b"new")])
+    assert indexed() == 0
+    [moved] = await call(store, "enqueue", "q", [NewWork(b"moved", created=5.0)])
+    [beside] = await call(store, "enqueue", "q", [NewWork(b"new")])
+    await call(store, "enqueue", "other", [NewWork(b"new")])
+    assert indexed() == 2
+    for id in (moved, beside):
+        assert await call(store, "settle", "q", id, None)
+    await call(store, "enqueue", "q", [NewWork(b"new")])
+    assert indexed() == 0

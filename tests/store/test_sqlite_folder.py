@@ -133,6 +133,32 @@ def test_an_older_schema_has_the_missing_steps_run_once() -> None:
     assert db.pragma("application_id") == APPLICATION_ID
 
 
+async def test_work_of_an_older_schema_keeps_its_age_and_its_order(tmp_path: Path) -> None:
+    db = apsw.Connection(str(tmp_path / "lambent.db"))
+    migrate(db, None, STEPS[:2])
+    db.execute("INSERT INTO name VALUES (1, 'q')")
+    for id, created in ((1, 70.0), (2, 50.0), (3, 60.0)):
+        db.execute(
+            "INSERT INTO work (queue, id, due, leased, created, token, attempts)"
+            " VALUES (1, ?, ?, 0, ?, 0, 0)",
+            (id, created, created),
+        )
+        db.execute("INSERT INTO work_payload VALUES (?, ?)", (id, b"%d" % id))
+    db.execute("INSERT INTO work_depth VALUES (1, 3, 3, 0, 0, 70.0, 0)")
+    db.execute("UPDATE sequence SET reserved = 4")
+    db.close()
+    store = await opened(tmp_path)
+    [new] = await call(store, "enqueue", "q", [NewWork(b"new")])
+    assert (await call(store, "work_counts", "q")).oldest == 50.0
+    for id in (2, 3, 1, new):
+        before = [work.id for work in await call(store, "browse", "q")]
+        assert await call(store, "drop", "q", created_before=1e12, limit=1) == 1
+        before.remove(id)
+        assert [work.id for work in await call(store, "browse", "q")] == before
+    assert (await call(store, "work_counts", "q")).ready == 0
+    await store.close()
+
+
 def test_a_failing_step_undoes_all_of_them() -> None:
     db = apsw.Connection(":memory:")
     with pytest.raises(apsw.SQLError):

@@ -215,6 +215,49 @@ async def test_moved_work_keeps_its_age(store: Store, clock: VirtualClock) -> No
     assert (await call(store, "work_counts", "q")).oldest == created
 
 
+async def test_ages_are_right_however_moved_work_mixes_with_new(
+    store: Store, clock: VirtualClock
+) -> None:
+    async def oldest() -> float:
+        return (await call(store, "work_counts", "q")).oldest
+
+    start = clock.now()
+    [first] = await enqueue(store, b"new 1")
+    await clock.advance(10)
+    [moved] = await enqueue(store, b"moved", created=start - 50)
+    [later] = await enqueue(store, b"moved 2", created=start + 5)
+    await clock.advance(10)
+    [second] = await enqueue(store, b"new 2")
+    assert await oldest() == start - 50
+    assert await call(store, "settle", "q", moved, None)
+    assert await oldest() == start
+    assert await call(store, "settle", "q", first, None)
+    assert await oldest() == start + 5
+    await clock.advance(10)
+    await enqueue(store, b"new 3")
+    assert await call(store, "drop", "q", created_before=start + 21) == 2
+    assert [work.payload for work in await call(store, "browse", "q")] == [b"new 3"]
+    assert await call(store, "item", "q", later) is None
+    assert await call(store, "item", "q", second) is None
+    assert await oldest() == start + 30
+
+
+async def test_the_oldest_are_dropped_first_whether_they_were_moved_or_not(
+    store: Store, clock: VirtualClock
+) -> None:
+    start = clock.now()
+    await enqueue(store, b"2")
+    await clock.advance(10)
+    await enqueue(store, b"4")
+    await enqueue(store, b"1", created=start - 5)
+    await enqueue(store, b"3", created=start + 5)
+    left = [b"2", b"4", b"1", b"3"]
+    for payload in (b"1", b"2", b"3", b"4"):
+        assert await call(store, "drop", "q", created_before=start + 99, limit=1) == 1
+        left.remove(payload)
+        assert [work.payload for work in await call(store, "browse", "q")] == left
+
+
 async def test_counts_follow_time_alone(store: Store, clock: VirtualClock) -> None:
     await enqueue(store, b"1", b"2", b"3")
     await enqueue(store, b"4", b"5", delay=20)

@@ -19,12 +19,12 @@ STEP = 1.0
 """Seconds after which a depth in use is brought up to now, so that no single call has
 many items to count."""
 
-Row = tuple[int, int, int, int, int, int, float]
+Row = tuple[int, int, int, int, int, int, int, float]
 
 
 class Depth:
     """One queue's depth. `loose` are the items without a group, `tenanted` those with a
-    tenant.
+    tenant, `dated` those that are found by when they were created (`dated.py`).
 
     `horizons` is kept in memory alone: for a number n, the id of what was the queue's n-th
     item, and how many of those up to it are gone since. Items are only added at the end.
@@ -32,6 +32,7 @@ class Depth:
 
     __slots__ = (
         "body",
+        "dated",
         "dirty",
         "horizons",
         "leased",
@@ -43,11 +44,19 @@ class Depth:
     )
 
     def __init__(
-        self, total: int, loose: int, tenanted: int, waiting: int, leased: int, mark: float
+        self,
+        total: int,
+        loose: int,
+        tenanted: int,
+        dated: int,
+        waiting: int,
+        leased: int,
+        mark: float,
     ) -> None:
         self.total = total
         self.loose = loose
         self.tenanted = tenanted
+        self.dated = dated
         self.waiting = waiting
         self.leased = leased
         self.mark = mark
@@ -84,8 +93,8 @@ class Depths:
     __slots__ = ("_changed", "_depths", "_execute", "_undo", "body")
 
     WRITE: Final = (
-        "REPLACE INTO work_depth (queue, total, loose, tenanted, waiting, leased, mark)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)"
+        "REPLACE INTO work_depth (queue, total, loose, tenanted, dated, waiting, leased, mark)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
     )
 
     def __init__(self, execute: Callable[..., Any], undo: list[Callable[[], None]]) -> None:
@@ -103,11 +112,11 @@ class Depths:
         depth = self._depths.get(queue)
         if depth is None:
             rows = self._execute(
-                "SELECT total, loose, tenanted, waiting, leased, mark FROM work_depth"
+                "SELECT total, loose, tenanted, dated, waiting, leased, mark FROM work_depth"
                 " WHERE queue = ?",
                 (queue,),
             ).fetchall()
-            depth = self._depths[queue] = Depth(*(rows[0] if rows else (0, 0, 0, 0, 0, now)))
+            depth = self._depths[queue] = Depth(*(rows[0] if rows else (0, 0, 0, 0, 0, 0, now)))
         if depth.body != self.body:
             depth.body = self.body
             self._undo.append(_restoring(depth))
@@ -152,15 +161,31 @@ class Depths:
         self._changed.clear()
 
 
-def _figures(depth: Depth) -> tuple[int, int, int, int, int, float]:
-    return depth.total, depth.loose, depth.tenanted, depth.waiting, depth.leased, depth.mark
+def _figures(depth: Depth) -> tuple[int, int, int, int, int, int, float]:
+    return (
+        depth.total,
+        depth.loose,
+        depth.tenanted,
+        depth.dated,
+        depth.waiting,
+        depth.leased,
+        depth.mark,
+    )
 
 
 def _restoring(depth: Depth) -> Callable[[], None]:
     kept = _figures(depth)
 
     def restore() -> None:
-        depth.total, depth.loose, depth.tenanted, depth.waiting, depth.leased, depth.mark = kept
+        (
+            depth.total,
+            depth.loose,
+            depth.tenanted,
+            depth.dated,
+            depth.waiting,
+            depth.leased,
+            depth.mark,
+        ) = kept
         depth.horizons.clear()
 
     return restore

@@ -98,6 +98,15 @@ STEPS = (
 
     ALTER TABLE work_depth ADD COLUMN tenanted INTEGER NOT NULL DEFAULT 0;
     """,
+    """
+    DROP INDEX work_created;
+    ALTER TABLE work ADD COLUMN dated INTEGER NOT NULL DEFAULT 0;
+    UPDATE work SET dated = 1;
+    CREATE INDEX work_created ON work (queue, created) WHERE dated;
+
+    ALTER TABLE work_depth ADD COLUMN dated INTEGER NOT NULL DEFAULT 0;
+    UPDATE work_depth SET dated = total;
+    """,
 )
 
 

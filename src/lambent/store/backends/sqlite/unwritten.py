@@ -23,10 +23,11 @@ def _many(columns: str, row: str) -> dict[int, str]:
 
 
 _INSERT: Final = _many(
-    "INSERT INTO work (queue, id, due, leased, created, token, attempts)", "(?,?,?,0,?,0,0)"
+    "INSERT INTO work (queue, id, due, leased, created, token, attempts, dated)",
+    "(?,?,?,0,?,0,0,?)",
 )
 _INSERT_PAYLOAD: Final = _many("INSERT INTO work_payload (id, payload)", "(?,?)")
-_ITEM: Final = 4
+_ITEM: Final = 5
 """How many values an item has in its table, and its payload in the other."""
 _PAYLOAD: Final = 2
 
@@ -43,7 +44,9 @@ class Unwritten:
         self._payloads: list[Any] = []
         self.size = 0
 
-    def add(self, queue: int, first: int, now: float, mark: float, new: Sequence[NewWork]) -> int:
+    def add(
+        self, queue: int, first: int, now: float, mark: float, new: Sequence[NewWork], dated: bool
+    ) -> int:
         """New items, the ids of which begin with `first`; ids grow. How many are due after
         `mark`."""
         items, payloads, size, after = self.items, self._payloads, self.size, 0
@@ -51,7 +54,7 @@ class Unwritten:
             due = now + item.delay if item.delay > 0 else now
             if due > mark:
                 after += 1
-            items += (queue, id, due, now if item.created is None else item.created)
+            items += (queue, id, due, now if item.created is None else item.created, dated)
             payload = item.payload
             payloads += (id, payload)
             size += len(payload)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from lambent.store.backends.sqlite import groups, tenants
+from lambent.store.backends.sqlite import dated, groups, tenants
 from lambent.store.backends.sqlite.depths import Depth
 from lambent.store.backends.sqlite.engine import Effect, Engine
 from lambent.store.backends.sqlite.names import UNKNOWN
@@ -26,12 +26,12 @@ ITEM = (
 ITEM_BY_ID = ITEM.format(index="")
 ITEM_BY_DUE = ITEM.format(index="INDEXED BY work_due")
 INSERT = (
-    "INSERT INTO work (queue, id, due, leased, created, token, attempts, grp, tenant)"
-    " VALUES (?, ?, ?, 0, ?, 0, 0, ?, ?)"
+    "INSERT INTO work (queue, id, due, leased, created, token, attempts, grp, tenant, dated)"
+    " VALUES (?, ?, ?, 0, ?, 0, 0, ?, ?, ?)"
 )
 DELETE = (
     "DELETE FROM work WHERE queue = ?1 AND id = ?2 AND (?3 IS NULL OR token = ?3)"
-    " RETURNING id, token, due, leased, grp, tenant"
+    " RETURNING id, token, due, leased, grp, tenant, dated"
 )
 DELETE_PAYLOAD = "DELETE FROM work_payload WHERE id = ?"
 INSERT_PAYLOAD = "INSERT INTO work_payload (id, payload) VALUES (?, ?)"
@@ -49,27 +49,37 @@ class WorkQueues(Part):
         engine.joining()
         number = engine.names.number(queue)
         depth = engine.depths.changing(number, self.now)
-        plain = not depth.tenanted
+        plain, is_dated = not depth.tenanted, depth.dated > 0
         for item in items:
             if item.group is not None or item.tenant is not None:
                 plain = False
+            if item.created is not None:
+                is_dated = True
         if not plain:
             engine.writing()
         count = len(items)
         first = engine.sequence.take(count)
         engine.effects.append((Effect.ARRIVED, queue))
         if engine.saved:
-            self._insert(number, depth, items, first, plain)
+            self._insert(number, depth, items, first, plain, is_dated)
         else:
             engine.undo.append(partial(_remove, engine, number, first))
             now = self.now
-            depth.waiting += engine.unwritten.add(number, first, now, depth.mark, items)
+            depth.waiting += engine.unwritten.add(number, first, now, depth.mark, items, is_dated)
             depth.loose += count
         depth.total += count
+        if is_dated:
+            depth.dated += count
         return list(range(first, first + count))
 
     def _insert(
-        self, number: int, depth: Depth, items: Sequence[NewWork], first: int, plain: bool
+        self,
+        number: int,
+        depth: Depth,
+        items: Sequence[NewWork],
+        first: int,
+        plain: bool,
+        is_dated: bool,
     ) -> None:
         """Put new items into the tables now."""
         now, mark, mixed = self.now, depth.mark, depth.tenanted > 0
@@ -78,7 +88,7 @@ class WorkQueues(Part):
             due = now + item.delay if item.delay > 0 else now
             created = now if item.created is None else item.created
             tenant = tenants.LOOSE if mixed and item.tenant is None else item.tenant
-            rows.append((number, id, due, created, item.group, tenant))
+            rows.append((number, id, due, created, item.group, tenant, is_dated))
             if due > mark:
                 depth.waiting += 1
         execute = self._engine.executemany
@@ -91,7 +101,7 @@ class WorkQueues(Part):
 
     def _sort_in(self, number: int, depth: Depth, rows: list[Any]) -> None:
         """Let new items be found by their groups and tenants."""
-        for _, id, due, _, group, tenant in rows:
+        for _, id, due, _, group, tenant, _ in rows:
             if group is None:
                 depth.loose += 1
             else:
@@ -187,7 +197,7 @@ class WorkQueues(Part):
             return [False] * len(claims)
         self._removed(number, depth, [(row[0], *row[2:]) for row in rows])
         held: dict[int, int] = {}
-        for id, token, _, _, group, _ in rows:
+        for id, token, _, _, group, _, _ in rows:
             held[id] = token
             if group is not None:
                 engine.effects.append((Effect.ARRIVED, queue))
@@ -235,9 +245,7 @@ class WorkQueues(Part):
         number = engine.names.find(queue)
         depth = engine.depths.of(number, self.now)
         engine.depths.bring_up(number, depth, self.now)
-        oldest = engine.execute(
-            "SELECT min(created) FROM work WHERE queue = ?", (number,)
-        ).fetchall()[0][0]
+        oldest = dated.oldest(engine, number)
         ready = depth.total - depth.leased - depth.waiting
         return WorkCounts(ready, depth.leased, depth.waiting, oldest)
 
@@ -280,11 +288,7 @@ class WorkQueues(Part):
             engine.writing()
             dropped = self._drop_all(number)
         else:
-            rows = engine.execute(
-                "SELECT id, due, leased, grp, tenant FROM work INDEXED BY work_created"
-                " WHERE queue = ? AND created < ? ORDER BY created LIMIT ?",
-                (number, created_before, -1 if limit is None else limit),
-            ).fetchall()
+            rows = dated.before(engine, number, created_before, limit)
             if not rows:
                 return 0
             engine.writing()
@@ -302,7 +306,8 @@ class WorkQueues(Part):
         engine.execute("DELETE FROM work WHERE queue = ?", (number,))
         engine.execute("DELETE FROM work_head WHERE queue = ?", (number,))
         engine.execute("DELETE FROM work_tenant WHERE queue = ?", (number,))
-        depth.total = depth.loose = depth.tenanted = depth.waiting = depth.leased = 0
+        depth.total = depth.loose = depth.tenanted = depth.dated = 0
+        depth.waiting = depth.leased = 0
         depth.horizons.clear()
         return dropped
 
@@ -316,13 +321,14 @@ class WorkQueues(Part):
         return len(rows)
 
     def _removed(self, number: int, depth: Depth, rows: list[Any]) -> None:
-        """Take items that left their table, as (id, due, leased, group, tenant), out of all that
-        knows of them."""
+        """Take items that left their table, as (id, due, leased, group, tenant, dated), out of
+        all that knows of them."""
         engine = self._engine
         engine.executemany(DELETE_PAYLOAD, [row[:1] for row in rows])
-        for id, due, leased, group, tenant in rows:
+        for id, due, leased, group, tenant, was_dated in rows:
             depth.left(due, leased)
             depth.removed(id)
+            depth.dated -= was_dated
             if tenant is not None:
                 tenants.left(engine, number, depth, tenant, leased)
             if group is None:
