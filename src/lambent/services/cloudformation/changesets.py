@@ -168,6 +168,8 @@ class ChangeSetOperations(QueryOperations):
             wanted,
             scope,
             self.platform.resources,
+            stack.definition if stack.status != "REVIEW_IN_PROGRESS" else None,
+            definition,
         )
 
     async def describe_change_set(self, context: RequestContext, params: Params) -> Result:

@@ -172,6 +172,8 @@ async def _deploy(
     except AwsError as error:
         return await _refuse(session, name, own, needs, error.message)
     todo = plan.step(existing, own.type, properties, own.metadata, kind.replaces)
+    if todo == "keep" and _retagged(session) and "Tags" in kind.properties:
+        todo = "update"
     if todo == "update":
         assert existing is not None
         if problem := refusal(kind, existing.properties, properties):
@@ -193,6 +195,12 @@ async def _deploy(
         session, name, own, todo, properties, needs, shown=shown, creation_policy=policy
     )
     return await steps.carry_out(session, resource, kind, resumed=False) is None
+
+
+def _retagged(session: Session) -> bool:
+    """Whether the operation changes the stack's tags, which its resources carry."""
+    previous = session.operation.previous
+    return previous is not None and previous.tags != session.stack.definition.tags
 
 
 def _forbidden(session: Session, change: stack_policy.Change, one: Resource) -> str | None:
@@ -320,6 +328,7 @@ async def _restore(session: Session, resource: Resource) -> str | None:
     attempted = resource.pending is not None and resource.pending.action == "update"
     if (
         not attempted
+        and not (_retagged(session) and "Tags" in kind.properties)
         and resource.properties == before.properties
         and (resource.metadata == before.metadata)
     ):

@@ -71,14 +71,16 @@ async def export_problem(tx: Transaction, stack: Stack, exports: Mapping[str, st
         other = present.get(name)
         if other is not None and other.stack_id != stack.id:
             owner = other.stack_id.split("/")[1]
-            return f"Export with name {name} is already exported by stack {owner}"
+            return f"Export with name {name} is already exported by stack {owner}."
     for name, export in present.items():
         if export.stack_id != stack.id or exports.get(name) == export.value:
             continue
         users = await records.get_importers(tx, stack.account, stack.region, name)
         if users:
-            verb = "update" if name in exports else "delete"
-            return f"Cannot {verb} export {name} as it is in use by {_sentence(users)}."
+            if stack.status == "DELETE_IN_PROGRESS":
+                return f"Cannot delete export {name} as it is in use by {_sentence(users)}."
+            verb = "updated" if name in exports else "deleted"
+            return f"Export {name} cannot be {verb} as it is in use by {_sentence(users)}."
     return None
 
 

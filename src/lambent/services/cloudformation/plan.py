@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import msgspec
+
 from lambent.core.resources import ResourceType
 from lambent.services.cloudformation import graph
 from lambent.services.cloudformation.intrinsics import UNKNOWN, Known, Scope, resolve
@@ -87,11 +89,14 @@ def changes(
     resources: Mapping[str, Any],
     scope: Scope,
     kinds: Mapping[str, ResourceType],
+    previous: Definition | None = None,
+    new: Definition | None = None,
 ) -> list[ResourceChange]:
     """What deploying `resources` will do, as a change set lists it.
 
     `existing` are the stack's resources now; `scope` holds parameters, mappings, conditions
-    and exports. `kinds` are the resource types.
+    and exports. `kinds` are the resource types; `previous` and `new` the definitions, which tell
+    why a value changes.
     """
     needs = graph.dependencies(resources, scope.conditions)
     known: dict[str, Known] = {}
@@ -117,11 +122,19 @@ def changes(
             out.append(ResourceChange("Add", name, "", own.type))
             continue
         known[name] = Known(now.physical_id, now.attributes)
-        if todo == "keep":
+        retagged = bool(
+            previous and new and previous.tags != new.tags and kind and "Tags" in kind.properties
+        )
+        if todo == "keep" and not retagged:
             continue
         if todo == "replace":
             known[name] = Known(UNKNOWN, None)
-        out.append(_modification(now, own, properties, metadata, always, todo))
+        causes = _causes(
+            name, own, previous, new, {one.logical_id for one in out if one.replacement != "False"}
+        )
+        out.append(_modification(now, own, properties, metadata, always, todo, causes))
+        if retagged:
+            out[-1] = _retagged(out[-1])
     out += [
         ResourceChange(
             "Remove",
@@ -136,6 +149,52 @@ def changes(
     return sorted(out, key=lambda change: change.logical_id)
 
 
+Cause = tuple[str, str | None]
+"""Where a change comes from, and the entity that causes it."""
+
+
+def _causes(
+    name: str,
+    own: Section,
+    previous: Definition | None,
+    new: Definition | None,
+    moving: set[str],
+) -> dict[str, list[Cause]]:
+    """Why each property of a resource changes although its text in the template did not."""
+    if previous is None or new is None:
+        return {}
+    section = (previous.processed.get("Resources") or {}).get(name) or {}
+    before = section.get("Properties") or {}
+    given = {
+        key
+        for key, one in new.parameters.items()
+        if key not in previous.parameters or previous.parameters[key].value != one.value
+    }
+    found: dict[str, list[Cause]] = {}
+    for property_name, value in own.properties.items():
+        if before.get(property_name) != value:
+            continue
+        used = graph.references(value)
+        causes: list[Cause] = [("ParameterReference", one) for one in sorted(used.refs & given)]
+        causes += [("ResourceReference", one) for one in sorted(used.refs & moving)]
+        causes += [
+            ("ResourceAttribute", f"{one}.{attribute}")
+            for one, attribute in sorted(used.attributes)
+            if one in moving
+        ]
+        found[property_name] = causes
+    return found
+
+
+def _retagged(change: ResourceChange) -> ResourceChange:
+    """The change with that of the stack's tags."""
+    return msgspec.structs.replace(
+        change,
+        scope=[*change.scope, "Tags"],
+        details=[*change.details, PropertyChange("Tags", None, "Never")],
+    )
+
+
 def _modification(
     now: Resource,
     own: Section,
@@ -143,6 +202,7 @@ def _modification(
     metadata: Mapping[str, Any],
     always: frozenset[str],
     todo: Step,
+    causes: Mapping[str, list[Cause]],
 ) -> ResourceChange:
     names = changed(now.properties, properties)
     details = [
@@ -150,11 +210,17 @@ def _modification(
             "Properties",
             name,
             "Always" if name in always else "Never",
-            source="DirectModification",
+            causing=causing,
+            source=source,
             evaluation="Dynamic" if UNKNOWN in repr(properties.get(name)) else "Static",
         )
         for name in names
+        for source, causing in causes.get(name) or [("DirectModification", None)]
     ]
+    certain = any(name in always and UNKNOWN not in repr(properties.get(name)) for name in names)
+    replacement = "False"
+    if todo == "replace":
+        replacement = "True" if certain or now.type != own.type else "Conditional"
     scope = ["Properties"] if names else []
     if now.metadata != metadata:
         scope.append("Metadata")
@@ -164,7 +230,7 @@ def _modification(
         now.logical_id,
         now.physical_id,
         own.type,
-        replacement="True" if todo == "replace" else "False",
+        replacement=replacement,
         scope=scope,
         details=details,
         policy_action="ReplaceAndDelete" if todo == "replace" else None,

@@ -6,6 +6,7 @@ from typing import Any
 
 from lambent.core.context import RequestContext
 from lambent.core.errors import AwsError
+from lambent.core.resource_parts import tag_list, tags
 from lambent.core.resources import Created, LeftBehind, Properties, ResourceRequest
 from lambent.services.cloudformation.engine import Engine
 from lambent.services.cloudformation.intrinsics import text
@@ -66,6 +67,8 @@ class NestedStack:
         try:
             made = await self._call(request.context, "CreateStack", params)
         except AwsError as error:
+            if error.code == "ValidationError":
+                raise LeftBehind(error.message) from None
             if error.code != "AlreadyExistsException" or not request.resumed:
                 raise
             return await self._ended(request.context, request.default_name)
@@ -79,7 +82,7 @@ class NestedStack:
             await self._call(request.context, "UpdateStack", params)
         except AwsError as error:
             if error.message != "No updates are to be performed.":
-                raise
+                raise LeftBehind(error.message) from None
         return await self._ended(request.context, physical_id)
 
     async def delete(
@@ -124,7 +127,7 @@ def _params(request: ResourceRequest, properties: Properties) -> dict[str, Any]:
             for key, value in (properties.get("Parameters") or {}).items()
         ],
         "Capabilities": ["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
-        "Tags": properties.get("Tags") or [],
+        "Tags": tag_list(tags(request, properties)),
         "NotificationARNs": properties.get("NotificationARNs") or [],
     }
     if "TimeoutInMinutes" in properties:

@@ -211,6 +211,13 @@ class Session:
             access_key=self.operation.access_key,
         )
 
+    def _tags(self) -> dict[str, str]:
+        """The tags that resources are to carry: on the way back, those of before."""
+        previous = self.operation.previous
+        if self.operation.phase == "rollback" and previous is not None:
+            return previous.tags
+        return self.stack.definition.tags
+
     def request(
         self,
         logical_id: str,
@@ -229,7 +236,7 @@ class Session:
             stack_name=self.stack.name,
             stack_id=self.stack.id,
             metadata=metadata,
-            tags=self.stack.definition.tags,
+            tags=self._tags(),
             resumed=resumed,
             step=f"{self.operation.id}/{self.operation.phase}",
             kind=kind,

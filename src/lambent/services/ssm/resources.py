@@ -35,15 +35,33 @@ class ParameterResource:
 
     async def create(self, request: ResourceRequest, properties: Properties) -> Created:
         name = properties.get("Name") or request.default_name
-        own = {key: text(value) for key, value in (properties.get("Tags") or {}).items()}
-        await self._put(request, name, properties, {"Tags": tag_list({**request.tags, **own})})
+        wanted = tag_list(self._tags(request, properties))
+        await self._put(request, name, properties, {"Tags": wanted})
         return self._created(name, properties)
 
     async def update(
         self, request: ResourceRequest, physical_id: str, old: Properties, new: Properties
     ) -> Created:
         await self._put(request, physical_id, new, {"Overwrite": True})
+        target = {"ResourceType": "Parameter", "ResourceId": physical_id}
+        answer = await self._operations.list_tags_for_resource(request.context, target)
+        wanted = self._tags(request, new)
+        present = [tag["Key"] for tag in (answer or {}).get("TagList") or ()]
+        if gone := [key for key in present if key not in wanted]:
+            await self._operations.remove_tags_from_resource(
+                request.context, {**target, "TagKeys": gone}
+            )
+        if wanted:
+            await self._operations.add_tags_to_resource(
+                request.context, {**target, "Tags": tag_list(wanted)}
+            )
         return self._created(physical_id, new)
+
+    @staticmethod
+    def _tags(request: ResourceRequest, properties: Properties) -> dict[str, str]:
+        """The stack's tags and the parameter's own, which are an object here."""
+        own = {key: text(value) for key, value in (properties.get("Tags") or {}).items()}
+        return {**request.tags, **own}
 
     async def read(
         self, request: ResourceRequest, physical_id: str, properties: Properties
