@@ -5,6 +5,7 @@ from __future__ import annotations
 from lambent.core.context import Params, RequestContext, Result
 from lambent.services.dynamodb.backups.operations import Backups
 from lambent.services.dynamodb.batch import Batches
+from lambent.services.dynamodb.exports.operations import Exports
 from lambent.services.dynamodb.insights import Insights
 from lambent.services.dynamodb.items import Items
 from lambent.services.dynamodb.partiql.execution import PartiQL
@@ -29,6 +30,7 @@ class DynamoDB:
         backups: Backups,
         policies: Policies,
         replicas: Replicas,
+        exports: Exports,
         insights: Insights,
     ) -> None:
         self._tables = tables
@@ -56,6 +58,9 @@ class DynamoDB:
         self.list_tags_of_resource = tables.list_tags
         self.update_time_to_live = tables.update_ttl
         self.describe_time_to_live = tables.describe_ttl
+        self.export_table_to_point_in_time = exports.export
+        self.describe_export = exports.describe
+        self.list_exports = exports.list
         self.list_global_tables = replicas.list_global_tables
         self.describe_global_table = replicas.describe_global_table
         self.describe_global_table_settings = replicas.describe_global_table

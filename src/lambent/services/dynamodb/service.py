@@ -12,6 +12,8 @@ from lambent.services.dynamodb.backups.copying import Copier
 from lambent.services.dynamodb.backups.operations import Backups
 from lambent.services.dynamodb.batch import Batches
 from lambent.services.dynamodb.duties import Duties
+from lambent.services.dynamodb.exports.operations import Exports
+from lambent.services.dynamodb.exports.writing import Exporter
 from lambent.services.dynamodb.insights import Insights
 from lambent.services.dynamodb.items import Items
 from lambent.services.dynamodb.operations import DynamoDB
@@ -36,6 +38,8 @@ def create(platform: Platform) -> Sequence[Service]:
     platform.cluster.membership.on_change(duties.members_changed)
     copier = Copier(store, platform.clock, duties)
     platform.cluster.membership.on_change(copier.members_changed)
+    exporter = Exporter(store, platform.clock, platform.ids, platform.registry, copier)
+    platform.cluster.membership.on_change(exporter.members_changed)
     backups = Backups(store, platform.clock, platform.ids, ledger, copier)
     tables = Tables(store, platform.ids, ledger, duties)
     operations = DynamoDB(
@@ -48,6 +52,7 @@ def create(platform: Platform) -> Sequence[Service]:
         backups,
         Policies(store),
         Replicas(store),
+        Exports(store, platform.ids, exporter),
         Insights(store),
     )
     figures.measure(operations, platform.metrics, platform.clock)
@@ -60,8 +65,10 @@ def create(platform: Platform) -> Sequence[Service]:
     async def start() -> None:
         await duties.start()
         copier.start()
+        exporter.start()
 
     async def stop() -> None:
+        await exporter.stop()
         await copier.stop()
         await duties.stop()
 

@@ -49,7 +49,7 @@ Opened = Callable[[Transaction], Awaitable[Put | None]]
 """What writes to the copy in a transaction; None when it is not wanted any more."""
 
 
-class _Origin(NamedTuple):
+class Origin(NamedTuple):
     """The items to copy, and the changes to take back: those after a place in a log. No log,
     nothing to take back."""
 
@@ -130,7 +130,7 @@ class Copier:
                 await save_backup(tx, msgspec.structs.replace(backup, copying=False))
                 await let_go(tx, backup.table, backup.id)
 
-        await self._copy(_Origin(backup.table.items, backup.table.history, backup.after), open_copy)
+        await self.copy(Origin(backup.table.items, backup.table.history, backup.after), open_copy)
         await self._store.transact(finish)
 
     async def _restore(self, table: Table) -> None:
@@ -158,11 +158,12 @@ class Copier:
                     if source is not None:
                         await let_go(tx, source, table.id)
 
-        await self._copy(_Origin(restore.items, restore.log, restore.after), open_copy)
+        await self.copy(Origin(restore.items, restore.log, restore.after), open_copy)
         await self._duties.recount(table)
         await self._store.transact(finish)
 
-    async def _copy(self, origin: _Origin, open_copy: Opened) -> None:
+    async def copy(self, origin: Origin, open_copy: Opened) -> None:
+        """Copy all items, and take back what changed since."""
         after: tuple[bytes, bytes] | None = None
         while True:
             position = after
@@ -187,7 +188,7 @@ class Copier:
         if origin.log:
             await self._take_back(origin, open_copy)
 
-    async def _take_back(self, origin: _Origin, open_copy: Opened) -> None:
+    async def _take_back(self, origin: Origin, open_copy: Opened) -> None:
         before: int | None = None
         while True:
             position = before
