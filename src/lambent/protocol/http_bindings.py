@@ -204,11 +204,11 @@ def _dates(text: str) -> list[str]:
 
 def compile_headers(shape: Shape) -> BindHeaders:
     """A function from a result to the headers that its members make."""
-    known = [
-        (name, member.wire_name or name, header_writer(member))
+    known = {
+        name: (member.wire_name or name, header_writer(member))
         for name, member in shape.members.items()
         if member.location == "header"
-    ]
+    }
     prefixes = [
         (name, member.wire_name or "")
         for name, member in shape.members.items()
@@ -217,10 +217,11 @@ def compile_headers(shape: Shape) -> BindHeaders:
 
     def bind(result: Mapping[str, Any]) -> list[tuple[str, str]]:
         out = []
-        for name, wire, text in known:
-            value = result.get(name)
-            if value is not None:
-                out.append((wire, clean(text(value))))
+        # A result has few of the many members that a shape may have.
+        for name, value in result.items():
+            found = known.get(name)
+            if found is not None and value is not None:
+                out.append((found[0], clean(found[1](value))))
         for name, prefix in prefixes:
             for key, value in (result.get(name) or {}).items():
                 if value is not None:
@@ -252,7 +253,7 @@ def _quoted(text: str) -> str:
 
 def clean(text: str) -> str:
     """A header's text without line breaks, which would begin another header."""
-    return _BREAKS.sub(" ", text)
+    return text if text.isprintable() else _BREAKS.sub(" ", text)
 
 
 def status_member(shape: Shape) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from lambent.core.errors import AwsError
@@ -28,6 +29,7 @@ _HEADERS: Final = {
     "GrantWrite": "WRITE",
     "GrantWriteACP": "WRITE_ACP",
 }
+_ASKED: Final = frozenset({"ACL", *_HEADERS})
 _CANNED: Final[Mapping[str, Sequence[Grant]]] = {
     "private": (),
     "public-read": ((ALL_USERS, "READ"),),
@@ -39,6 +41,7 @@ _OBJECT_ONLY: Final = ("bucket-owner-read", "bucket-owner-full-control", "aws-ex
 _PAIR = re.compile(r'\s*(\w+)\s*=\s*"?([^",]*)"?\s*')
 
 
+@lru_cache(maxsize=4096)
 def canonical_id(account: str) -> str:
     """The canonical user id that stands for an account."""
     return hashlib.sha256(f"canonical-user/{account}".encode()).hexdigest()
@@ -74,13 +77,13 @@ def from_headers(
     params: Mapping[str, Any], owner_account: str, bucket_account: str
 ) -> list[Grant] | None:
     """The grants that a request's ACL headers ask for; None when it has none."""
+    if _ASKED.isdisjoint(params):
+        return None
     asked = [member for member in _HEADERS if member in params]
     if "ACL" in params:
         if asked:
             raise invalid_request("Specifying both Canned ACLs and Header Grants is not allowed")
         return canned(params["ACL"], owner_account, bucket_account)
-    if not asked:
-        return None
     grants: list[Grant] = []
     for member in asked:
         for part in params[member].split(","):

@@ -22,6 +22,8 @@ from lambent.store.contract import Blobs, StagedBlob
 PUT_LIMIT: Final = 5 * 1024**3
 _STRETCH: Final = 256 * 1024
 """How many bytes are hashed at once beside the event loop; less is hashed on it."""
+_SHORT: Final = 64 * 1024
+"""Up to how many bytes a body is taken in one piece."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,16 @@ class _Intake:
             if self._kept is not None:
                 self._kept.update(chunk)
 
+    async def whole(self) -> AsyncIterator[bytes]:
+        """A short body: in one piece, hashed on the event loop."""
+        body = self._body
+        data = body if isinstance(body, bytes) else await body.read(self._limit)
+        self.size = len(data)
+        self._hash([data])
+        self._check()
+        if data:
+            yield data
+
     async def chunks(self) -> AsyncIterator[bytes]:
         # Large bodies are hashed in a thread, one stretch behind what is passed on.
         hashing: asyncio.Future[None] | None = None
@@ -228,7 +240,9 @@ async def receive(
     if not isinstance(body, bytes) and body.length is not None and body.length > limit:
         raise too_large(body.length, limit)
     intake = _Intake(body, limit=limit, md5=md5, algorithm=algorithm, checksum=checksum, keep=keep)
-    staged = await blobs.stage(intake.chunks())
+    length = len(body) if isinstance(body, bytes) else body.length
+    short = length is not None and length <= min(_SHORT, limit)
+    staged = await blobs.stage(intake.whole() if short else intake.chunks())
     return Received(
         staged if intake.size else None,
         intake.size,

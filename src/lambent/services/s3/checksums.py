@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Final
 
 from lambent.core import checksums as core
@@ -23,6 +24,7 @@ FULL_OBJECT: Final = "FULL_OBJECT"
 _CRC_WIDTHS: Final = {"CRC32": 4, "CRC32C": 4, "CRC64NVME": 8}
 _MODELS: Final = {"CRC32": "CRC32", "CRC32C": "CRC32-ISCSI", "CRC64NVME": "CRC64-NVME"}
 MEMBERS: Final = {name: f"Checksum{name}" for name in core.ALGORITHMS}
+_ALL_MEMBERS: Final = frozenset(MEMBERS.values())
 HEADERS: Final = {name: header for header, name in core.HEADERS.items()}
 
 
@@ -31,11 +33,15 @@ def encode(digest: bytes) -> str:
     return base64.b64encode(digest).decode()
 
 
+@cache
+def _width(algorithm: str) -> int:
+    return len(core.new(algorithm).digest())
+
+
 def is_wellformed(algorithm: str, value: str) -> bool:
     """Whether the header's value is base64 of a digest of the algorithm's width."""
-    width = len(core.new(algorithm).digest())
     try:
-        return len(base64.b64decode(value, validate=True)) == width
+        return len(base64.b64decode(value, validate=True)) == _width(algorithm)
     except binascii.Error:
         return False
 
@@ -45,6 +51,8 @@ def given(source: Mapping[str, object]) -> tuple[str, str] | None:
 
     InvalidRequest when there are several, or when the value is no digest.
     """
+    if _ALL_MEMBERS.isdisjoint(source):
+        return None
     found = [(name, str(source[member])) for name, member in MEMBERS.items() if member in source]
     if len(found) > 1:
         raise AwsError(
@@ -52,8 +60,6 @@ def given(source: Mapping[str, object]) -> tuple[str, str] | None:
             "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
             400,
         )
-    if not found:
-        return None
     algorithm, value = found[0]
     if not is_wellformed(algorithm, value):
         raise AwsError("InvalidRequest", f"Value for {HEADERS[algorithm]} header is invalid.", 400)

@@ -29,6 +29,13 @@ CONTENT_HEADERS: Final = (
     "ContentType",
     "Expires",
 )
+_CUSTOMER_MEMBERS: Final = {
+    prefix: frozenset(
+        f"{prefix}{name}"
+        for name in ("SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5")
+    )
+    for prefix in ("", "CopySource")
+}
 DEFAULT_TYPE: Final = "binary/octet-stream"
 METADATA_LIMIT: Final = 2048
 STORAGE_CLASSES: Final = frozenset(
@@ -74,9 +81,10 @@ def content_headers(params: Params) -> dict[str, Any]:
 
 def user_metadata(params: Params) -> dict[str, str]:
     """The user metadata as it is shown, names in lower case; MetadataTooLarge past 2 KB."""
+    if "Metadata" not in params:
+        return {}
     metadata = {
-        name.lower(): mail_words.decoded(value)
-        for name, value in params.get("Metadata", {}).items()
+        name.lower(): mail_words.decoded(value) for name, value in params["Metadata"].items()
     }
     size = sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())
     if size > METADATA_LIMIT:
@@ -162,11 +170,12 @@ def encryption(params: Params, bucket: Bucket) -> dict[str, Any]:
 
 def customer_key(params: Params, prefix: str = "") -> str:
     """The MD5 of the customer's key in base64, "" without one; checked for sense."""
+    named = _CUSTOMER_MEMBERS[prefix]
+    if named.isdisjoint(params):
+        return ""
     algorithm = params.get(f"{prefix}SSECustomerAlgorithm")
     key = params.get(f"{prefix}SSECustomerKey")
     digest = params.get(f"{prefix}SSECustomerKeyMD5")
-    if algorithm is None and key is None and digest is None:
-        return ""
     if algorithm is None:
         raise invalid_argument(
             "Requests specifying Server Side Encryption with Customer provided keys must "

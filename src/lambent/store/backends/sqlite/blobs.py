@@ -88,7 +88,7 @@ class BlobFiles:
     async def stage(self, chunks: AsyncIterator[bytes]) -> StagedBlob:
         await self._forget_stale()
         id = self._ids.hex(32)
-        file = NewFile(self._folder, id, self._sync)
+        file: NewFile | None = None
         buffer = bytearray()
         size = 0
         self._writing.add(id)
@@ -97,14 +97,17 @@ class BlobFiles:
                 buffer += chunk
                 size += len(chunk)
                 if len(buffer) >= BLOCK_BYTES:
+                    file = file or NewFile(self._folder, id, self._sync)
                     await self._thread(file.write, buffer)
                     buffer = bytearray()
             if size <= INLINE_BYTES:
                 return StagedBlob(id, size, bytes(buffer))
+            file = file or NewFile(self._folder, id, self._sync)
             await self._thread(file.finish, buffer)
         except BaseException as error:
             # Not awaited by us if we are cancelled again, but done all the same.
-            await asyncio.shield(self._thread(file.abandon))
+            if file is not None:
+                await asyncio.shield(self._thread(file.abandon))
             if isinstance(error, OSError):
                 raise StoreUnavailable(f"The blob cannot be stored: {error.strerror}.") from error
             raise
