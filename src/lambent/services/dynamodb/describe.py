@@ -81,7 +81,7 @@ def describe(
 
 def status(table: Table) -> str:
     """The TableStatus of a table that is not being changed."""
-    if table.restoring:
+    if not table.made:
         return "CREATING"
     return "UPDATING" if any(index.filling for index in table.indexes) else "ACTIVE"
 

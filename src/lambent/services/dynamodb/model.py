@@ -140,6 +140,7 @@ class Table(msgspec.Struct, frozen=True, omit_defaults=True):
     recovery_since: float = 0.0
     copies: tuple[str, ...] = ()
     restore: Restore | None = None
+    importing: bool = False
     tags: dict[str, str] = {}
     insights: dict[str, Insight] = {}
     warm: Throughput | None = None
@@ -173,6 +174,11 @@ class Table(msgspec.Struct, frozen=True, omit_defaults=True):
     def restoring(self) -> bool:
         """Whether it is still being made of a backup or of another table."""
         return self.restore is not None and self.restore.under_way
+
+    @property
+    def made(self) -> bool:
+        """Whether it has all items that it begins with."""
+        return not (self.importing or self.restoring)
 
     def restores(self, backup: str) -> bool:
         """Whether it is made of the backup of that ARN."""
@@ -235,7 +241,7 @@ async def load_table(tx: Transaction, account: str, region: str, name: str) -> T
     if record is None:
         raise table_not_found()
     table = decode_table(record)
-    if table.restore is not None and table.restore.under_way:
+    if not table.made:
         raise table_not_found()
     return table
 

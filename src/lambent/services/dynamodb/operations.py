@@ -6,6 +6,7 @@ from lambent.core.context import Params, RequestContext, Result
 from lambent.services.dynamodb.backups.operations import Backups
 from lambent.services.dynamodb.batch import Batches
 from lambent.services.dynamodb.exports.operations import Exports
+from lambent.services.dynamodb.imports.operations import Imports
 from lambent.services.dynamodb.insights import Insights
 from lambent.services.dynamodb.items import Items
 from lambent.services.dynamodb.partiql.execution import PartiQL
@@ -31,6 +32,7 @@ class DynamoDB:
         policies: Policies,
         replicas: Replicas,
         exports: Exports,
+        imports: Imports,
         insights: Insights,
     ) -> None:
         self._tables = tables
@@ -58,6 +60,9 @@ class DynamoDB:
         self.list_tags_of_resource = tables.list_tags
         self.update_time_to_live = tables.update_ttl
         self.describe_time_to_live = tables.describe_ttl
+        self.import_table = imports.begin
+        self.describe_import = imports.describe
+        self.list_imports = imports.list
         self.export_table_to_point_in_time = exports.export
         self.describe_export = exports.describe
         self.list_exports = exports.list

@@ -14,6 +14,8 @@ from lambent.services.dynamodb.batch import Batches
 from lambent.services.dynamodb.duties import Duties
 from lambent.services.dynamodb.exports.operations import Exports
 from lambent.services.dynamodb.exports.writing import Exporter
+from lambent.services.dynamodb.imports.operations import Imports
+from lambent.services.dynamodb.imports.reading import Importer
 from lambent.services.dynamodb.insights import Insights
 from lambent.services.dynamodb.items import Items
 from lambent.services.dynamodb.operations import DynamoDB
@@ -40,6 +42,8 @@ def create(platform: Platform) -> Sequence[Service]:
     platform.cluster.membership.on_change(copier.members_changed)
     exporter = Exporter(store, platform.clock, platform.ids, platform.registry, copier)
     platform.cluster.membership.on_change(exporter.members_changed)
+    importer = Importer(store, platform.clock, platform.ids, platform.registry, duties)
+    platform.cluster.membership.on_change(importer.members_changed)
     backups = Backups(store, platform.clock, platform.ids, ledger, copier)
     tables = Tables(store, platform.ids, ledger, duties)
     operations = DynamoDB(
@@ -53,6 +57,7 @@ def create(platform: Platform) -> Sequence[Service]:
         Policies(store),
         Replicas(store),
         Exports(store, platform.ids, exporter),
+        Imports(store, platform.ids, importer),
         Insights(store),
     )
     figures.measure(operations, platform.metrics, platform.clock)
@@ -66,8 +71,10 @@ def create(platform: Platform) -> Sequence[Service]:
         await duties.start()
         copier.start()
         exporter.start()
+        importer.start()
 
     async def stop() -> None:
+        await importer.stop()
         await exporter.stop()
         await copier.stop()
         await duties.stop()

@@ -281,7 +281,7 @@ def _check_unused(table: Table) -> None:
 
 def _check_made(table: Table) -> None:
     """Raise while a table is made of another one."""
-    if table.restoring:
+    if not table.made:
         raise _in_use(f"Table is being created: {table.name}")
 
 

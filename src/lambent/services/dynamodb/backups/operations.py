@@ -70,8 +70,8 @@ class Backups:
 
         async def body(tx: Transaction) -> Backup:
             table = await _table(tx, context, name)
-            if table.restoring:
-                raise AwsError("TableInUseException", f"Table is being restored: {name}", 400)
+            if not table.made:
+                raise AwsError("TableInUseException", f"Table is being created: {name}", 400)
             id = new_id(tx.now, self._ids.hex(8))
             count = counts.get("", Count())
             backup = Backup(

@@ -1,0 +1,1 @@
+"""Imports of S3 objects into new tables."""
