@@ -156,7 +156,8 @@ def _show(shown: dict[str, Any]) -> None:
         click.echo(f"{shown['uuid']}: asynchronous invocations")
     else:
         click.echo(f"{shown['uuid']}: {_source(shown)} to {_function(shown)}")
-    held = f", held by {shown['held_by']}" if shown["held_by"] else ""
+    by = shown["held_by"]
+    held = f", held by {by}" if by and by not in shown["state"] else ""
     click.echo(
         f"{shown['state']}{held}; {shown['running']} of {shown['limit']} calls run; "
         f"{shown['parked_items']} parked"

@@ -27,6 +27,7 @@ from lambent.events.flow.state import LocalState
 from lambent.services.lambda_ import asynchronous, past, records
 from lambent.services.lambda_.asynchronous import AsyncPolicy, AsyncSource, Waiting
 from lambent.services.lambda_.invoking import Runner
+from lambent.services.lambda_.model import Function, Version
 from lambent.services.lambda_.names import Reference
 from lambent.store.backends.sqlite import open_sqlite
 from lambent.store.contract import Transaction, Work
@@ -96,6 +97,10 @@ async def world() -> AsyncIterator[Callable[..., World]]:
     made: list[World] = []
     clock = VirtualClock()
     store = await open_sqlite(None, clock=clock, ids=SeededIds(2))
+    latest = Version(
+        number="$LATEST", settings={}, sha256="", size=0, modified=0.0, revision="", build=""
+    )
+    await store.transact(lambda tx: records.create_function(tx, FUNCTION, Function(latest=latest)))
 
     def make(**settings: Any) -> World:
         made.append(World(store, clock, settings))

@@ -95,6 +95,7 @@ class Regulator:
             self._arrivals = storm.begin(now)
         self._divide()
         if before != settings:
+            self._held = ""
             self.decisions.add(now, "settings", "changed", "they were set")
         self.attach(self._wake)
         self._state.changed(self._function)
