@@ -32,10 +32,10 @@ def holds(block: Mapping[str, Any], keys: Keys, *, with_variables: bool) -> bool
 
 
 def keys_of(block: Mapping[str, Any]) -> Iterator[str]:
-    """The condition keys that a block needs, in lower case, those of its variables too."""
+    """The condition keys that a block needs, as written there, those of its variables too."""
     for conditions in block.values():
         for key, wanted in conditions.items():
-            yield key.lower()
+            yield key
             for each in listed(wanted):
                 yield from variables(_text(each))
 

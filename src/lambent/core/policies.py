@@ -93,13 +93,18 @@ def needed(text: str) -> frozenset[str]:
 
 def keys_of(policy: Document) -> frozenset[str]:
     """The condition keys that a policy asks for, in lower case."""
+    return frozenset(key.lower() for key in written_keys(policy))
+
+
+def written_keys(policy: Document) -> set[str]:
+    """The condition keys that a policy asks for, as they are written there."""
     found: set[str] = set()
     for statement in statements_of(policy):
         found.update(conditions.keys_of(statement.get("Condition") or {}))
         for member in ("Resource", "NotResource"):
             for pattern in listed(statement.get(member)):
                 found.update(variables(str(pattern)))
-    return frozenset(found)
+    return found
 
 
 def decide_stored(text: str, ask: Ask) -> bool | None:

@@ -55,10 +55,10 @@ def filled(text: str, keys: Keys | None) -> str | None:
 
 
 def variables(text: str) -> Iterator[str]:
-    """The condition keys that a text names, in lower case."""
+    """The condition keys that a text names, as written there."""
     for found in _VARIABLE.findall(text):
         if found not in _ESCAPED:
-            yield found.partition(",")[0].strip().lower()
+            yield found.partition(",")[0].strip()
 
 
 def _tokens(text: str, keys: Keys) -> list[str] | None:

@@ -120,3 +120,11 @@ def check_trust_policy(text: str) -> None:
         for action in _strings(statement.get("Action", statement.get("NotAction"))):
             if action != "*" and not action.lower().startswith("sts:"):
                 raise malformed("AssumeRole policy may only specify STS AssumeRole actions.")
+
+
+def check_resource_policy(text: str) -> None:
+    """AwsError MalformedPolicyDocument unless this can say who may do what to a resource."""
+    for statement in _statements(text):
+        if "Principal" not in statement and "NotPrincipal" not in statement:
+            raise malformed("Missing required field Principal")
+        _check_actions(statement)

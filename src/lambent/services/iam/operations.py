@@ -7,6 +7,7 @@ from lambent.services.iam.attachments import AttachmentOperations
 from lambent.services.iam.groups import GroupOperations
 from lambent.services.iam.policies import PolicyOperations
 from lambent.services.iam.roles import InstanceProfileOperations, RoleOperations
+from lambent.services.iam.simulating import SimulationOperations
 from lambent.services.iam.users import UserOperations
 
 
@@ -18,5 +19,6 @@ class Operations(
     PolicyOperations,
     AttachmentOperations,
     AccountOperations,
+    SimulationOperations,
 ):
     """One method per operation."""
