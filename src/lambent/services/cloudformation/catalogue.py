@@ -8,7 +8,7 @@ from typing import Any
 from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
 from lambent.core.resources import ResourceType, attribute_names
-from lambent.services.cloudformation import intake
+from lambent.services.cloudformation import intake, macros
 from lambent.services.cloudformation.paging import page
 from lambent.services.cloudformation.queries import QueryOperations
 from lambent.services.cloudformation.template import invalid
@@ -25,7 +25,7 @@ class CatalogueOperations(QueryOperations):
 
     async def estimate_template_cost(self, context: RequestContext, params: Params) -> Result:
         body = await intake.template_body(self.platform, context, params, None)
-        intake.read(body)
+        intake.read(body, await macros.known(self.platform, context))
         return {"Url": f"https://calculator.aws/#/estimate?id={self.platform.ids.hex(40)}"}
 
     async def list_types(self, context: RequestContext, params: Params) -> Result:

@@ -6,6 +6,7 @@ Nothing is made before everything here has passed.
 from __future__ import annotations
 
 import copy
+from collections.abc import Collection
 from typing import Any
 
 from lambent.core.context import Params, RequestContext
@@ -15,6 +16,7 @@ from lambent.services.cloudformation import (
     dynamic,
     includes,
     loops,
+    macros,
     parameters,
     rules,
     sam,
@@ -31,15 +33,17 @@ from lambent.services.contract import Platform
 _KNOWN = frozenset({sam.TRANSFORM, loops.TRANSFORM, includes.TRANSFORM})
 
 
-def read(body: str) -> dict[str, Any]:
-    """Parse a template and check its shape; its transforms must be known. Loops stay."""
+def read(body: str, own: Collection[str] = ()) -> dict[str, Any]:
+    """Parse a template and check its shape; its transforms must be known, `own` being the
+    account's macros. Loops stay."""
     parsed = template.parse(body)
     asked = template.transforms(parsed)
     for name in asked:
-        if name not in _KNOWN:
+        if name not in _KNOWN and name not in own:
             raise sam.unknown_transform(name)
     seen = sketch(parsed)
-    if not includes.asked(parsed) and includes.TRANSFORM not in asked:
+    macro = any(name in own or name == includes.TRANSFORM for name in asked)
+    if not macro and not includes.asked(parsed):
         validate.check_shape(seen, sam=sam.TRANSFORM in asked)
     return parsed
 
@@ -85,7 +89,8 @@ async def define(
     sam.TransformFailed when a transform refuses the template.
     """
     body = await template_body(platform, context, params, previous)
-    parsed = read(body)
+    own = await macros.known(platform, context)
+    parsed = read(body, own)
     asked = template.transforms(parsed)
     declared = parsed.get("Parameters") or {}
     before = previous.parameters if previous else {}
@@ -98,7 +103,16 @@ async def define(
         parsed.get("Rules") or {}, _given(context, stack_id, stack_name, parsed, values), kinds
     ):
         raise invalid(f"Rules validation failed: {' '.join(failed)}")
-    if includes.asked(parsed) or includes.TRANSFORM in asked:
+    if own and (includes.asked(parsed) or not own.keys().isdisjoint(asked)):
+        given = params.get("Capabilities") or []
+        capabilities.check([] if expands else [capabilities.AUTO_EXPAND], given)
+        scope = _given(context, stack_id, stack_name, parsed, values)
+        shown = {name: one.value for name, one in values.items()}
+        parsed = await macros.Expansion(platform, context, own, scope, shown).whole(parsed)
+        for name in template.transforms(parsed):
+            if name not in _KNOWN:
+                raise sam.unknown_transform(name)
+    if includes.asked(parsed) or includes.TRANSFORM in template.transforms(parsed):
         asked = list(dict.fromkeys([*asked, includes.TRANSFORM]))
 
         async def fetch(location: str) -> str:
@@ -107,7 +121,7 @@ async def define(
         parsed = await includes.expand(
             parsed, _given(context, stack_id, stack_name, parsed, values), fetch
         )
-        validate.check_shape(sketch(parsed), sam=sam.TRANSFORM in asked)
+    validate.check_shape(sketch(parsed), sam=sam.TRANSFORM in asked)
     if loops.TRANSFORM in asked:
         parsed = _without_loops(_given(context, stack_id, stack_name, parsed, values), parsed)
         validate.check_shape(parsed, sam=sam.TRANSFORM in asked)

@@ -9,7 +9,7 @@ import msgspec
 
 from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
-from lambent.services.cloudformation import capabilities, intake, records, template, views
+from lambent.services.cloudformation import capabilities, intake, macros, records, template, views
 from lambent.services.cloudformation.intrinsics import UNKNOWN
 from lambent.services.cloudformation.launch import Launcher
 from lambent.services.cloudformation.model import ChangeSet, Resource, Stack, StackEvent
@@ -179,7 +179,7 @@ class QueryOperations(Launcher):
             body = stack.definition.body
         else:
             body = await intake.template_body(self.platform, context, params, None)
-        parsed = intake.read(body)
+        parsed = intake.read(body, await macros.known(self.platform, context))
         return intake.sketch(parsed), template.transforms(parsed)
 
     async def get_template_summary(self, context: RequestContext, params: Params) -> Result:

@@ -7,6 +7,7 @@ import dataclasses
 from lambent.services.cloudformation.custom import CustomResource
 from lambent.services.cloudformation.engine import Engine
 from lambent.services.cloudformation.kinds import CUSTOM, Kinds
+from lambent.services.cloudformation.macros import MacroResource
 from lambent.services.cloudformation.mail import Mail
 from lambent.services.cloudformation.operations import Operations
 from lambent.services.cloudformation.resources import Inert, NestedStack
@@ -24,6 +25,7 @@ def create(platform: Platform) -> Service:
         operations=Operations(platform, engine, mail),
         sites=[mail.site()],
         resources={
+            "AWS::CloudFormation::Macro": MacroResource(platform),
             CUSTOM: CustomResource(platform, mail),
             "AWS::CloudFormation::Stack": NestedStack(platform, engine),
             "AWS::CloudFormation::WaitCondition": WaitCondition(mail),

@@ -1,4 +1,4 @@
-"""AWS::IAM::Policy and AWS::IAM::ManagedPolicy."""
+"""AWS::IAM::Policy, its forms for one principal, and AWS::IAM::ManagedPolicy."""
 
 from __future__ import annotations
 
@@ -74,6 +74,49 @@ class InlinePolicyResource:
         self, request: ResourceRequest, physical_id: str, properties: Properties
     ) -> None:
         await self._take(request.context, properties["PolicyName"], _holders(properties))
+
+
+class HolderPolicyResource:
+    """AWS::IAM::RolePolicy, UserPolicy and GroupPolicy: one inline document on one principal."""
+
+    replaces: frozenset[str]
+    attributes = NOTHING
+
+    def __init__(self, operations: Operations, word: str) -> None:
+        self._operations = operations
+        self._word = word
+        self._holder = f"{word.capitalize()}Name"
+        self.properties = frozenset({"PolicyDocument", "PolicyName", self._holder})
+        self.required = frozenset({"PolicyName", self._holder})
+        self.replaces = self.required
+
+    async def create(self, request: ResourceRequest, properties: Properties) -> Created:
+        holder, name = properties[self._holder], properties["PolicyName"]
+        await getattr(self._operations, f"put_{self._word}_policy")(
+            request.context,
+            {
+                self._holder: holder,
+                "PolicyName": name,
+                "PolicyDocument": document(properties.get("PolicyDocument") or {}),
+            },
+        )
+        return Created(f"{name}|{holder}")
+
+    async def update(
+        self, request: ResourceRequest, physical_id: str, old: Properties, new: Properties
+    ) -> Created:
+        return await self.create(request, new)
+
+    async def delete(
+        self, request: ResourceRequest, physical_id: str, properties: Properties
+    ) -> None:
+        name, _, holder = physical_id.partition("|")
+        await quietly(
+            getattr(self._operations, f"delete_{self._word}_policy")(
+                request.context, {self._holder: holder, "PolicyName": name}
+            ),
+            GONE,
+        )
 
 
 class ManagedPolicyResource:

@@ -7,7 +7,11 @@ from lambent.core.errors import AwsError
 from lambent.core.resource_parts import quietly
 from lambent.core.resources import Created, Properties, ResourceRequest, ResourceType
 from lambent.services.iam.operations import Operations
-from lambent.services.iam.policy_resources import InlinePolicyResource, ManagedPolicyResource
+from lambent.services.iam.policy_resources import (
+    HolderPolicyResource,
+    InlinePolicyResource,
+    ManagedPolicyResource,
+)
 from lambent.services.iam.principal_resources import GroupResource, RoleResource, UserResource
 from lambent.services.iam.resource_parts import GONE, or_present
 
@@ -162,6 +166,9 @@ def resource_types(operations: Operations) -> dict[str, ResourceType]:
     return {
         "AWS::IAM::AccessKey": AccessKeyResource(operations),
         "AWS::IAM::Group": GroupResource(operations, "group"),
+        "AWS::IAM::GroupPolicy": HolderPolicyResource(operations, "group"),
+        "AWS::IAM::RolePolicy": HolderPolicyResource(operations, "role"),
+        "AWS::IAM::UserPolicy": HolderPolicyResource(operations, "user"),
         "AWS::IAM::InstanceProfile": InstanceProfileResource(operations),
         "AWS::IAM::ManagedPolicy": ManagedPolicyResource(operations),
         "AWS::IAM::Policy": InlinePolicyResource(operations),

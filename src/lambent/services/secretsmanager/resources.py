@@ -10,7 +10,7 @@ from typing import Any
 
 from lambent.core.errors import AwsError
 from lambent.core.ids import Ids
-from lambent.core.resource_parts import quietly, tag_list, tags
+from lambent.core.resource_parts import document, quietly, tag_list, tags
 from lambent.core.resources import Created, Properties, ResourceRequest
 from lambent.services.secretsmanager import passwords
 from lambent.services.secretsmanager.operations import SecretOperations
@@ -99,4 +99,36 @@ class SecretResource:
         params = {"SecretId": physical_id, "ForceDeleteWithoutRecovery": True}
         await quietly(
             self._operations.delete_secret(request.context, params), "ResourceNotFoundException"
+        )
+
+
+class ResourcePolicyResource:
+    """AWS::SecretsManager::ResourcePolicy. `Ref` is the secret's ARN."""
+
+    properties = frozenset(("BlockPublicPolicy", "ResourcePolicy", "SecretId"))
+    required = frozenset(("ResourcePolicy", "SecretId"))
+    replaces = frozenset(("SecretId",))
+    attributes: frozenset[str] = frozenset()
+
+    def __init__(self, operations: SecretOperations) -> None:
+        self._operations = operations
+
+    async def create(self, request: ResourceRequest, properties: Properties) -> Created:
+        policy = document(properties["ResourcePolicy"])
+        made = await self._operations.put_resource_policy(
+            request.context, {"SecretId": properties["SecretId"], "ResourcePolicy": policy}
+        )
+        return Created(str((made or {})["ARN"]))
+
+    async def update(
+        self, request: ResourceRequest, physical_id: str, old: Properties, new: Properties
+    ) -> Created:
+        return await self.create(request, new)
+
+    async def delete(
+        self, request: ResourceRequest, physical_id: str, properties: Properties
+    ) -> None:
+        await quietly(
+            self._operations.delete_resource_policy(request.context, {"SecretId": physical_id}),
+            "ResourceNotFoundException",
         )

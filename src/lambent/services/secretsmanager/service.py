@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lambent.services.contract import Platform, Service
 from lambent.services.secretsmanager.operations import SecretOperations
-from lambent.services.secretsmanager.resources import SecretResource
+from lambent.services.secretsmanager.resources import ResourcePolicyResource, SecretResource
 
 
 def create(platform: Platform) -> Service:
@@ -14,6 +14,7 @@ def create(platform: Platform) -> Service:
         name="secretsmanager",
         operations=operations,
         resources={
+            "AWS::SecretsManager::ResourcePolicy": ResourcePolicyResource(operations),
             "AWS::SecretsManager::Secret": SecretResource(operations, platform.ids),
         },
     )

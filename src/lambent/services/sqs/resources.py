@@ -178,3 +178,33 @@ class QueuePolicyResource:
             except AwsError as error:
                 if policy or error.code != "QueueDoesNotExist":
                     raise
+
+
+class QueueInlinePolicyResource:
+    """AWS::SQS::QueueInlinePolicy: the policy of one queue. `Ref` is the queue's URL."""
+
+    properties = frozenset(("PolicyDocument", "Queue"))
+    required = frozenset(("PolicyDocument", "Queue"))
+    replaces = frozenset(("Queue",))
+    attributes: frozenset[str] = frozenset()
+
+    def __init__(self, operations: QueueOperations) -> None:
+        self._policies = QueuePolicyResource(operations)
+
+    async def create(self, request: ResourceRequest, properties: Properties) -> Created:
+        await self._policies.create(request, _of_one(properties))
+        return Created(str(properties["Queue"]))
+
+    async def update(
+        self, request: ResourceRequest, physical_id: str, old: Properties, new: Properties
+    ) -> Created:
+        return await self.create(request, new)
+
+    async def delete(
+        self, request: ResourceRequest, physical_id: str, properties: Properties
+    ) -> None:
+        await self._policies.delete(request, physical_id, _of_one(properties))
+
+
+def _of_one(properties: Properties) -> Properties:
+    return {"PolicyDocument": properties["PolicyDocument"], "Queues": [properties["Queue"]]}

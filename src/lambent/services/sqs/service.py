@@ -10,7 +10,11 @@ from lambent.services.sqs.mover import Mover
 from lambent.services.sqs.queue_operations import QueueOperations
 from lambent.services.sqs.queues import Queues
 from lambent.services.sqs.recovery.api import RecoveryApi
-from lambent.services.sqs.resources import QueuePolicyResource, QueueResource
+from lambent.services.sqs.resources import (
+    QueueInlinePolicyResource,
+    QueuePolicyResource,
+    QueueResource,
+)
 from lambent.services.sqs.retention import Retention
 from lambent.services.sqs.source import QueueSource
 from lambent.services.sqs.target import QueueTarget
@@ -56,6 +60,7 @@ def create(platform: Platform) -> Service:
         operations=operations,
         resources={
             "AWS::SQS::Queue": QueueResource(operations),
+            "AWS::SQS::QueueInlinePolicy": QueueInlinePolicyResource(operations),
             "AWS::SQS::QueuePolicy": QueuePolicyResource(operations),
         },
         targets={"sqs": QueueTarget(platform.ids, queues, figures)},
