@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(
 LARGE = 20_000
 MANY = 3_000
 """More rows than `_use` has to read; a statement that goes over one table reads more."""
-_TABLES = ("record", "work", "work_head", "work_tenant", "work_depth", "log", "blob")
+_TABLES = ("record", "work", "work_head", "work_tenant", "work_fair", "work_depth", "log", "blob")
 
 
 def _filled(rows: int) -> str:
@@ -40,11 +40,15 @@ def _filled(rows: int) -> str:
             FROM name, {some} WHERE name = 'c';
         INSERT INTO work SELECT number, 1000000 + i, {now} - 100 + i / 1e6, {now} - 100, NULL, 0, 0,
                 false, CASE WHEN name = 'fifo' THEN 'g' || i / 2 END,
-                CASE WHEN name = 'fair' THEN 't' || i % 10 END, 'x'
+                CASE WHEN name = 'fair' THEN 't' || i % 2000 END, 'x'
             FROM name, {some} WHERE name IN ('plain', 'fifo', 'fair');
         INSERT INTO work_head
             SELECT queue, grp, min(id), 0 FROM work WHERE grp IS NOT NULL GROUP BY 1, 2;
-        INSERT INTO work_tenant SELECT 2000000 + i, 't', i FROM {some};
+        INSERT INTO work_tenant SELECT 2000000 + i, 't', i, 0, 0 FROM {some};
+        INSERT INTO work_tenant SELECT queue, tenant, min(id), 0, 0
+            FROM work WHERE tenant IS NOT NULL GROUP BY 1, 2;
+        INSERT INTO work_fair SELECT 2000000 + i, 0 FROM {some};
+        INSERT INTO work_fair SELECT number, {now} - 50 FROM name WHERE name = 'fair';
         INSERT INTO work_depth SELECT queue, count(*), count(*) FILTER (WHERE grp IS NULL),
             count(tenant), 0, 0, {now} - 50 FROM work GROUP BY 1;
         INSERT INTO work_depth SELECT 2000000 + i, 1, 1, 0, 0, 0, 0 FROM {some};

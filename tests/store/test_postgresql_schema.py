@@ -17,7 +17,7 @@ from lambent.store.backends.places import Folder
 from lambent.store.backends.postgresql import open_postgresql
 from lambent.store.backends.postgresql.connecting import connect, target
 from lambent.store.backends.postgresql.schema import SCHEMA, STEPS, Step, migrate
-from lambent.store.contract import Store
+from lambent.store.contract import NewWork, Store
 
 from .calls import call
 
@@ -95,6 +95,34 @@ async def test_a_node_that_became_too_old_says_so_and_writes_nothing(database: D
     assert database.state() == f"{SCHEMA + 1}|{SCHEMA + 1}"
     rows = postgres.cluster().sql(f"SELECT count(*) FROM {database.schema}.record")
     assert rows.strip() == "1"
+
+
+async def test_the_tenants_of_an_earlier_schema_keep_their_places(database: Database) -> None:
+    """Of a and b, who have something due, b holds less; c has something due later."""
+    connection = await connect(target(database.url))
+    await migrate(connection, database.schema, STEPS[:2])
+    await connection.close()
+    now = "extract(epoch FROM clock_timestamp())"
+    items = {1: ("a", 60, True), 2: ("a", -9, False), 3: ("b", -9, False), 4: ("c", 60, False)}
+    rows = ", ".join(
+        f"(7, {id}, {now} + {due}, {now}, 0, 1, {leased}, '{tenant}', '{tenant}{id}')"
+        for id, (tenant, due, leased) in items.items()
+    )
+    postgres.cluster().sql(
+        f"SET search_path = {database.schema};"
+        "INSERT INTO name VALUES ('q', 7);"
+        "INSERT INTO work (queue, id, due, created, token, attempts, leased, tenant, payload)"
+        f" VALUES {rows};"
+        "INSERT INTO work_tenant VALUES (7, 'a', 1);"
+        f"INSERT INTO work_depth VALUES (7, 4, 4, 4, 1, 1, {now} - 9);"
+        f"UPDATE store SET next = 1000, last = {now} - 9"
+    )
+    store = await database.open()
+    claimed = await call(store, "claim", "q", 9, 60.0, fair=True)
+    assert [work.payload for work in claimed] == [b"b3", b"a2"]
+    await call(store, "enqueue", "q", [NewWork(b"c5", tenant="c"), NewWork(b"b6", tenant="b")])
+    claimed = await call(store, "claim", "q", 9, 60.0, fair=True)
+    assert [work.payload for work in claimed] == [b"c5", b"b6"]
 
 
 async def test_the_schema_of_another_program_is_left_alone(database: Database) -> None:

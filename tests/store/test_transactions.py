@@ -130,3 +130,16 @@ async def test_an_undone_body_leaves_nothing_in_the_commit_that_it_shared(store:
     assert [type(one) for one in done] == [type(None), LookupError, type(None)]
     found = await call(store, "browse", "q")
     assert [work.payload for work in found] == [b"a", b"c"]
+
+
+async def test_bodies_that_name_something_new_and_look_at_it_come_to_their_ends(
+    store: Store,
+) -> None:
+    async def body(tx: Transaction) -> tuple[int, int]:
+        await tx.enqueue("new", [NewWork(b"x")])
+        await tx.put("new", b"p", b"", b"v")
+        return len(await tx.claim("new", 9, 0)), len(await tx.scan("new", b"p"))
+
+    async with asyncio.timeout(5):
+        found = await asyncio.gather(*(store.transact(body) for _ in range(4)))
+    assert found == [(1, 1), (2, 1), (3, 1), (4, 1)]

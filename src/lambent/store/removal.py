@@ -33,9 +33,9 @@ QUEUE: Final = "store.removing"
 AT_ONCE = 100
 """How many items, records or entries are removed by the transaction that gives them up."""
 LEASE_SECONDS: Final = 2.0
-AIM_SECONDS: Final = 0.005
+AIM_SECONDS: Final = 0.01
 """How long one of the small transactions is to hold the store."""
-_LEAST: Final = 10
+_LEAST: Final = 50
 _MOST: Final = 1000
 _PUT_OFF_SECONDS: Final = 60.0
 _RETRY_SECONDS: Final = 5.0

@@ -9,7 +9,7 @@ from typing import Any, Final
 from lambent.store.backends.postgresql.connecting import Connection
 from lambent.store.backends.postgresql.finding import passed
 from lambent.store.backends.postgresql.reads import within
-from lambent.store.backends.postgresql.tenants import forget
+from lambent.store.backends.postgresql.tenants import LAPSE, Turn, Turns, follow
 from lambent.store.backends.postgresql.writes import move_heads
 
 RANGE_SECONDS: Final = 600.0
@@ -21,6 +21,10 @@ _MARK_NOW: Final = f"""
         FROM {passed("d.mark", "$2", "$1")} w)
     WHERE queue = $1"""
 """Moves a queue's mark to now."""
+_LAPSE_NOW: Final = f"""
+    WITH lapsed AS ({LAPSE.format("$1", "$2")})
+    UPDATE work_fair SET mark = $2 WHERE queue = ANY($1)"""
+"""Brings the tenants of queues up to now."""
 
 
 async def _clear(
@@ -65,9 +69,11 @@ async def _drop(
         )
         await connection.execute("DELETE FROM work_head WHERE queue = $1", queue)
         await connection.execute("DELETE FROM work_tenant WHERE queue = $1", queue)
+        await connection.execute("DELETE FROM work_fair WHERE queue = $1", queue)
         await connection.execute("DELETE FROM work_depth WHERE queue = $1", queue)
         return dropped
     await connection.execute(_MARK_NOW, queue, now)
+    await connection.execute(_LAPSE_NOW, [queue], now)
     rows = await connection.fetch(
         "DELETE FROM work WHERE ctid = ANY(ARRAY("
         "  SELECT ctid FROM work WHERE queue = $1 AND created < $2 ORDER BY created LIMIT $3))"
@@ -91,9 +97,12 @@ async def _drop(
     groups = {(queue, row[2]) for row in rows if row[2] is not None}
     if groups:
         await connection.execute(*move_heads(groups, now))
-    left = {(queue, row[3]) for row in rows if row[3] is not None}
-    if left:
-        await connection.execute(*forget(left))
+    turns: Turns = {(queue, row[3]): Turn() for row in rows if row[3] is not None}
+    for row in later:
+        if row[1] and row[3]:
+            turns[queue, row[3]] = Turn(turns[queue, row[3]].held - 1)
+    if turns:
+        await connection.execute(*follow(turns, now))
     return len(rows)
 
 

@@ -44,6 +44,11 @@ def tenant_at(columns: str, queue: str, tenant: str) -> str:
     )
 
 
+def fair_mark_of(queue: str) -> str:
+    """As of when the tenants of a queue are counted."""
+    return f"(SELECT mark FROM work_fair WHERE queue = {queue} LIMIT 1)"
+
+
 def depth_of(columns: str, queue: str) -> str:
     """The depth of a queue."""
     return f"(SELECT {columns} FROM work_depth WHERE queue = {queue} LIMIT 1)"

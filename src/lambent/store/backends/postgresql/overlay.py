@@ -108,6 +108,7 @@ class Overlay:
         "now",
         "number",
         "records",
+        "reserved",
         "stamps",
         "touched",
         "turns",
@@ -128,6 +129,7 @@ class Overlay:
         self.changes = 0
         self.base: dict[Question, Any] = {}
         self.named: dict[str, int] = {}
+        self.reserved: dict[str, int] = {}
         self.records: dict[int, dict[tuple[bytes, bytes], tuple[int, bytes] | None]] = {}
         self.work: dict[int, dict[int, Change]] = {}
         self.turns: dict[int, dict[str, int]] = {}
@@ -207,7 +209,10 @@ class Overlay:
         """The number of a name, given now if it has none."""
         number = await self.find(name)
         if number is None:
-            number = self.take(1)
+            # The same whenever a body starts again: it asks the same, and finds its answers.
+            number = self.reserved.get(name)
+            if number is None:
+                number = self.reserved[name] = self.take(1)
             self.set(self.named, name, number)
         return number
 

@@ -122,6 +122,26 @@ STEPS: Final = (
         ALTER TABLE store ADD stamps bigint[] NOT NULL DEFAULT array_fill(0::bigint, ARRAY[64]);
         """,
     ),
+    # Who does not know of them claims and settles without keeping tenants' lines.
+    Step(
+        3,
+        """
+        CREATE TABLE work_fair (queue bigint PRIMARY KEY, mark double precision NOT NULL)
+            WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0.02);
+        ALTER TABLE work_tenant ADD held bigint NOT NULL DEFAULT 0,
+            ADD until double precision NOT NULL DEFAULT 'Infinity';
+        INSERT INTO work_tenant (queue, tenant, turn, held, until)
+            SELECT queue, tenant, min(id), count(*) FILTER (WHERE leased AND due > last),
+                CASE WHEN min(due) > last THEN min(due) ELSE 0 END
+            FROM work CROSS JOIN store WHERE tenant IS NOT NULL GROUP BY queue, tenant, last
+            ON CONFLICT (queue, tenant) DO UPDATE
+            SET held = excluded.held, until = excluded.until;
+        INSERT INTO work_fair SELECT DISTINCT queue, last FROM work_tenant CROSS JOIN store;
+        CREATE INDEX work_tenant_turn ON work_tenant (queue, held, turn) WHERE until = 0;
+        CREATE INDEX work_tenant_until ON work_tenant (queue, until) WHERE until > 0;
+        DROP INDEX work_tenant_lease;
+        """,
+    ),
 )
 SCHEMA: Final = len(STEPS)
 

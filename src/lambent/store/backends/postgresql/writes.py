@@ -25,7 +25,15 @@ from lambent.store.backends.postgresql.finding import (
 from lambent.store.backends.postgresql.groups import PASSED_AT_ONCE
 from lambent.store.backends.postgresql.keys import short, whole
 from lambent.store.backends.postgresql.overlay import Change, Overlay
-from lambent.store.backends.postgresql.tenants import LOOSE, forget
+from lambent.store.backends.postgresql.tenants import (
+    LAPSE,
+    LOOSE,
+    MARK,
+    Turn,
+    Turns,
+    follow,
+    note,
+)
 
 
 class _Statement:
@@ -51,8 +59,8 @@ async def write(
     _sequence(statement, state)
     _names(statement, state)
     _records(statement, state)
-    touched, left = _work(statement, state)
-    _turns(statement, state)
+    touched = _work(statement, state)
+    turns = _turns(statement, state)
     _logs(statement, state)
     _blobs(statement, state)
     arguments = [*statement.arguments, channel, notices]
@@ -66,8 +74,8 @@ async def write(
     ]
     if touched:
         queries.append(move_heads(touched, state.now))
-    if left:
-        queries.append(forget(left))
+    if turns:
+        queries.append(follow(turns, state.now))
     for query in queries[:-1] if last else queries:
         await connection.fetchrow(*query)
     if last:
@@ -133,13 +141,10 @@ def _records(statement: _Statement, state: Overlay) -> None:
         )
 
 
-def _work(
-    statement: _Statement, state: Overlay
-) -> tuple[set[tuple[int, str]], set[tuple[int, str]]]:
-    """The groups whose heads may be others now, and the tenants that may have no more items."""
+def _work(statement: _Statement, state: Overlay) -> set[tuple[int, str]]:
+    """The groups whose heads may be others now."""
     new, moved, rewritten, gone, depths = [], [], [], [], []
     touched: set[tuple[int, str]] = set()
-    left: set[tuple[int, str]] = set()
     for queue, changes in state.work.items():
         depth = [0, 0, 0, 0, 0]
         mixed = any(change.item and change.item.tenant for change in changes.values())
@@ -153,8 +158,6 @@ def _work(
                 touched.add((queue, any_side.group))
             if item is None:
                 gone.append((queue, id))
-                if any_side.tenant is not None:
-                    left.add((queue, any_side.tenant))
                 continue
             lease = (item.due, item.token, item.attempts, item.first_claimed, item.leased)
             if base is None:
@@ -182,7 +185,7 @@ def _work(
             *_columns(depths),
             state.now,
         )
-    return touched, left
+    return touched
 
 
 def _count(depth: list[int], change: Change, now: float) -> None:
@@ -232,19 +235,20 @@ def _items(
         )
 
 
-def _turns(statement: _Statement, state: Overlay) -> None:
-    turns = [
-        (queue, tenant, turn)
-        for queue, tenants in state.turns.items()
-        for tenant, turn in tenants.items()
-    ]
+def _turns(statement: _Statement, state: Overlay) -> Turns:
+    """What becomes of tenants, whose queues are brought up to now."""
+    turns: Turns = {}
+    for queue, changes in state.work.items():
+        for change in changes.values():
+            note(turns, queue, change.base, change.item, state.now)
+    for queue, claimed in state.turns.items():
+        for tenant, turn in claimed.items():
+            turns[queue, tenant] = turns.get((queue, tenant), Turn())._replace(turn=turn)
     if turns:
-        statement.add(
-            "INSERT INTO work_tenant (queue, tenant, turn)"
-            " SELECT * FROM unnest({0}::bigint[], {1}::text[], {2}::bigint[])"
-            " ON CONFLICT (queue, tenant) DO UPDATE SET turn = excluded.turn",
-            *_columns(turns),
-        )
+        queues = list({queue for queue, _ in turns})
+        statement.add(LAPSE, queues, state.now)
+        statement.add(MARK, queues, state.now)
+    return turns
 
 
 def _logs(statement: _Statement, state: Overlay) -> None:
