@@ -134,6 +134,7 @@ def test_types_limits_and_costs_are_told(cfn: Any) -> None:
     listed = cfn.list_types(Visibility="PUBLIC", Filters={"TypeNamePrefix": "AWS::SQS"})
     assert [one["TypeName"] for one in listed["TypeSummaries"]] == [
         "AWS::SQS::Queue",
+        "AWS::SQS::QueueInlinePolicy",
         "AWS::SQS::QueuePolicy",
     ]
     assert cfn.list_types()["TypeSummaries"] == []
