@@ -261,3 +261,24 @@ def test_what_time_to_live_removes_is_marked(
         "PrincipalId": "dynamodb.amazonaws.com",
         "Type": "Service",
     }
+
+
+def test_a_table_of_before_there_were_streams_gets_one(
+    fresh_node: Callable[..., Any], connect: Callable[..., Any]
+) -> None:
+    clock = VirtualClock()
+    node = fresh_node(clock=clock)
+    ddb = connect(node.endpoint, "dynamodb")
+    ddb.create_table(
+        TableName="tbl",
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+        StreamSpecification=view("KEYS_ONLY"),
+    )
+    node.run(node.node._store.transact(lambda tx: tx.clear("dynamodb.streams")))
+    streams = connect(node.endpoint, "dynamodbstreams")
+    assert streams.list_streams()["Streams"] == []
+    node.run(clock.jump(2 * 3600))
+    change(ddb)
+    assert len(read(streams, stream_of(ddb))) == 3

@@ -14,10 +14,16 @@ from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
 from lambent.services.dynamodb.describe import key_elements
 from lambent.services.dynamodb.errors import invalid
-from lambent.services.dynamodb.model import scope
+from lambent.services.dynamodb.model import TABLES, decode_table, scope
 from lambent.services.dynamodb.streams import iterators, records
 from lambent.services.dynamodb.streams.iterators import Place
-from lambent.services.dynamodb.streams.model import KEPT_SECONDS, STREAMS, Stream, decode_stream
+from lambent.services.dynamodb.streams.model import (
+    KEPT_SECONDS,
+    STREAMS,
+    Stream,
+    decode_stream,
+    follow_table,
+)
 from lambent.store import removal
 from lambent.store.contract import Record, Store, Transaction
 
@@ -142,10 +148,19 @@ class Streams:
 
     async def trim(self) -> None:
         """Let go of records of more than 24 hours ago, and of streams that ended then."""
-
+        await self._store.transact(_adopt)
         for record in await self._store.transact(lambda tx: tx.scan_all(STREAMS)):
             while await self._store.transact(partial(_trim, known=record)) == _TRIMMED_AT_ONCE:
                 await self._clock.sleep(0)
+
+
+async def _adopt(tx: Transaction) -> None:
+    """Tables whose stream was switched on before streams were kept have one from now on."""
+    for record in await tx.scan_all(TABLES):
+        table = decode_table(record)
+        sort = f"{table.name}/{table.stream_label}".encode()
+        if table.stream_view and await tx.get(STREAMS, record.partition, sort) is None:
+            await follow_table(tx, None, table)
 
 
 async def _trim(tx: Transaction, known: Record) -> int:
