@@ -127,6 +127,13 @@ def test_variables_of_resources_are_read_in_newer_policies_alone():
     assert needed(json.dumps({"Statement": [own, NEVER]})) == {"aws:username"}
 
 
+@pytest.mark.parametrize("block", ["x", ["x"], 1, {"StringEquals": "x"}, {"StringEquals": [1]}])
+def test_a_stored_condition_that_is_none_never_holds(block):
+    text = json.dumps({"Statement": [allow("*", Condition=block), NEVER]})
+    assert decide_stored(text, Ask(GET, ARN)) is None
+    assert decide_stored(text, Ask(GET, SECRET)) is False
+
+
 def test_the_policies_of_who_asks_decide_together():
     reads = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
     tagged = {"Effect": "Deny", "NotAction": "s3:Get*", "Resource": "*"}

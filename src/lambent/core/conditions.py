@@ -21,8 +21,11 @@ Test = Callable[[str, str, Keys | None], bool]
 """Whether a request's value meets a wanted one; with keys, variables in the wanted are read."""
 
 
-def holds(block: Mapping[str, Any], keys: Keys, *, with_variables: bool) -> bool:
-    """Whether all conditions hold. An operator that is none never does."""
+def holds(block: Any, keys: Keys, *, with_variables: bool) -> bool:
+    """Whether all conditions hold. What is no condition never does: it may be stored from a
+    time when it was not refused."""
+    if not _is_block(block):
+        return False
     read = keys if with_variables else None
     return all(
         _holds(operator, [_text(each) for each in listed(wanted)], keys.get(key.lower(), ()), read)
@@ -31,13 +34,19 @@ def holds(block: Mapping[str, Any], keys: Keys, *, with_variables: bool) -> bool
     )
 
 
-def keys_of(block: Mapping[str, Any]) -> Iterator[str]:
+def keys_of(block: Any) -> Iterator[str]:
     """The condition keys that a block needs, as written there, those of its variables too."""
+    if not _is_block(block):
+        return
     for conditions in block.values():
         for key, wanted in conditions.items():
             yield key
             for each in listed(wanted):
                 yield from variables(_text(each))
+
+
+def _is_block(block: Any) -> bool:
+    return isinstance(block, Mapping) and all(isinstance(one, Mapping) for one in block.values())
 
 
 class Problem(NamedTuple):

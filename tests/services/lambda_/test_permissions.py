@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.conftest import ClientFactory
-from tests.services.lambda_.conftest import Make, payload
+from tests.services.lambda_.conftest import Make, payload, until
 from tests.services.lambda_.test_functions import refused
 
 from lambent.core.arns import Arn
@@ -309,6 +309,58 @@ def test_another_account_invokes_what_its_permission_names(
             "AccessDeniedException",
             403,
         )
+
+
+def test_what_a_functions_policy_denies_holds_for_its_own_account(
+    make: Make, functions: Any
+) -> None:
+    arn = make("f")["FunctionArn"]
+
+    def deny(condition: dict[str, Any]) -> None:
+        denial = _one("Deny", Principal="*", Resource=arn, Condition=condition)
+        policy = json.dumps({"Version": "2012-10-17", "Statement": denial})
+        functions.put_resource_policy(ResourceArn=arn, Policy=policy)
+
+    deny({"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}})
+    assert payload(functions.invoke(FunctionName="f", Payload=b"1")) == 1
+    deny({"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}})
+    for kind in ("RequestResponse", "Event", "DryRun"):
+        code, status, message = refused(
+            lambda kind=kind: functions.invoke(FunctionName="f", InvocationType=kind)
+        )
+        assert (code, status) == ("AccessDeniedException", 403)
+        assert message.endswith(f"{arn} with an explicit deny in a resource-based policy")
+
+
+def test_a_destination_takes_what_its_policy_does_not_deny_to_the_functions_role(
+    make: Make, functions: Any, client: ClientFactory, account: str
+) -> None:
+    sqs = client("sqs")
+    role = f"arn:aws:iam::{account}:role/worker"
+    queues = {}
+    for name, denied in (("open", f"{role}2"), ("closed", role)):
+        url = sqs.create_queue(QueueName=name)["QueueUrl"]
+        arn = f"arn:aws:sqs:us-east-1:{account}:{name}"
+        policy = {"Effect": "Deny", "Principal": {"AWS": denied}, "Action": "*", "Resource": arn}
+        attributes = {"Policy": json.dumps({"Statement": policy})}
+        sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
+        queues[name] = (url, arn)
+    make("f", Role=role)
+
+    def destine(name: str) -> None:
+        functions.put_function_event_invoke_config(
+            FunctionName="f", DestinationConfig={"OnSuccess": {"Destination": queues[name][1]}}
+        )
+
+    code, _, message = refused(lambda: destine("closed"))
+    assert (code, message) == (
+        "InvalidParameterValueException",
+        f"The destination ARN {queues['closed'][1]} is invalid.",
+    )
+    destine("open")
+    functions.invoke(FunctionName="f", InvocationType="Event")
+    url = queues["open"][0]
+    until(lambda: sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages"))
 
 
 def test_a_template_puts_a_whole_policy(make: Make, functions: Any, client: ClientFactory) -> None:

@@ -169,7 +169,9 @@ def _admit(context: RequestContext, reference: Reference, function: Function | N
     """AwsError when the function's policy does not let the caller."""
     policy = policy_rules.of(function, reference)
     if not policy_rules.may_invoke(policy, context, reference):
-        raise names.foreign(context, reference, "InvokeFunction")
+        own = reference.account == context.account
+        refusal = names.denied if own else names.foreign
+        raise refusal(context, reference, "InvokeFunction")
 
 
 def check_payload(payload: bytes, kind: str) -> None:

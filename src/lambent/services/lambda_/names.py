@@ -73,11 +73,25 @@ def parse(
 
 def foreign(context: RequestContext, reference: Reference, action: str) -> AwsError:
     """The function is another account's, and its policy does not allow the action."""
+    return _refused(
+        context,
+        reference,
+        action,
+        f"because no resource-based policy allows the lambda:{action} action",
+    )
+
+
+def denied(context: RequestContext, reference: Reference, action: str) -> AwsError:
+    """The function's policy denies the action."""
+    why = "with an explicit deny in a resource-based policy"
+    return _refused(context, reference, action, why)
+
+
+def _refused(context: RequestContext, reference: Reference, action: str, why: str) -> AwsError:
     return AwsError(
         "AccessDeniedException",
         f"User: {context.principal} is not authorized to perform: lambda:{action} on "
-        f"resource: {reference.qualified} because no resource-based policy allows the "
-        f"lambda:{action} action",
+        f"resource: {reference.qualified} {why}",
         403,
     )
 
