@@ -227,4 +227,6 @@ def test_statements_are_found_where_they_stand() -> None:
         {"StartPosition": {"Line": 5, "Column": 4}, "EndPosition": {"Line": 5, "Column": 5}},
     ]
     assert places('{"Statement":[]}') == []
+    [last] = places('{"Statement":[{},{}],"Statement":{},"Id":{"Statement":[{},{}]}}')
+    assert last["StartPosition"] == {"Line": 1, "Column": 36}
     assert places('{ "Version": "x" }') == []

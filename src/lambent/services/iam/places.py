@@ -17,16 +17,17 @@ _decoder = json.JSONDecoder()
 def places(text: str) -> list[dict[str, Any]]:
     """StartPosition and EndPosition of each statement of a policy's JSON, in order."""
     at = _after(text, 1 + text.index("{"))
+    found: list[tuple[int, int]] = []
     while text[at] == '"':
         name, at = _decoder.raw_decode(text, at)
         at = _after(text, 1 + _after(text, at))  # the colon
-        if name == "Statement":
-            return [_place(text, *span) for span in _statements(text, at)]
+        if name == "Statement":  # of several, the last counts, as to a reader of JSON
+            found = _statements(text, at)
         _, at = _decoder.raw_decode(text, at)
         at = _after(text, at)
         if text[at] == ",":
             at = _after(text, at + 1)
-    return []
+    return [_place(text, *span) for span in found]
 
 
 def _statements(text: str, at: int) -> list[tuple[int, int]]:
