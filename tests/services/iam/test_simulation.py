@@ -228,5 +228,5 @@ def test_statements_are_found_where_they_stand() -> None:
     ]
     assert places('{"Statement":[]}') == []
     [last] = places('{"Statement":[{},{}],"Statement":{},"Id":{"Statement":[{},{}]}}')
-    assert last["StartPosition"] == {"Line": 1, "Column": 36}
+    assert last["StartPosition"] == {"Line": 1, "Column": 35}
     assert places('{ "Version": "x" }') == []
