@@ -16,6 +16,14 @@ from lambent.gateway.claim import Claim, Form
 
 _WEEK: Final = 7 * 24 * 3600
 _SKEW: Final = 15 * 60
+_NEEDED: Final = frozenset(
+    f"X-Amz-{name}"
+    for name in ("Algorithm", "Credential", "Signature", "Date", "SignedHeaders", "Expires")
+)
+_INCOMPLETE: Final = (
+    "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, "
+    "X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."
+)
 
 
 def amz_time(text: str) -> float | None:
@@ -44,10 +52,12 @@ def check_time(claim: Claim, service: str, now: float) -> None:
     if claim.form is Form.OLD_QUERY:
         _check_old(query.get("Expires", ""), now)
         return
+    if service == "s3" and not query.keys() >= _NEEDED:
+        raise _bad_query(_INCOMPLETE)
     signed = amz_time(query.get("X-Amz-Date", ""))
     if signed is None:
         raise _bad_query("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"")
-    lifetime = _lifetime(query.get("X-Amz-Expires"), service)
+    lifetime = _lifetime(query.get("X-Amz-Expires"))
     if service != "s3":
         if now > signed + lifetime:
             raise AwsError(
@@ -77,14 +87,8 @@ def check_time(claim: Claim, service: str, now: float) -> None:
         )
 
 
-def _lifetime(text: str | None, service: str) -> float:
+def _lifetime(text: str | None) -> float:
     if text is None:
-        if service == "s3":
-            raise _bad_query(
-                "Query-string authentication version 4 requires the X-Amz-Algorithm, "
-                "X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and "
-                "X-Amz-Expires parameters."
-            )
         return _SKEW
     try:
         seconds = int(text)

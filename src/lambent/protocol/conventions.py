@@ -51,7 +51,7 @@ class Conventions:
     `body_code`, `body_message`: the error of a body that is malformed or breaks the schema.
     `strict_roots`: whether a body's root element must have the name that the model gives it.
     `missing_body`: code and message when a required body is not there.
-    `blob_type`: the content type of blob payloads whose type no member gives.
+    `blob_type`, `text_type`: the content type of payloads whose type no member gives.
     """
 
     constraint_code: str | None = "ValidationException"
@@ -73,6 +73,7 @@ class Conventions:
     strict_roots: bool = False
     missing_body: tuple[str, str] | None = None
     blob_type: str = "application/octet-stream"
+    text_type: str = "text/plain"
 
 
 _SQS_CODES = {
@@ -166,6 +167,7 @@ _TABLE: Mapping[str, Conventions] = {
         millis=True,
         bare_errors=True,
         xml_namespace="http://s3.amazonaws.com/doc/2006-03-01/",
+        text_type="application/json",
         roots=_S3_ROOTS,
         bare_outputs={"GetBucketLocation": "LocationConstraint"},
         binding_code="InvalidArgument",

@@ -198,7 +198,7 @@ def _body_writer(
         if document
         else habits.blob_type
         if member.type == "blob"
-        else "text/plain"
+        else habits.text_type
     )
     convert = body.payload_writer(member) if document else _raw
 

@@ -154,7 +154,9 @@ class RestXmlProtocol:
     def error(self, error: AwsError, request_id: str) -> WireResponse:
         """An error: bare as S3 has it, or within `ErrorResponse`."""
         form = self._errors.form(error)
-        headers = [*self._ids(request_id), ("Content-Type", "application/xml")]
+        headers = self._ids(request_id)
+        if form.status != 304:
+            headers.append(("Content-Type", "application/xml"))
         modelled: dict[str, Shape] = {}
         if form.shape is not None:
             skip = message_member(form)

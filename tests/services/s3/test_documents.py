@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from typing import Any
 
 import pytest
@@ -130,3 +131,79 @@ def test_listed_keys_are_form_encoded_when_asked(s3: Any, bucket: str) -> None:
     listed = s3.list_objects_v2(Bucket=bucket, Delimiter="/", EncodingType="url")
     assert [entry["Key"] for entry in listed["Contents"]] == ["a%2Bb", "t%7E*"]
     assert [entry["Prefix"] for entry in listed["CommonPrefixes"]] == ["a+b/"]
+
+
+def test_attribute_based_access_control_is_off_until_switched_on(s3: Any, bucket: str) -> None:
+    assert s3.get_bucket_abac(Bucket=bucket)["AbacStatus"] == {"Status": "Disabled"}
+    s3.put_bucket_abac(Bucket=bucket, AbacStatus={"Status": "Enabled"})
+    assert s3.get_bucket_abac(Bucket=bucket)["AbacStatus"] == {"Status": "Enabled"}
+    assert refused(s3.put_bucket_abac, Bucket=bucket, AbacStatus={"Status": "On"}).status == 400
+
+
+def test_an_object_is_encrypted_anew_in_its_place(s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    key = "arn:aws:kms:us-east-1:123456789012:key/k"
+    s3.update_object_encryption(
+        Bucket=bucket,
+        Key="k",
+        ObjectEncryption={"SSEKMS": {"KMSKeyArn": key, "BucketKeyEnabled": True}},
+    )
+    head = s3.head_object(Bucket=bucket, Key="k")
+    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", key)
+    assert head["BucketKeyEnabled"] is True
+
+
+def test_a_bucket_may_refuse_keys_of_customers(s3: Any, bucket: str) -> None:
+    rule = {"BlockedEncryptionTypes": {"EncryptionType": ["SSE-C"]}}
+    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    shown = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]
+    assert shown["Rules"][0]["BlockedEncryptionTypes"] == {"EncryptionType": ["SSE-C"]}
+    given = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "k" * 32}
+    error = refused(s3.put_object, Bucket=bucket, Key="k", Body=b"x", **given)
+    assert (error.code, error.status) == ("AccessDenied", 403)
+
+
+def test_archive_tiers_have_their_least_days(s3: Any, bucket: str) -> None:
+    tier = {"AccessTier": "ARCHIVE_ACCESS", "Days": 89}
+    document = {"Id": "t", "Status": "Enabled", "Tierings": [tier]}
+    put = s3.put_bucket_intelligent_tiering_configuration
+    call = {"Bucket": bucket, "Id": "t", "IntelligentTieringConfiguration": document}
+    assert refused(put, **call).code == "InvalidArgument"
+    tier["Days"] = 90
+    put(**call)
+
+
+def test_locked_uploads_need_a_digest(raw: Any, s3: Any, name: str) -> None:
+    s3.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
+    hold = {"x-amz-object-lock-legal-hold": "ON"}
+    answer = raw("PUT", f"/{name}/k", b"x", hold, sign="s3")
+    assert (answer.status, b"Object Lock parameters" in answer.body) == (400, True)
+    answer = raw("PUT", f"/{name}/k", b"x", {**hold, "Content-MD5": md5(b"x")}, sign="s3")
+    assert answer.status == 200
+
+
+def test_a_presigned_url_needs_all_its_parts(raw: Any, s3: Any, client: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    signer = client("s3", signature_version="s3v4")
+    url = signer.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "k"})
+    path = "/" + url.split("/", 3)[3]
+    assert raw("GET", path).body == b"x"
+    unsigned = path.partition("&X-Amz-Signature=")[0]
+    assert b"AuthorizationQueryParametersError" in raw("GET", unsigned).body
+
+
+def test_a_policy_is_json_and_nothing_has_no_type(raw: Any, s3: Any, bucket: str) -> None:
+    statement = {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{bucket}/*",
+    }
+    text = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    put = s3.put_bucket_policy(Bucket=bucket, Policy=text)
+    assert put["ResponseMetadata"]["HTTPStatusCode"] == 204
+    shown = raw("GET", f"/{bucket}?policy", sign="s3")
+    assert (shown.headers["content-type"], shown.text) == ("application/json", text)
+    etag = s3.put_object(Bucket=bucket, Key="k", Body=b"x")["ETag"]
+    same = raw("GET", f"/{bucket}/k", headers={"If-None-Match": etag}, sign="s3")
+    assert (same.status, "content-type" in same.headers) == (304, False)

@@ -123,6 +123,8 @@ def kms_arn(bucket: Bucket, key: str) -> str:
 def encryption(params: Params, bucket: Bucket) -> dict[str, Any]:
     """The server-side encryption members of the object: the request's, or the bucket's."""
     if customer_key(params):
+        if bucket.customer_keys_blocked:
+            raise access_denied()
         if "ServerSideEncryption" in params:
             raise invalid_argument(
                 "Server Side Encryption with Customer provided key is incompatible with the "

@@ -74,6 +74,7 @@ class Bucket(msgspec.Struct, omit_defaults=True, frozen=True):
     encryption: str = "AES256"
     kms_key: str = ""
     bucket_key: bool = False
+    customer_keys_blocked: bool = False
     rules: tuple[Rule, ...] = ()
     event_bridge: bool = False
     policy: bool = False

@@ -10,6 +10,7 @@ from lambent.core.errors import AwsError
 from lambent.services.s3.access import open_bucket
 from lambent.services.s3.errors import malformed_xml
 from lambent.services.s3.model import SETTINGS, Bucket, pack_document, unpack_document
+from lambent.services.s3.settings import check_tiering
 from lambent.services.s3.settings_operations import SettingsOperations
 from lambent.store.contract import Transaction
 
@@ -29,6 +30,8 @@ def _put(kind: str) -> _Named:
         document = params[kind]
         if document.get("Id") != params["Id"]:
             raise malformed_xml()
+        if kind == _TIERING:
+            check_tiering(document)
 
         async def change(tx: Transaction, bucket: Bucket) -> None:
             await tx.put(SETTINGS, bucket.key, _sort(kind, params["Id"]), pack_document(document))

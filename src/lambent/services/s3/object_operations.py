@@ -61,6 +61,10 @@ def written(bucket: Bucket, version: Version) -> dict[str, Any]:
     return result
 
 
+def _has_digest(context: RequestContext, params: Params) -> bool:
+    return "ContentMD5" in params or asked_checksum(params, context.headers) is not None
+
+
 class ObjectOperations(Base):
     """PutObject, GetObject, HeadObject, DeleteObject, DeleteObjects, GetObjectAttributes."""
 
@@ -116,7 +120,13 @@ class ObjectOperations(Base):
         # Whether the write may be, as far as can be told without its body.
         bucket = await open_bucket(tx, context, params, "s3:PutObject")
         await self.check_write(tx, bucket, params)
-        return bucket, await self.admit_details(tx, context, bucket, params)
+        about = await self.admit_details(tx, context, bucket, params)
+        if (about.retention is not None or about.legal_hold) and not _has_digest(context, params):
+            raise invalid_request(
+                "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests "
+                "with Object Lock parameters"
+            )
+        return bucket, about
 
     async def check_write(self, tx: Transaction, bucket: Bucket, params: Params) -> None:
         """Hold If-Match and If-None-Match of a write against the current version."""

@@ -14,6 +14,8 @@ from lambent.services.s3.model import ENABLED, Bucket
 from lambent.services.s3.tagging import BUCKET_TAGS, as_tag_set, tag_set
 
 Document = Mapping[str, Any]
+_TIERS = {"ARCHIVE_ACCESS": 90, "DEEP_ARCHIVE_ACCESS": 180}
+_MOST_TIER_DAYS = 730
 _METHODS = ("GET", "PUT", "HEAD", "POST", "DELETE")
 
 
@@ -143,8 +145,9 @@ def check_replication(document: Document, bucket: Bucket) -> dict[str, Any]:
     return dict(document)
 
 
-def check_encryption(document: Document) -> tuple[str, str, bool]:
-    """Default encryption: method, KMS key, and whether bucket keys are used."""
+def check_encryption(document: Document) -> tuple[str, str, bool, bool]:
+    """Default encryption: method, KMS key, whether bucket keys are used, and whether keys of
+    customers are refused."""
     rules = document.get("Rules", ())
     if len(rules) != 1:
         raise malformed_xml()
@@ -159,7 +162,30 @@ def check_encryption(document: Document) -> tuple[str, str, bool]:
             "aws:kms:dsse",
             "ApplyServerSideEncryptionByDefault",
         )
-    return method, key, bool(rules[0].get("BucketKeyEnabled", False))
+    blocked = rules[0].get("BlockedEncryptionTypes", {}).get("EncryptionType", ())
+    if any(kind not in ("NONE", "SSE-C") for kind in blocked) or len(blocked) > 1:
+        raise malformed_xml()
+    return method, key, bool(rules[0].get("BucketKeyEnabled", False)), "SSE-C" in blocked
+
+
+def check_tiering(document: Document) -> None:
+    """An S3 Intelligent-Tiering configuration: 1 or 2 archive tiers, each from its least days."""
+    tiers = document.get("Tierings", ())
+    if document.get("Status") not in ("Enabled", "Disabled") or not tiers:
+        raise malformed_xml()
+    for tier in tiers:
+        least = _TIERS.get(str(tier.get("AccessTier")))
+        if least is None or "Days" not in tier:
+            raise malformed_xml()
+        if not least <= tier["Days"] <= _MOST_TIER_DAYS:
+            raise invalid_argument(
+                f"'Days' for AccessTier '{tier['AccessTier']}' must be between {least} and "
+                f"{_MOST_TIER_DAYS}",
+                "Days",
+                str(tier["Days"]),
+            )
+    if len({tier["AccessTier"] for tier in tiers}) != len(tiers):
+        raise malformed_xml()
 
 
 def check_ownership(document: Document) -> str:

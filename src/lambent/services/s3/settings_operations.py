@@ -271,13 +271,17 @@ class SettingsOperations(BucketOperations):
         return found or {}
 
     async def put_bucket_encryption(self, context: RequestContext, params: Params) -> Result:
-        method, key, bucket_key = settings.check_encryption(
+        method, key, bucket_key, blocked = settings.check_encryption(
             params["ServerSideEncryptionConfiguration"]
         )
 
         async def change(tx: Transaction, bucket: Bucket) -> Bucket:
             return msgspec.structs.replace(
-                bucket, encryption=method, kms_key=key, bucket_key=bucket_key
+                bucket,
+                encryption=method,
+                kms_key=key,
+                bucket_key=bucket_key,
+                customer_keys_blocked=blocked,
             )
 
         await self._change(context, params, "s3:PutEncryptionConfiguration", change)
@@ -288,16 +292,22 @@ class SettingsOperations(BucketOperations):
         default = {"SSEAlgorithm": bucket.encryption}
         if bucket.kms_key:
             default["KMSMasterKeyID"] = bucket.kms_key
-        rule = {
+        rule: dict[str, Any] = {
             "ApplyServerSideEncryptionByDefault": default,
             "BucketKeyEnabled": bucket.bucket_key,
         }
+        if bucket.customer_keys_blocked:
+            rule["BlockedEncryptionTypes"] = {"EncryptionType": ["SSE-C"]}
         return {"ServerSideEncryptionConfiguration": {"Rules": [rule]}}
 
     async def delete_bucket_encryption(self, context: RequestContext, params: Params) -> Result:
         async def change(tx: Transaction, bucket: Bucket) -> Bucket:
             return msgspec.structs.replace(
-                bucket, encryption="AES256", kms_key="", bucket_key=False
+                bucket,
+                encryption="AES256",
+                kms_key="",
+                bucket_key=False,
+                customer_keys_blocked=False,
             )
 
         await self._change(context, params, "s3:PutEncryptionConfiguration", change)
