@@ -370,17 +370,32 @@ def test_acceleration_and_payment(s3, bucket):
     assert s3.get_bucket_request_payment(Bucket=bucket)["Payer"] == "Requester"
 
 
-def test_replication_needs_versions(s3, bucket):
+def test_replication_needs_versions_on_both_sides(s3, bucket, name):
+    other = f"{name}-other"
+    destination = {"Bucket": f"arn:aws:s3:::{other}"}
     document = {
         "Role": "arn:aws:iam::123456789012:role/r",
-        "Rules": [{"Status": "Enabled", "Destination": {"Bucket": "arn:aws:s3:::other"}}],
+        "Rules": [{"ID": "r", "Status": "Enabled", "Prefix": "", "Destination": destination}],
     }
     put = {"Bucket": bucket, "ReplicationConfiguration": document}
+    enabled = {"Status": "Enabled"}
     assert refused(s3.put_bucket_replication, **put).code == "InvalidRequest"
-    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=enabled)
+    missing = refused(s3.put_bucket_replication, **put)
+    assert (missing.code, missing.message) == ("InvalidRequest", "Destination bucket must exist.")
+    s3.create_bucket(Bucket=other)
+    unversioned = refused(s3.put_bucket_replication, **put)
+    assert unversioned.message == "Destination bucket must have versioning enabled."
+    s3.put_bucket_versioning(Bucket=other, VersioningConfiguration=enabled)
     s3.put_bucket_replication(**put)
     found = s3.get_bucket_replication(Bucket=bucket)["ReplicationConfiguration"]
     assert found == document
+    suspended = {"Status": "Suspended"}
+    kept = refused(s3.put_bucket_versioning, Bucket=bucket, VersioningConfiguration=suspended)
+    assert (kept.code, kept.status) == ("InvalidBucketState", 409)
+    rule = document["Rules"][0]
+    rule["Filter"] = {"Prefix": rule.pop("Prefix")}
+    assert "Priority must be specified" in refused(s3.put_bucket_replication, **put).message
 
 
 def test_configurations_by_id(s3, bucket):

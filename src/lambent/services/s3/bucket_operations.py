@@ -266,6 +266,13 @@ class BucketOperations(MultipartOperations):
                     "state cannot be changed.",
                     409,
                 )
+            if status == "Suspended" and await tx.get(SETTINGS, bucket.key, b"replication"):
+                raise AwsError(
+                    "InvalidBucketState",
+                    "A replication configuration is present on this bucket, so the versioning "
+                    "state cannot be changed.",
+                    409,
+                )
             mfa.demand(bucket, params, enables=with_mfa == ENABLED)
             changed = msgspec.structs.replace(
                 bucket, versioning=status, mfa_delete=with_mfa or bucket.mfa_delete

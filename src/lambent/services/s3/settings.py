@@ -142,7 +142,28 @@ def check_replication(document: Document, bucket: Bucket) -> dict[str, Any]:
         )
     if not document.get("Rules") or not document.get("Role"):
         raise malformed_xml()
+    for rule in document["Rules"]:
+        if rule.get("Status") not in ("Enabled", "Disabled"):
+            raise malformed_xml()
+        if not rule.get("Destination", {}).get("Bucket"):
+            raise malformed_xml()
+        if "Filter" in rule and "Prefix" in rule:
+            raise malformed_xml()
+        for member in ("Priority", "DeleteMarkerReplication"):
+            if "Filter" in rule and member not in rule:
+                raise invalid_request(
+                    f"{member} must be specified for this version of Cross Region Replication "
+                    "configuration schema. Please refer to S3 Developer Guide for more information."
+                )
+    named = [rule["ID"] for rule in document["Rules"] if rule.get("ID")]
+    if len(set(named)) != len(named):
+        raise invalid_argument("Rule ID must be unique. Found same ID for more than one rule", "ID")
     return dict(document)
+
+
+def replicas(document: Document) -> list[str]:
+    """The names of the buckets that a replication configuration copies to."""
+    return [rule["Destination"]["Bucket"].rpartition(":")[2] for rule in document["Rules"]]
 
 
 def check_encryption(document: Document) -> tuple[str, str, bool, bool]:

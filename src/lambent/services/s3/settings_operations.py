@@ -13,7 +13,7 @@ from lambent.services.s3 import acl, policy, settings
 from lambent.services.s3.access import find_bucket, open_bucket
 from lambent.services.s3.bucket_operations import BucketOperations, write_bucket
 from lambent.services.s3.details import acl_not_supported
-from lambent.services.s3.errors import malformed_xml
+from lambent.services.s3.errors import invalid_request, malformed_xml
 from lambent.services.s3.housekeeping import plan_passes
 from lambent.services.s3.lifecycle_rules import check_lifecycle
 from lambent.services.s3.model import (
@@ -189,13 +189,19 @@ class SettingsOperations(BucketOperations):
         return None
 
     async def put_bucket_replication(self, context: RequestContext, params: Params) -> Result:
-        await self._put_setting(
-            context,
-            params,
-            "s3:PutReplicationConfiguration",
-            "replication",
-            lambda bucket: settings.check_replication(params["ReplicationConfiguration"], bucket),
-        )
+        async def change(tx: Transaction, bucket: Bucket) -> None:
+            document = settings.check_replication(params["ReplicationConfiguration"], bucket)
+            for name in settings.replicas(document):
+                replica = await find_bucket(tx, name)
+                if replica is None:
+                    raise invalid_request("Destination bucket must exist.")
+                if replica.versioning != ENABLED:
+                    raise invalid_request("Destination bucket must have versioning enabled.")
+            for rule in document["Rules"]:
+                rule.setdefault("ID", self.platform.ids.uuid())
+            await tx.put(SETTINGS, bucket.key, b"replication", pack_document(document))
+
+        await self._change(context, params, "s3:PutReplicationConfiguration", change)
         return None
 
     async def get_bucket_replication(self, context: RequestContext, params: Params) -> Result:
