@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
+from lambent.core.clock import VirtualClock
+from lambent.core.ids import SeededIds
+from lambent.services.dynamodb import duties
+from lambent.services.dynamodb.model import TOKENS
+from lambent.services.dynamodb.statistics import Ledger
+from lambent.store.backends.sqlite import open_sqlite
+from lambent.store.contract import Transaction
 
 Make = Callable[..., str]
 Refused = Callable[..., str]
@@ -182,3 +191,23 @@ def test_a_projection_that_finds_nothing_leaves_the_item_out(ddb: Any, make: Mak
     ddb.put_item(TableName="tbl", Item={"pk": {"S": "k"}})
     get = {"TableName": "tbl", "Key": {"pk": {"S": "k"}}, "ProjectionExpression": "v"}
     assert ddb.transact_get_items(TransactItems=[{"Get": get}])["Responses"] == [{}]
+
+
+async def test_old_tokens_are_forgotten_a_few_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(duties, "_BATCH", 3)
+    clock = VirtualClock()
+    store = await open_sqlite(tmp_path, clock, SeededIds(1))
+
+    async def add(tx: Transaction, *names: str) -> None:
+        for name in names:
+            await tx.put(TOKENS, b"a/r", name.encode(), int(tx.now).to_bytes(8, "big"))
+
+    await store.transact(lambda tx: add(tx, *"abdefg"))
+    await clock.advance(duties.TOKEN_SECONDS + 1)
+    await store.transact(lambda tx: add(tx, "c", "h"))
+    await duties.Duties(store, clock, Ledger(store)).sweep()
+    kept = await store.transact(lambda tx: tx.scan_all(TOKENS))
+    await store.close()
+    assert [record.sort for record in kept] == [b"c", b"h"]

@@ -200,20 +200,34 @@ class Duties:
     async def sweep(self) -> None:
         """Delete expired items, and forget old client request tokens."""
 
+        await self._forget_tokens()
+
         async def expiring(tx: Transaction) -> list[Table]:
-            old = [
-                record
-                for record in await tx.scan_all(TOKENS)
-                if int.from_bytes(record.value[:8], "big") < tx.now - TOKEN_SECONDS
-            ]
-            for record in old:
-                await tx.delete(TOKENS, record.partition, record.sort)
             tables = [decode_table(record) for record in await tx.scan_all(TABLES)]
             return [table for table in tables if table.ttl]
 
         for table in await self._store.transact(expiring):
             while await self._expire(table):
                 await self._clock.sleep(0)
+
+    async def _forget_tokens(self) -> None:
+        after: Position = None
+        while True:
+
+            async def body(tx: Transaction, after: Position = after) -> Position:
+                """Look at some behind a key; the last one's, None when there are no more."""
+                tokens = await tx.scan_all(TOKENS, after=after, limit=_BATCH)
+                for record in tokens:
+                    if int.from_bytes(record.value[:8], "big") < tx.now - TOKEN_SECONDS:
+                        await tx.delete(TOKENS, record.partition, record.sort)
+                if len(tokens) < _BATCH:
+                    return None
+                return tokens[-1].partition, tokens[-1].sort
+
+            after = await self._store.transact(body)
+            if after is None:
+                return
+            await self._clock.sleep(0)
 
     async def _expire(self, known: Table) -> bool:
         async def body(tx: Transaction) -> tuple[bool, Statistics]:
