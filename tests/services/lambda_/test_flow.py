@@ -166,6 +166,17 @@ def test_deleting_a_mapping_puts_back_what_it_parked(mapped: Any, ask: Ask, func
     assert source.left() == (1, 0)
 
 
+def test_much_that_a_deleted_mapping_had_parked_goes_back_a_little_at_a_time(
+    small_removals: None, mapped: Any, ask: Ask, functions: Any
+) -> None:
+    uuid, source = mapped(RAISES, BatchSize=10)
+    ask("PUT", f"flow/{uuid}", {"Deadline": {"Seconds": 0.001}})
+    source.send(*(str(number) for number in range(12)))
+    until(lambda: ask("GET", f"flow/{uuid}/parked")["count"] == 12)
+    functions.delete_event_source_mapping(UUID=uuid)
+    until(lambda: source.left() == (12, 0))
+
+
 def test_an_event_that_went_in_circles_is_parked(mapped: Any, ask: Ask, functions: Any) -> None:
     uuid, source = mapped()
     arn = functions.get_function(FunctionName="f")["Configuration"]["FunctionArn"]

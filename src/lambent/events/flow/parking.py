@@ -66,13 +66,14 @@ async def resume(
     arn: Arn,
     mapping: str,
     ids: Collection[str] | None = None,
+    limit: int | None = None,
 ) -> int:
-    """Put what is parked (or those of it) back into the source; how many. AwsError when the
-    source is gone; everything stays parked then."""
+    """Put what is parked (or those of it; at most so many) back into the source; how many.
+    AwsError when the source is gone; everything stays parked then."""
     if not isinstance(source, Keeping):
         return 0
     chosen = []
-    for record in await tx.scan(PARKED, mapping.encode()):
+    for record in await tx.scan(PARKED, mapping.encode(), limit=limit):
         item = msgspec.msgpack.decode(record.value, type=Parked)
         if ids is None or item.id in ids:
             chosen.append((record, item.value))

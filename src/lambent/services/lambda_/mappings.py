@@ -5,14 +5,12 @@ Source: Lambda API Reference, CreateEventSourceMapping and its like.
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 from lambent.core.arns import Arn
 from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
 from lambent.events.contract import Source
-from lambent.events.flow import parking
 from lambent.services.lambda_ import (
     errors,
     mapping_rules,
@@ -21,12 +19,14 @@ from lambent.services.lambda_ import (
     records,
     role_permissions,
     suppression,
+    unparking,
 )
 from lambent.services.lambda_.base import Base
 from lambent.services.lambda_.flow import set_flow
 from lambent.services.lambda_.model import Mapping
 from lambent.services.lambda_.names import Reference
 from lambent.services.lambda_.tags import check_tags
+from lambent.store import removal
 from lambent.store.contract import Transaction
 
 IDEMPOTENCY = "Lambent.Idempotency"
@@ -141,7 +141,7 @@ class MappingOperations(Base):
         async def body(tx: Transaction) -> Mapping:
             mapping = await _get(tx, context, params["UUID"])
             await records.delete_mapping(tx, context.account, context.region, mapping.uuid)
-            await self._put_back(tx, mapping)
+            await removal.remove(tx, unparking.parked_by(self._platform.targets, mapping))
             return mapping
 
         mapping = await self._store.transact(body)
@@ -157,14 +157,6 @@ class MappingOperations(Base):
             )
         )
         self._lanes.follow(mapping)
-
-    async def _put_back(self, tx: Transaction, mapping: Mapping) -> None:
-        """What is parked goes back to where it came from, if that is still there."""
-        arn = Arn.parse(mapping.source)
-        source = self._platform.targets.source(arn)
-        if source is not None:
-            with contextlib.suppress(AwsError):
-                await parking.resume(tx, source, arn, mapping.uuid)
 
     async def _check_receiver(
         self, context: RequestContext, reference: Reference, source: str

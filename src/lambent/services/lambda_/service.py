@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lambent.services.contract import Platform, Service
-from lambent.services.lambda_ import leaving, tiers, url_site
+from lambent.services.lambda_ import leaving, tiers, unparking, url_site
 from lambent.services.lambda_.account import AccountOperations
 from lambent.services.lambda_.base import Base, Parts
 from lambent.services.lambda_.code import CodeStore
@@ -109,7 +109,7 @@ def create(platform: Platform) -> Service:
         },
         downloads={PATH: downloads.fetch},
         sites=[url_site.site(platform, runner, executor, UrlFigures(platform.metrics))],
-        removes=[leaving.LEFT_BY_FUNCTION],
+        removes=[leaving.LEFT_BY_FUNCTION, unparking.kind(platform.targets)],
         duties=[timers.duty(platform)],
         start=following.start,
         stop=following.stop,
