@@ -335,9 +335,11 @@ async def _restore(session: Session, resource: Resource) -> str | None:
         _restore_rest(resource, restored)
         await session.put(resource)
         return None
-    if attempted and resource.pending is not None:
-        # The update may have been done in part: what it was going to is the old side now.
-        resource.properties = resource.pending.properties or resource.properties
+    pending = resource.pending
+    if attempted and pending is not None and pending.properties != before.properties:
+        # The update may have been done in part: what it was going to is the old side now. (One to
+        # what was before is this step, taken again after a crash.)
+        resource.properties = pending.properties or resource.properties
     resource.pending = Pending("update", before.properties, before.metadata, before.shown)
     resource.status, resource.reason = "UPDATE_IN_PROGRESS", None
     await session.put(resource, events=(("UPDATE_IN_PROGRESS", None),))
