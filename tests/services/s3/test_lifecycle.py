@@ -119,6 +119,20 @@ def test_objects_expire_at_the_midnight_after_their_days(days: Days) -> None:
     assert record["s3"]["object"]["key"] == "log/a"
 
 
+def test_days_beyond_all_dates_are_the_last_day(s3: Any, bucket: str) -> None:
+    rule = {
+        "ID": "r",
+        "Status": "Enabled",
+        "Filter": {},
+        "Expiration": {"Days": 2**31 - 1},
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 2**31 - 1},
+    }
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [rule]})
+    put = s3.put_object(Bucket=bucket, Key="a", Body=b"x")
+    assert put["Expiration"].startswith('expiry-date="Fri, 31 Dec 9999 00:00:00 GMT"')
+    assert s3.create_multipart_upload(Bucket=bucket, Key="a")["AbortDate"].year == 9999
+
+
 def test_rules_take_tags_and_sizes_and_only_when_enabled(days: Days) -> None:
     tagged = {"Tag": {"Key": "end", "Value": "soon"}}
     days.rules(

@@ -18,6 +18,8 @@ from lambent.services.s3.lifecycle_rules import prefix_of, sizes_of, tags_of
 from lambent.services.s3.model import Version
 
 DAY: Final = 86400
+_LAST_DAY: Final = 253_402_214_400.0
+"""9999-12-31, the last day that dates can tell."""
 _SMALL: Final = 128 * 1024
 _ARCHIVES: Final = ("GLACIER", "DEEP_ARCHIVE")
 _LADDER: Final = (
@@ -44,8 +46,9 @@ class Due:
 
 
 def midnight_after(time: float) -> float:
-    """The first midnight UTC after a time, both in seconds since the epoch."""
-    return (time // DAY + 1) * DAY
+    """The first midnight UTC after a time, both in seconds since the epoch; the last one that
+    can be written as a date, when that would be later."""
+    return min((time // DAY + 1) * DAY, _LAST_DAY)
 
 
 def enabled(document: Mapping[str, Any] | None) -> list[Rule]:
