@@ -62,6 +62,9 @@ def test_reads_are_conditional_ranged_and_headed(site: Any) -> None:
     head = site("/", "HEAD")
     assert (head.status, head.headers["content-length"], head.body) == (200, "4", b"")
     assert site("/", **{"If-None-Match": head.headers["etag"]}).status == 304
+    since = {"If-Modified-Since": head.headers["last-modified"]}
+    assert site("/", **since).status == 304
+    assert site("/", **{"If-Modified-Since": "junk"}).status == 200
     part = site("/", Range="bytes=1-2")
     assert (part.status, part.body) == (206, b"om")
 

@@ -6,7 +6,9 @@ redirects, errors as HTML.
 
 from __future__ import annotations
 
-from email.utils import formatdate
+from collections.abc import Mapping
+from contextlib import suppress
+from email.utils import formatdate, parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import unquote
@@ -29,6 +31,10 @@ _TO_GET: Final = {
     "range": "Range",
     "if-match": "IfMatch",
     "if-none-match": "IfNoneMatch",
+}
+_DATES: Final = {
+    "if-modified-since": "IfModifiedSince",
+    "if-unmodified-since": "IfUnmodifiedSince",
 }
 _SHOWN: Final = {
     "ContentType": "Content-Type",
@@ -96,7 +102,7 @@ class Websites:
     async def _get(self, request: WebRequest, key: str, conditional: bool) -> dict[str, Any]:
         params: dict[str, Any] = {"Bucket": request.id, "Key": key}
         if conditional:
-            params |= {m: request.headers[h] for h, m in _TO_GET.items() if h in request.headers}
+            params |= _conditions(request.headers)
         region = self._operations.platform.settings.region
         context = RequestContext(self._nobody, region, request.request_id, request.now, "")
         if request.method == "HEAD":
@@ -145,6 +151,16 @@ class Websites:
             except AwsError:
                 pass
         return _error(error, request.method != "HEAD")
+
+
+def _conditions(headers: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {m: headers[h] for h, m in _TO_GET.items() if h in headers}
+    for header, member in _DATES.items():
+        # A date that is none counts for nothing (RFC 9110, 13.1.3).
+        with suppress(ValueError):
+            if header in headers:
+                found[member] = parsedate_to_datetime(headers[header]).timestamp()
+    return found
 
 
 def _moved(status: int, location: str) -> WebAnswer:
