@@ -410,6 +410,7 @@ async def test_the_next_batch_is_claimed_while_the_last_one_is_settled(
     lane = world.lane(policy)
     await world.clock.advance(1)
     assert begun == ["claim", "settle", "claim", "settle"]
+    assert lane.in_flight == 0, "calls that are over do not run"
     answered.set()
     await world.clock.advance(1)
     assert world.source.items == {}

@@ -146,8 +146,9 @@ class Lane:
 
     @property
     def in_flight(self) -> int:
-        """How many calls run now."""
-        return len(self._running)
+        """How many places are taken. One whose call is over is free: what comes next is claimed
+        while that is settled, in one transaction on stores that share them."""
+        return len(self._running) - len(self._settling)
 
     @property
     def places(self) -> int:
@@ -171,7 +172,7 @@ class Lane:
             limit = min(self._policy.batch_size, CHUNK)
             grant: Grant | None = None
             if control is not None:
-                grant = control.grant(limit, self._calling)
+                grant = control.grant(limit, self.in_flight)
                 if grant is None:
                     await self._clock.wait(self._changed, control.wait())
                     continue
@@ -204,7 +205,7 @@ class Lane:
             if claim.claimed >= limit:
                 blocked = 0
                 continue
-            if claim.claimed == 0 and not self._calling:
+            if claim.claimed == 0 and not self.in_flight:
                 self._scale = scaling.idle(self._scale, self._rule())
             wait = claim.wait
             if wait == 0.0:
@@ -240,17 +241,11 @@ class Lane:
         return part if self._permits is None else replace(part, maximum=rule.maximum)
 
     def _has_place(self) -> bool:
-        if self._calling < self._scale.places:
+        if self.in_flight < self._scale.places:
             self._scale = scaling.free(self._scale)
             return len(self._settling) <= self._scale.places
         self._scale = scaling.saturated(self._scale, self._rule(), self._clock.now())
-        return self._calling < self._scale.places
-
-    @property
-    def _calling(self) -> int:
-        """How many places are taken. One whose call is over is free: what comes next is claimed
-        while that is settled, in one transaction on stores that share them."""
-        return len(self._running) - len(self._settling)
+        return self.in_flight < self._scale.places
 
     def _next_place(self) -> float | None:
         return scaling.next_place(self._scale, self._rule(), self._clock.now())
