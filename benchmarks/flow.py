@@ -34,7 +34,7 @@ from lambent.core.clock import VirtualClock
 from lambent.core.ids import SeededIds
 from lambent.core.metrics import Metrics
 from lambent.events import scaling
-from lambent.events.contract import Event, Outcome, Targets
+from lambent.events.contract import Event, Outcome, Sender, Targets
 from lambent.events.delivery import Lane
 from lambent.events.flow import settings
 from lambent.events.flow.regulator import Regulator
@@ -133,7 +133,9 @@ async def virtual(
         await queues.create(tx, work)
 
     await store.transact(make)
-    event = Event(b"{}", "arn:aws:sns:us-east-1:1:t", "sns.amazonaws.com")
+    event = Event(
+        b"{}", Sender("sns.amazonaws.com", f"arn:aws:sns:us-east-1:{work.account}:t", work.account)
+    )
     for begin in range(0, messages, 1000):
 
         async def fill(tx: Transaction, count: int = min(1000, messages - begin)) -> None:

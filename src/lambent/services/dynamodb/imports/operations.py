@@ -131,7 +131,10 @@ def _token(id: str) -> str:
 
 
 def _after(token: str | None) -> str:
-    return bytes.fromhex(token).rstrip(b"\0").decode() if token else ""
+    try:
+        return bytes.fromhex(token).rstrip(b"\0").decode() if token else ""
+    except ValueError:
+        raise invalid(f"Invalid NextToken: {token}") from None
 
 
 def _description(job: Import) -> Mapping[str, Any]:
