@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pytest
@@ -556,6 +556,34 @@ async def test_stopping_gives_back_what_a_window_gathers(world: World) -> None:
     assert policy.calls == []
     assert not world.source.items["a"].leased
     assert (source.postponed, source.stale) == (1, [])
+
+
+async def test_duplicates_count_once_they_are_called_with_what_they_repeat(world: World) -> None:
+    """Not when that goes back untried, as it is claimed with them again."""
+
+    class Repeating(TakingBack):
+        async def claim(self, tx: Transaction, arn: Arn, limit: int, lease: float | None) -> Batch:
+            batch = await super().claim(tx, arn, limit, lease)
+            return replace(batch, following=len(batch.tickets))
+
+    class Counting(Observer):
+        suppressed_in_all = 0
+
+        def suppressed(self, count: int, at: float) -> None:
+            self.suppressed_in_all += count
+
+    world.source = Repeating(world.clock)
+    counting = Counting()
+    lane = world.lane(FakePolicy(ok, batch_size=3, window=300.0), counting)
+    world.source.add("a")
+    await world.clock.advance(5)
+    await lane.stop()
+    assert counting.suppressed_in_all == 0
+    again = world.lane(FakePolicy(ok, batch_size=3), counting)
+    await world.clock.advance(5)
+    assert world.source.items == {}
+    assert counting.suppressed_in_all == 1
+    await again.stop()
 
 
 async def test_what_a_source_cannot_take_back_untried_is_delivered_when_the_lane_stops(

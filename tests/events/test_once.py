@@ -123,7 +123,7 @@ async def test_two_of_one_key_in_a_claim_share_their_fate(world: World) -> None:
     queue, source = await world.queue(), world.source()
     await world.send(queue, "a", "a", "b")
     batch = await world.claim(source, queue)
-    assert (keys(batch), batch.suppressed) == (["a", "b"], 1)
+    assert (keys(batch), batch.following) == (["a", "b"], 1)
     await world.fail(source, queue, batch.tickets[:1])
     batch = await world.claim(source, queue)
     assert keys(batch) == ["a"]

@@ -33,7 +33,7 @@ async def claim(
         return None
     lease = policy.lease(await source.describe(tx, arn))
     batch = await source.claim(tx, arn, limit, lease)
-    claimed = len(batch.tickets) + batch.suppressed
+    claimed = len(batch.tickets) + batch.suppressed + batch.following
     wanted = [policy.wants(record) for record in batch.records]
     if not all(wanted):
         await source.settle(

@@ -117,6 +117,8 @@ class Batch:
     """How many more the claim found received too often and moved to a dead-letter queue."""
     suppressed: int = 0
     """How many more it found to be duplicates, which nobody is to see."""
+    following: int = 0
+    """How many more are duplicates of these, and end as they do."""
 
 
 class Source(Protocol):

@@ -269,7 +269,7 @@ class Lane:
 
     def _heard(self, claim: Claim) -> None:
         batch = claim.batch
-        seen = claim.claimed - batch.suppressed
+        seen = claim.claimed - batch.suppressed - batch.following
         if seen:
             self._observer.claimed(batch, seen - len(batch.tickets), claim.at)
         if batch.suppressed:
@@ -312,6 +312,8 @@ class Lane:
         if (stopped or self._stopping.is_set()) and isinstance(self._source, Postponing):
             await self._give_back(load, self._source)
             return
+        if load.following:
+            self._observer.suppressed(load.following, load.claimed)
         task = asyncio.create_task(self._deliver(load), name=f"delivery {self._name}")
         self._running.add(task)
         task.add_done_callback(self._ended)
@@ -337,6 +339,7 @@ class Lane:
             part = self._policy.encode(record)
             load.parts.append(part)
             load.size += len(part)
+        load.following += batch.following
         load.records.extend(batch.records)
         load.identifiers.extend(batch.identifiers)
         load.tickets.extend(batch.tickets)

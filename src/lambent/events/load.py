@@ -24,6 +24,7 @@ class Load:
     parts: list[bytes] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     size: int = 0
+    following: int = 0
     finished: asyncio.Event = field(default_factory=asyncio.Event)
     keeper: asyncio.Task[None] | None = None
     extended: bool = False
@@ -55,6 +56,7 @@ def pick(batch: Batch, indexes: Sequence[int]) -> Batch:
         [batch.tickets[index] for index in indexes],
         batch.dead_lettered,
         batch.suppressed,
+        batch.following,
     )
 
 

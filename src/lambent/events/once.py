@@ -132,6 +132,7 @@ class _Sieve:
     stuck: set[str] = field(default_factory=set)
     done: list[Any] = field(default_factory=list)
     suppressed: int = 0
+    following: int = 0
 
     def add(self, record: Mapping[str, Any], identifier: str, ticket: Keyed) -> None:
         self.records.append(record)
@@ -143,7 +144,7 @@ class _Sieve:
         first = self.leaders[key]
         leader = self.tickets[first.index]
         self.tickets[first.index] = replace(leader, followers=(*leader.followers, ticket))
-        self.suppressed += 1
+        self.following += 1
         if group is not None and group != first.group:
             # Should that one fail, this one must still come before the rest of its group.
             self.stuck.add(group)
@@ -180,13 +181,18 @@ class OnceSource:
             wanted = limit - len(sieve.tickets)
             batch = await self._source.claim(tx, arn, wanted, lease)
             dead_lettered += batch.dead_lettered
-            before = sieve.suppressed
+            before = sieve.suppressed + sieve.following
             await self._sift(tx, arn, batch, sieve, hold, bool(described.get("fifo")))
-            if len(batch.tickets) < wanted or sieve.suppressed == before:
+            if len(batch.tickets) < wanted or sieve.suppressed + sieve.following == before:
                 break
         await self._source.settle(tx, arn, sieve.done)
         return Batch(
-            sieve.records, sieve.identifiers, sieve.tickets, dead_lettered, sieve.suppressed
+            sieve.records,
+            sieve.identifiers,
+            sieve.tickets,
+            dead_lettered,
+            sieve.suppressed,
+            sieve.following,
         )
 
     async def _sift(
