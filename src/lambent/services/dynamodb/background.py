@@ -47,3 +47,38 @@ class Background:
             except Exception:
                 _log.exception("background work of DynamoDB failed")
             return
+
+
+class Jobs:
+    """Longer work, each with an id: what one node has begun, or found unfinished."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._background = Background(clock)
+        self._under_way: set[str] = set()
+        self._started = False
+
+    def start(self) -> None:
+        """Take up what an earlier run left."""
+        self._started = True
+        self._background.begin(self._take_up)
+
+    async def stop(self) -> None:
+        """Leave what is unfinished to the next start, or to another node."""
+        self._started = False
+        await self._background.stop()
+
+    def members_changed(self) -> None:
+        """Another node came or went, perhaps in the middle of a job."""
+        if self._started:
+            self._background.begin(self._take_up)
+
+    def _begin(self, id: str, work: Work) -> None:
+        """Do a job, unless it is being done here."""
+        if id not in self._under_way:
+            self._under_way.add(id)
+            task = self._background.begin(work)
+            task.add_done_callback(lambda done: self._under_way.discard(id))
+
+    async def _take_up(self) -> None:
+        """Begin every job that the store has as unfinished."""
+        raise NotImplementedError

@@ -8,6 +8,7 @@ from lambent.cluster.turns import in_turn
 from lambent.core.duty import Duty
 from lambent.services.contract import Platform, Service
 from lambent.services.dynamodb import figures
+from lambent.services.dynamodb.background import Jobs
 from lambent.services.dynamodb.backups.copying import Copier
 from lambent.services.dynamodb.backups.operations import Backups
 from lambent.services.dynamodb.batch import Batches
@@ -39,11 +40,11 @@ def create(platform: Platform) -> Sequence[Service]:
     duties = Duties(store, platform.clock, ledger)
     platform.cluster.membership.on_change(duties.members_changed)
     copier = Copier(store, platform.clock, duties)
-    platform.cluster.membership.on_change(copier.members_changed)
     exporter = Exporter(store, platform.clock, platform.ids, platform.registry, copier)
-    platform.cluster.membership.on_change(exporter.members_changed)
     importer = Importer(store, platform.clock, platform.ids, platform.registry, duties)
-    platform.cluster.membership.on_change(importer.members_changed)
+    jobs: tuple[Jobs, ...] = (copier, exporter, importer)
+    for each in jobs:
+        platform.cluster.membership.on_change(each.members_changed)
     backups = Backups(store, platform.clock, platform.ids, ledger, copier)
     tables = Tables(store, platform.ids, ledger, duties)
     operations = DynamoDB(
@@ -69,14 +70,12 @@ def create(platform: Platform) -> Sequence[Service]:
 
     async def start() -> None:
         await duties.start()
-        copier.start()
-        exporter.start()
-        importer.start()
+        for each in jobs:
+            each.start()
 
     async def stop() -> None:
-        await importer.stop()
-        await exporter.stop()
-        await copier.stop()
+        for each in reversed(jobs):
+            await each.stop()
         await duties.stop()
 
     tables_service = Service(

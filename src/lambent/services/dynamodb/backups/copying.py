@@ -15,7 +15,7 @@ import msgspec
 
 from lambent.core.clock import Clock
 from lambent.services.dynamodb import capacity
-from lambent.services.dynamodb.background import Background
+from lambent.services.dynamodb.background import Jobs
 from lambent.services.dynamodb.backups.history import decode_before
 from lambent.services.dynamodb.backups.model import (
     BACKUPS,
@@ -58,31 +58,14 @@ class Origin(NamedTuple):
     after: int
 
 
-class Copier:
+class Copier(Jobs):
     """Makes the copies that one node has begun, or found unfinished."""
 
     def __init__(self, store: Store, clock: Clock, duties: Duties) -> None:
+        super().__init__(clock)
         self._store = store
         self._clock = clock
         self._duties = duties
-        self._background = Background(clock)
-        self._under_way: set[str] = set()
-        self._started = False
-
-    def start(self) -> None:
-        """Take up what an earlier run left."""
-        self._started = True
-        self._background.begin(self._take_up)
-
-    async def stop(self) -> None:
-        """Leave what is unfinished to the next start, or to another node."""
-        self._started = False
-        await self._background.stop()
-
-    def members_changed(self) -> None:
-        """Another node came or went, perhaps in the middle of a copy."""
-        if self._started:
-            self._background.begin(self._take_up)
 
     def back_up(self, backup: Backup) -> None:
         """Begin to fill a backup."""
@@ -91,12 +74,6 @@ class Copier:
     def restore(self, table: Table) -> None:
         """Begin to fill a table."""
         self._begin(table.id, partial(self._restore, table))
-
-    def _begin(self, id: str, work: Callable[[], Awaitable[None]]) -> None:
-        if id not in self._under_way:
-            self._under_way.add(id)
-            task = self._background.begin(work)
-            task.add_done_callback(lambda done: self._under_way.discard(id))
 
     async def _take_up(self) -> None:
         async def body(tx: Transaction) -> tuple[list[Backup], list[Table]]:
@@ -113,17 +90,7 @@ class Copier:
 
     async def _back_up(self, backup: Backup) -> None:
         async def open_copy(tx: Transaction) -> Put | None:
-            if not await _unfinished(tx, backup):
-                return None
-
-            async def put(key: StoreKey, stored: Stored | None) -> None:
-                if stored is None:
-                    await tx.delete(backup.items, key.partition, key.sort)
-                else:
-                    value = encode_item(stored.item, stored.size)
-                    await tx.put(backup.items, key.partition, key.sort, value)
-
-            return put
+            return put_into(tx, backup.items) if await _unfinished(tx, backup) else None
 
         async def finish(tx: Transaction) -> None:
             if await _unfinished(tx, backup):
@@ -210,6 +177,19 @@ class Copier:
             if before is None:
                 return
             await self._clock.sleep(0)
+
+
+def put_into(tx: Transaction, items: str) -> Put:
+    """What writes to a copy that is a collection of its own."""
+
+    async def put(key: StoreKey, stored: Stored | None) -> None:
+        if stored is None:
+            await tx.delete(items, key.partition, key.sort)
+        else:
+            value = encode_item(stored.item, stored.size)
+            await tx.put(items, key.partition, key.sort, value)
+
+    return put
 
 
 async def _unfinished(tx: Transaction, backup: Backup) -> bool:

@@ -16,13 +16,11 @@ from lambent.core.context import RequestContext
 from lambent.core.errors import AwsError
 from lambent.core.ids import Ids
 from lambent.core.registry import Registry
-from lambent.services.dynamodb.background import Background
-from lambent.services.dynamodb.backups.copying import Copier, Origin, Put, let_go
-from lambent.services.dynamodb.changes import Stored
+from lambent.services.dynamodb.background import Jobs
+from lambent.services.dynamodb.backups.copying import Copier, Origin, Put, let_go, put_into
 from lambent.services.dynamodb.exports import files
 from lambent.services.dynamodb.exports.model import EXPORTS, Export, decode_export, save_export
-from lambent.services.dynamodb.keys import StoreKey
-from lambent.services.dynamodb.model import decode_item, encode_item, scope, stored_size
+from lambent.services.dynamodb.model import decode_item, scope, stored_size
 from lambent.services.dynamodb.values import Item
 from lambent.store import removal
 from lambent.store.contract import Record, Store, Transaction
@@ -31,42 +29,22 @@ _PAGE = 500
 _FILE_BYTES = 4 * 1024 * 1024
 
 
-class Exporter:
+class Exporter(Jobs):
     """The exports that one node has begun, or found unfinished."""
 
     def __init__(
         self, store: Store, clock: Clock, ids: Ids, registry: Registry, copier: Copier
     ) -> None:
+        super().__init__(clock)
         self._store = store
         self._clock = clock
         self._ids = ids
         self._registry = registry
         self._copier = copier
-        self._background = Background(clock)
-        self._under_way: set[str] = set()
-        self._started = False
-
-    def start(self) -> None:
-        """Take up what an earlier run left."""
-        self._started = True
-        self._background.begin(self._take_up)
-
-    async def stop(self) -> None:
-        """Leave what is unfinished to the next start, or to another node."""
-        self._started = False
-        await self._background.stop()
-
-    def members_changed(self) -> None:
-        """Another node came or went, perhaps in the middle of an export."""
-        if self._started:
-            self._background.begin(self._take_up)
 
     def begin(self, export: Export) -> None:
         """Begin to carry an export out."""
-        if export.id not in self._under_way:
-            self._under_way.add(export.id)
-            task = self._background.begin(partial(self._run, export))
-            task.add_done_callback(lambda done: self._under_way.discard(export.id))
+        self._begin(export.id, partial(self._run, export))
 
     async def _take_up(self) -> None:
         async def body(tx: Transaction) -> list[Export]:
@@ -78,17 +56,7 @@ class Exporter:
 
     async def _run(self, export: Export) -> None:
         async def open_copy(tx: Transaction) -> Put | None:
-            if not await _unfinished(tx, export):
-                return None
-
-            async def put(key: StoreKey, stored: Stored | None) -> None:
-                if stored is None:
-                    await tx.delete(export.items, key.partition, key.sort)
-                else:
-                    value = encode_item(stored.item, stored.size)
-                    await tx.put(export.items, key.partition, key.sort, value)
-
-            return put
+            return put_into(tx, export.items) if await _unfinished(tx, export) else None
 
         origin = Origin(export.table.items, export.table.history, export.after)
         await self._copier.copy(origin, open_copy)

@@ -20,7 +20,7 @@ from lambent.core.ids import Ids
 from lambent.core.registry import Registry
 from lambent.core.streams import StreamingResult
 from lambent.services.dynamodb import capacity, keys
-from lambent.services.dynamodb.background import Background
+from lambent.services.dynamodb.background import Jobs
 from lambent.services.dynamodb.changes import Stored, apply_change, read_item
 from lambent.services.dynamodb.duties import Duties
 from lambent.services.dynamodb.imports.formats import from_csv, from_json
@@ -38,42 +38,22 @@ from lambent.store.contract import Store, Transaction
 _BATCH = 100
 
 
-class Importer:
+class Importer(Jobs):
     """The imports that one node has begun, or found unfinished."""
 
     def __init__(
         self, store: Store, clock: Clock, ids: Ids, registry: Registry, duties: Duties
     ) -> None:
+        super().__init__(clock)
         self._store = store
         self._clock = clock
         self._ids = ids
         self._registry = registry
         self._duties = duties
-        self._background = Background(clock)
-        self._under_way: set[str] = set()
-        self._started = False
-
-    def start(self) -> None:
-        """Take up what an earlier run left."""
-        self._started = True
-        self._background.begin(self._take_up)
-
-    async def stop(self) -> None:
-        """Leave what is unfinished to the next start, or to another node."""
-        self._started = False
-        await self._background.stop()
-
-    def members_changed(self) -> None:
-        """Another node came or went, perhaps in the middle of an import."""
-        if self._started:
-            self._background.begin(self._take_up)
 
     def begin(self, job: Import) -> None:
         """Begin to carry an import out."""
-        if job.id not in self._under_way:
-            self._under_way.add(job.id)
-            task = self._background.begin(partial(self._run, job))
-            task.add_done_callback(lambda done: self._under_way.discard(job.id))
+        self._begin(job.id, partial(self._run, job))
 
     async def _take_up(self) -> None:
         async def body(tx: Transaction) -> list[Import]:
