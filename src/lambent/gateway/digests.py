@@ -8,12 +8,12 @@ document. Sources: Amazon S3 API Reference, "Common request headers" and DeleteO
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Mapping
 from typing import Final
 
 from lambent.core import checksums
+from lambent.core.digests import content_md5
 from lambent.core.errors import AwsError
 
 _WANTED: Final = frozenset({"DeleteObjects"})
@@ -49,17 +49,7 @@ def check(operation: str, headers: Mapping[str, str], body: bytes) -> None:
 
 
 def _check_md5(header: str, body: bytes) -> None:
-    try:
-        expected = base64.b64decode(header, validate=True)
-    except (binascii.Error, ValueError):
-        expected = b""
-    if len(expected) != 16:
-        raise AwsError(
-            "InvalidDigest",
-            "The Content-MD5 you specified was invalid.",
-            400,
-            {"Content-MD5": header},
-        )
+    expected = content_md5(header)
     actual = hashlib.md5(body, usedforsecurity=False).digest()
     if expected != actual:
         raise AwsError(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ from typing import Final
 
 from lambent.core import checksums as core_checksums
 from lambent.core.context import Params
+from lambent.core.digests import content_md5
 from lambent.core.errors import AwsError
 from lambent.core.streams import Body
 from lambent.services.s3 import checksums
@@ -71,20 +70,7 @@ def body_length(body: Body | bytes, headers: Mapping[str, str]) -> int:
 
 def expected_md5(header: str | None) -> str | None:
     """The Content-MD5 header in hexadecimal; InvalidDigest when it is none."""
-    if header is None:
-        return None
-    try:
-        digest = base64.b64decode(header, validate=True)
-    except (binascii.Error, ValueError):
-        digest = b""
-    if len(digest) != 16:
-        raise AwsError(
-            "InvalidDigest",
-            "The Content-MD5 you specified was invalid.",
-            400,
-            {"Content-MD5": header},
-        )
-    return digest.hex()
+    return None if header is None else content_md5(header).hex()
 
 
 def asked_checksum(params: Params, headers: Mapping[str, str]) -> tuple[str, str | None] | None:
