@@ -13,7 +13,7 @@ the table's own items over.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -82,6 +82,22 @@ async def load_backup(tx: Transaction, context: RequestContext, arn: str) -> Bac
     if backup is None or backup.arn != arn:
         raise AwsError("BackupNotFoundException", f"Backup not found: {arn}", 400)
     return backup
+
+
+def time_wanted(table: Table, now: float, given: Any, outside: AwsError) -> float:
+    """The time that a table is wanted as of (None: now); PointInTimeRecoveryUnavailableException
+    when it cannot be had as of any, `outside` when not as of this."""
+    if not table.recovery_days:
+        raise AwsError(
+            "PointInTimeRecoveryUnavailableException",
+            f"Point in time recovery is not enabled for table '{table.name}'",
+            400,
+        )
+    wanted = now if given is None else float(given)
+    # Times are often given in whole seconds: the second in which recovery began counts.
+    if not int(table.earliest(now)) <= wanted <= now:
+        raise outside
+    return wanted
 
 
 def backup_id(context: RequestContext, given: str) -> str:

@@ -26,6 +26,7 @@ from lambent.services.dynamodb.backups.model import (
     load_backup,
     new_id,
     save_backup,
+    time_wanted,
 )
 from lambent.services.dynamodb.backups.restoring import restored_table
 from lambent.services.dynamodb.describe import describe as describe_table
@@ -186,21 +187,13 @@ class Backups:
 
         async def body(tx: Transaction) -> Table:
             source = await _table(tx, context, name)
-            if not source.recovery_days:
-                raise AwsError(
-                    "PointInTimeRecoveryUnavailableException",
-                    f"Point in time recovery is not enabled for table '{name}'",
-                    400,
-                )
-            wanted = tx.now if time is None else float(time)
-            # Times are often given in whole seconds: the second in which recovery began counts.
-            if not int(source.earliest(tx.now)) <= wanted <= tx.now:
-                raise AwsError(
-                    "InvalidRestoreTimeException",
-                    "The RestoreDateTime is not between EarliestRestorableDateTime and "
-                    "LatestRestorableDateTime",
-                    400,
-                )
+            outside = AwsError(
+                "InvalidRestoreTimeException",
+                "The RestoreDateTime is not between EarliestRestorableDateTime and "
+                "LatestRestorableDateTime",
+                400,
+            )
+            wanted = time_wanted(source, tx.now, time, outside)
             restore = Restore(
                 source=source.name,
                 time=wanted,

@@ -13,7 +13,7 @@ from lambent.core.context import Params, RequestContext, Result
 from lambent.core.errors import AwsError
 from lambent.core.ids import Ids
 from lambent.services.dynamodb.backups.copying import hold
-from lambent.services.dynamodb.backups.model import new_id
+from lambent.services.dynamodb.backups.model import new_id, time_wanted
 from lambent.services.dynamodb.errors import invalid
 from lambent.services.dynamodb.exports.model import EXPORTS, Export, decode_export, save_export
 from lambent.services.dynamodb.exports.writing import Exporter
@@ -66,19 +66,12 @@ class Exports:
                             "There was a conflict when writing to the specified S3 bucket",
                             400,
                         )
-            if not table.recovery_days:
-                raise AwsError(
-                    "PointInTimeRecoveryUnavailableException",
-                    f"Point in time recovery is not enabled for table '{name}'",
-                    400,
-                )
-            wanted = tx.now if time is None else float(time)
-            if not int(table.earliest(tx.now)) <= wanted <= tx.now:
-                raise AwsError(
-                    "InvalidExportTimeException",
-                    "The specified ExportTime is outside of the point in time recovery window",
-                    400,
-                )
+            outside = AwsError(
+                "InvalidExportTimeException",
+                "The specified ExportTime is outside of the point in time recovery window",
+                400,
+            )
+            wanted = time_wanted(table, tx.now, time, outside)
             after = await tx.position_at(table.history, tx.now + 1 if time is None else wanted)
             export = Export(
                 id=new_id(tx.now, self._ids.hex(8)),
