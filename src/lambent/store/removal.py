@@ -27,7 +27,7 @@ import msgspec
 
 from lambent.core.clock import Clock
 from lambent.core.duty import Duty
-from lambent.store.contract import NewWork, Store, Transaction, Work
+from lambent.store.contract import NewWork, Record, Store, Transaction, Work
 
 QUEUE: Final = "store.removing"
 AT_ONCE = 100
@@ -68,6 +68,27 @@ async def remove_some(tx: Transaction, gone: Iterable[Gone], limit: int) -> int:
     removed = 0
     for one in gone:
         removed += await one.remove(tx, limit - removed)
+        if removed == limit:
+            break
+    return removed
+
+
+async def remove_holders(
+    tx: Transaction,
+    collection: str,
+    partition: bytes,
+    limit: int,
+    held: Callable[[Record, int], Awaitable[int]],
+) -> int:
+    """Remove records of a partition, each after what it holds, of which `held` removes up to so
+    many; how many of both, at most `limit`. Fewer than that: it was all."""
+    removed = 0
+    for record in await tx.scan(collection, partition, limit=limit):
+        removed += await held(record, limit - removed)
+        if removed == limit:
+            break
+        await tx.delete(collection, partition, record.sort)
+        removed += 1
         if removed == limit:
             break
     return removed

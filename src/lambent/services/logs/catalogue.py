@@ -8,7 +8,7 @@ from lambent.core.context import RequestContext
 from lambent.core.errors import AwsError
 from lambent.services.logs.model import Group, Stream, decode_group, decode_stream, encode
 from lambent.store import removal
-from lambent.store.contract import Transaction
+from lambent.store.contract import Record, Transaction
 
 GROUPS = "logs.groups"
 STREAMS = "logs.streams"
@@ -113,16 +113,11 @@ async def delete_group(tx: Transaction, context: RequestContext, group: Group) -
 
 async def _remove_streams(tx: Transaction, uid: bytes, limit: int) -> int:
     """Some of the streams and events of a group that is gone."""
-    removed = 0
-    for record in await tx.scan(STREAMS, uid, limit=limit):
-        removed += await tx.trim(decode_stream(record.value).log, limit=limit - removed)
-        if removed == limit:
-            break
-        await tx.delete(STREAMS, uid, record.sort)
-        removed += 1
-        if removed == limit:
-            break
-    return removed
+
+    async def events(stream: Record, limit: int) -> int:
+        return await tx.trim(decode_stream(stream.value).log, limit=limit)
+
+    return await removal.remove_holders(tx, STREAMS, uid, limit, events)
 
 
 STREAMS_OF_GROUP: Final = removal.Kind("logs.streams", _remove_streams)

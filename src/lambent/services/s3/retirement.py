@@ -15,8 +15,8 @@ from typing import Final
 from lambent.core.clock import Clock
 from lambent.core.duty import Duty
 from lambent.services.s3.model import PARTS, UPLOADS, Part, unescape_key, unpack
-from lambent.store.contract import NewWork, Store, Transaction
-from lambent.store.removal import Kind
+from lambent.store.contract import NewWork, Record, Store, Transaction
+from lambent.store.removal import Kind, remove_holders
 
 QUEUE: Final = "s3.retired"
 KEPT_SECONDS: Final = 3600.0
@@ -49,16 +49,11 @@ async def _unlink_parts(tx: Transaction, upload: bytes, limit: int) -> int:
 
 async def _unlink_uploads(tx: Transaction, bucket: bytes, limit: int) -> int:
     """Some of the uploads that were in progress in a bucket that is gone, with their parts."""
-    removed = 0
-    for record in await tx.scan(UPLOADS, bucket, limit=limit):
-        removed += await _unlink_parts(tx, unescape_key(record.sort)[1], limit - removed)
-        if removed == limit:
-            break
-        await tx.delete(UPLOADS, bucket, record.sort)
-        removed += 1
-        if removed == limit:
-            break
-    return removed
+
+    async def parts(upload: Record, limit: int) -> int:
+        return await _unlink_parts(tx, unescape_key(upload.sort)[1], limit)
+
+    return await remove_holders(tx, UPLOADS, bucket, limit, parts)
 
 
 PARTS_OF_UPLOAD: Final = Kind("s3.parts", _unlink_parts)
