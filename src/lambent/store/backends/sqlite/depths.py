@@ -13,6 +13,7 @@ items, so they hold after a crash too.
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, Final
 
 STEP = 1.0
@@ -20,6 +21,13 @@ STEP = 1.0
 many items to count."""
 
 Row = tuple[int, int, int, int, int, int, int, float]
+
+_FIGURES: Final = ("total", "loose", "tenanted", "dated", "waiting", "leased", "mark")
+"""What is kept of a depth, in the order in which one is made."""
+_COLUMNS: Final = ", ".join(_FIGURES)
+_figures: Final[Callable[[Depth], tuple[int, int, int, int, int, int, float]]] = attrgetter(
+    *_FIGURES
+)
 
 
 class Depth:
@@ -93,8 +101,7 @@ class Depths:
     __slots__ = ("_changed", "_depths", "_execute", "_undo", "body")
 
     WRITE: Final = (
-        "REPLACE INTO work_depth (queue, total, loose, tenanted, dated, waiting, leased, mark)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        f"REPLACE INTO work_depth (queue, {_COLUMNS}) VALUES (?, {', '.join('?' * len(_FIGURES))})"
     )
 
     def __init__(self, execute: Callable[..., Any], undo: list[Callable[[], None]]) -> None:
@@ -112,8 +119,7 @@ class Depths:
         depth = self._depths.get(queue)
         if depth is None:
             rows = self._execute(
-                "SELECT total, loose, tenanted, dated, waiting, leased, mark FROM work_depth"
-                " WHERE queue = ?",
+                f"SELECT {_COLUMNS} FROM work_depth WHERE queue = ?",
                 (queue,),
             ).fetchall()
             depth = self._depths[queue] = Depth(*(rows[0] if rows else (0, 0, 0, 0, 0, 0, now)))
@@ -161,31 +167,12 @@ class Depths:
         self._changed.clear()
 
 
-def _figures(depth: Depth) -> tuple[int, int, int, int, int, int, float]:
-    return (
-        depth.total,
-        depth.loose,
-        depth.tenanted,
-        depth.dated,
-        depth.waiting,
-        depth.leased,
-        depth.mark,
-    )
-
-
 def _restoring(depth: Depth) -> Callable[[], None]:
     kept = _figures(depth)
 
     def restore() -> None:
-        (
-            depth.total,
-            depth.loose,
-            depth.tenanted,
-            depth.dated,
-            depth.waiting,
-            depth.leased,
-            depth.mark,
-        ) = kept
+        for name, figure in zip(_FIGURES, kept, strict=True):
+            setattr(depth, name, figure)
         depth.horizons.clear()
 
     return restore
